@@ -1,0 +1,81 @@
+"""The three roots of everything Tilewright raises on purpose.
+
+A :class:`UserError` is mended by the user, an :class:`UnsupportedError` by choosing another
+target, an :class:`InternalError` by us.
+"""
+
+from __future__ import annotations
+
+from tilewright.source import Span
+
+
+class TilewrightError(Exception):
+    """Base of all errors: a message, where it was (if it has a place in source) and the remedy."""
+
+    def __init__(self, message: str, span: Span | None = None, hint: str | None = None) -> None:
+        self.message = message
+        self.span = span
+        self.hint = hint
+        super().__init__(self.render())
+
+    def render(self) -> str:
+        """``file:line:col: error: message``, the line with a caret, and ``help: remedy``."""
+        place = f"{self.span}: " if self.span else ""
+        parts = [f"{place}{self.label}: {self.message}"]
+        if self.span:
+            parts.append(self.span.snippet())
+        if self.hint:
+            parts.append(f"help: {self.hint}")
+        return "\n".join(parts)
+
+    label = "error"
+
+
+class UserError(TilewrightError):
+    """The program or the call is wrong."""
+
+
+class SyntaxUserError(UserError):
+    """The text does not follow the grammar."""
+
+    label = "syntax error"
+
+
+class CheckError(UserError):
+    """The text is grammatical, but the program has no meaning (names, types, ranges, bounds)."""
+
+
+class CallError(UserError, ValueError):
+    """An op was called with operands or options that it does not take."""
+
+
+class CallTypeError(UserError, TypeError):
+    """An op was called with an operand of a type or dtype that it does not take."""
+
+
+class KernelIndexError(UserError, IndexError):
+    """A data-dependent index lay outside its operand; found by the kernel, nothing was written outside."""
+
+
+class ScheduleError(UserError):
+    """A schedule step is illegal or cannot be proved legal."""
+
+
+class UnsupportedError(TilewrightError):
+    """The program is right, but this target cannot run it."""
+
+    label = "unsupported"
+
+
+class InternalError(TilewrightError):
+    """A defect in Tilewright: please report it."""
+
+    label = "internal error"
+
+
+class VerifyError(InternalError):
+    """An IR breaks a rule of its verifier; ``rule`` names the rule."""
+
+    def __init__(self, rule: str, message: str, span: Span | None = None) -> None:
+        self.rule = rule
+        super().__init__(f"[{rule}] {message}", span)

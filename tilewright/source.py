@@ -1,0 +1,39 @@
+"""Source texts and the spans that point into them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Source:
+    """A text and the name under which errors quote it."""
+
+    text: str = field(repr=False)
+    name: str = "<string>"
+
+    def line(self, number: int) -> str:
+        """Line ``number`` (from 1), without its newline; empty past the end."""
+        lines = self.text.split("\n")
+        return lines[number - 1] if 0 < number <= len(lines) else ""
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of a source, lines and columns counted from 1, ``end_column`` exclusive."""
+
+    source: Source
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    def __str__(self) -> str:
+        return f"{self.source.name}:{self.line}:{self.column}"
+
+    def snippet(self) -> str:
+        """The first line of the span with carets under it."""
+        text = self.source.line(self.line)
+        last = self.end_column if self.end_line == self.line else len(text) + 1
+        margin = "".join("\t" if c == "\t" else " " for c in text[: self.column - 1])
+        return f"    {text}\n    {margin}{'^' * max(1, last - self.column)}"
