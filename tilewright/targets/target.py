@@ -1,0 +1,115 @@
+"""What a target is, the registry of targets, and the numbering that every emitter shares.
+
+A target is a folder whose manifest has a function ``level -> Target``. The rest of the compiler asks a
+:class:`Target` for what it can do and never looks at its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import cast
+
+from tilewright.errors import InternalError, UserError
+from tilewright.ir.capabilities import Capabilities
+from tilewright.ir.plan import Plan, Repeat, Step, head, tail
+
+ABI_VERSION = 1
+"""The version of the kernel ABI (see docs/architecture.md); part of every key."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Code in memory: the addresses of the kernels by name and of ``sizes``.
+
+    The addresses are valid as long as ``keepalive`` is referenced.
+    """
+
+    kernels: Mapping[str, int]
+    sizes: int
+    keepalive: object = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Target:
+    """One target at one level.
+
+    ``legalise`` names the passes that make a plan fit ``capabilities``, in order. ``emit`` writes a legalised
+    plan as text and raises UnsupportedError for what it cannot express; ``load`` makes that text callable in
+    this process. ``assembly`` shows the machine code of a text; None where the target has none to show.
+    """
+
+    name: str
+    level: str
+    capabilities: Capabilities
+    legalise: tuple[str, ...]
+    emit: Callable[[Plan], str]
+    load: Callable[[str, Plan], Loaded]
+    assembly: Callable[[str], str] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.level}"
+
+
+TARGETS = {
+    "c": "tilewright.targets.c.manifest:target",
+    "cpu": "tilewright.targets.cpu.manifest:target",
+}
+"""Per target, where the function is that makes it for a level."""
+
+
+def get_target(name: str, level: str | None = None) -> Target:
+    """The target called ``name`` at ``level`` (None: its default); UserError names the choices."""
+    if name not in TARGETS:
+        raise UserError(f"unknown target {name!r}", hint=f"one of {', '.join(sorted(TARGETS))}")
+    module, attribute = TARGETS[name].split(":")
+    make = cast(Callable[[str | None], Target], getattr(import_module(module), attribute))
+    return make(level)
+
+
+def pick_level(target: str, levels: Iterable[str], level: str | None) -> str:
+    """``level`` if it is one of ``levels``, the first of them for None; else UserError with the choices."""
+    choices = list(levels)
+    if level is None:
+        return choices[0]
+    if level not in choices:
+        raise UserError(f"target {target!r} has no level {level!r}", hint=f"one of {', '.join(choices)}")
+    return level
+
+
+@dataclass(frozen=True)
+class Numbering:
+    """Where a kernel finds things: the numbers of the ABI by name.
+
+    ``slots``: size-table slots; ``data``: operands, inputs first; ``scalars``: cells; ``counters``: depths of
+    repeats; ``scratch``: per scratch tensor the slot of its byte offset.
+    """
+
+    slots: Mapping[str, int]
+    data: Mapping[str, int]
+    scalars: Mapping[str, int]
+    counters: Mapping[str, int]
+    scratch: Mapping[str, int]
+
+
+def numbering(plan: Plan) -> Numbering:
+    """The numbering of ``plan``."""
+    slots = {name: n for n, name in enumerate([*head(plan), *(name for name, _ in tail(plan))])}
+    return Numbering(
+        slots=slots,
+        data={t.name: n for n, t in enumerate((*plan.inputs, *plan.outputs))},
+        scalars={s.name: n for n, s in enumerate(plan.scalars)},
+        counters=_counters(plan.steps, 0),
+        scratch={t.name: slots[f"offset({t.name})"] for t in plan.scratch},
+    )
+
+
+def _counters(steps: tuple[Step, ...], depth: int) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for step in steps:
+        if isinstance(step, Repeat):
+            for name, n in {step.counter: depth, **_counters(step.steps, depth + 1)}.items():
+                if found.setdefault(name, n) != n:
+                    raise InternalError(f"counter {name} stands at two depths")
+    return found
