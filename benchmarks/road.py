@@ -1,0 +1,87 @@
+"""Import time, first kernel, compile time per op and Python's share of it, call cost beside NumPy's add.
+
+    python benchmarks/road.py
+
+Rounds are interleaved; figures are medians with the spread (min .. max). Run it on an idle machine.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+import timeit
+from collections.abc import Callable
+
+import numpy as np
+
+import tilewright as tw
+from tilewright.compiler.report import compile_times
+
+ROUNDS = 9
+ADD = "op add[T: number](a: T[...], b: T[...]) -> c: T[...]:\n    c[...] = a[...] + b[...]\n"
+
+
+def show(name: str, samples: list[float], unit: str, scale: float) -> None:
+    low, mid, high = (f(samples) * scale for f in (min, statistics.median, max))
+    print(f"{name:44s} {mid:10.2f} {unit:3s}  ({low:.2f} .. {high:.2f})")
+
+
+def process_seconds(code: str) -> float:
+    """Seconds a fresh interpreter says that ``code`` took (its own start-up left out)."""
+    program = f"import time; t = time.perf_counter()\n{code}\nprint(time.perf_counter() - t)"
+    return float(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout)
+
+
+def import_and_first_kernel() -> None:
+    first = f"import numpy as np, tilewright as tw\nx = np.ones(8, np.float32)\nt = time.perf_counter()\ntw.op({ADD!r})(x, x)"
+    cases = {
+        "import numpy": "import numpy",
+        "import tilewright (with NumPy's own)": "import tilewright",
+        "first call of a new op, cold, after import": first,
+    }
+    samples: dict[str, list[float]] = {name: [] for name in cases}
+    for _ in range(ROUNDS):
+        for name, code in cases.items():
+            samples[name].append(process_seconds(code))
+    for name, values in samples.items():
+        show(name, values, "ms", 1e3)
+
+
+def compile_seconds() -> None:
+    print("\ncompile time per op (f32, rank-1 packs): text to callable, and the share not spent in LLVM")
+    for name, op in tw.stdlib_ops().items():
+        runs = [compile_times(op) for _ in range(5)]
+        whole = statistics.median(r.total for r in runs)
+        llvm = statistics.median(r.target for r in runs)
+        print(f"  {name:12s} {whole * 1e3:8.1f} ms   LLVM {llvm * 1e3:7.1f} ms   Python's share {1 - llvm / whole:6.1%}")
+
+
+def call_cost() -> None:
+    a, b = np.ones(16, np.float32), np.ones(16, np.float32)
+    op = tw.op(ADD)
+    ta, tb = tw.tensor(a), tw.tensor(b)
+    calls: dict[str, Callable[[], object]] = {
+        "compiled add on three tensors of 16": lambda: op(ta, tb),
+        "compiled add on NumPy arrays of 16": lambda: op(a, b),
+        "numpy.add on arrays of 16": lambda: np.add(a, b),
+        "an empty lambda (in all of the above)": lambda: None,
+    }
+    samples: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(ROUNDS):
+        for name, call in calls.items():
+            samples[name].append(timeit.timeit(call, number=20000) / 20000)
+    print()
+    for name, values in samples.items():
+        show(name, values, "ns", 1e9)
+    ours, numpys = (statistics.median(samples[n]) for n in list(calls)[:3:2])
+    print(f"{'ratio numpy / ours':44s} {numpys / ours:10.2f}")
+
+
+if __name__ == "__main__":
+    start = time.perf_counter()
+    import_and_first_kernel()
+    compile_seconds()
+    call_cost()
+    print(f"\nall of it in {time.perf_counter() - start:.0f} s")
