@@ -1,0 +1,171 @@
+"""What Facts says is true of every integer that the facts allow: checked by trying them all."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tilewright.ir import index as ix
+from tilewright.ir.facts import Facts
+from tilewright.ir.index import Condition, Index, const, eq, ge, lt, symbol
+
+N, M, R, S = map(symbol, ("N", "M", "R", "stride"))
+I, J, X = map(symbol, ("i", "j", "x"))
+
+
+def value(index: Index, env: dict[str, int]) -> int:
+    """Evaluates by definition, sharing nothing with the code under test."""
+    result = index.const
+    for monomial, coef in index.terms:
+        for atom in monomial:
+            coef *= atom_value(atom, env)
+        result += coef
+    return result
+
+
+def atom_value(atom: ix.Atom, env: dict[str, int]) -> int:
+    if isinstance(atom, ix.Symbol):
+        return env[atom.name]
+    parts = [value(c, env) for c in ix.children(atom)]
+    if isinstance(atom, ix.FloorDiv):
+        return parts[0] // parts[1]
+    if isinstance(atom, ix.Mod):
+        return parts[0] % parts[1]
+    assert isinstance(atom, ix.Extremum)
+    return min(parts) if atom.kind == "min" else max(parts)
+
+
+def holds(condition: Condition, env: dict[str, int]) -> bool:
+    v = value(condition.index, env)
+    return v >= 0 if condition.kind == "ge" else v == 0
+
+
+def points(facts: Facts, top: int = 4) -> Iterator[dict[str, int]]:
+    """All small values of N, M, x, i, j (and c: any sign) that satisfy the facts."""
+    for n, m, c in itertools.product(range(top), range(top), (-2, 0, 3)):
+        env = {"N": n, "M": m, "c": c}
+        spans = {s: range(value(lo, env), value(hi, env)) for s, (lo, hi) in facts.ranges.items()}
+        if not all(spans.values()):
+            continue
+        for values in itertools.product(*spans.values()):
+            env = {"N": n, "M": m, "c": c, **dict(zip(spans, values))}
+            if all(holds(k, env) for k in facts.conditions):
+                yield env
+
+
+leaves = st.one_of(st.sampled_from([N, M, I, J, symbol("c")]), st.integers(-4, 5).map(const))
+
+
+def compound(inner: st.SearchStrategy[Index]) -> st.SearchStrategy[Index]:
+    divisors = st.one_of(st.integers(1, 6).map(const), st.sampled_from([N + 1, M + 2]))
+    return st.one_of(
+        st.builds(lambda a, b: a + b, inner, inner),
+        st.builds(lambda a, k: a * k, inner, st.integers(-4, 4)),
+        st.builds(lambda a, b: a * b, inner, leaves),
+        st.builds(ix.floordiv, inner, divisors),
+        st.builds(ix.mod, inner, divisors),
+        st.builds(lambda k, a, b: ix.extremum(k, [a, b]), st.sampled_from(["min", "max"]), inner, inner),
+    )
+
+
+indices = st.recursive(leaves, compound, max_leaves=6)
+ends = st.sampled_from([N, M, const(4), N * 2, ix.ceildiv(N, 2)])
+facts = st.builds(
+    lambda a, b, lo, known: Facts({"i": (const(lo), a), "j": (const(0), b)}, known, ("N", "M")),
+    ends,
+    ends,
+    st.integers(-1, 1),
+    st.lists(st.sampled_from([lt(I * 2 + J, N), ge(N, 2), lt(I, J + M), ge(symbol("c"), 1), eq(N, M)]), max_size=2),
+)
+
+
+@settings(max_examples=250, deadline=None)
+@given(facts, indices, st.sampled_from(["ge", "eq"]))
+def test_proofs_are_sound(known: Facts, index: Index, kind: str) -> None:
+    answer = known.prove(Condition(kind, index))
+    if answer is not None:
+        assert all(holds(Condition(kind, index), env) is answer for env in points(known))
+
+
+@settings(max_examples=250, deadline=None)
+@given(facts, indices)
+def test_bounds_and_simplification_are_sound(known: Facts, index: Index) -> None:
+    low, high = known.bounds(index)
+    short = known.simplify(index)
+    assert known.simplify(short) is short
+    for env in points(known):
+        v = value(index, env)
+        assert (low is None or low <= v) and (high is None or v <= high)
+        assert value(short, env) == v
+
+
+def spatial() -> Facts:
+    """The output axis p and the window axis r of a convolution."""
+    return Facts({"p": (const(0), (N - R) // S + 1), "r": (const(0), R)}, [ge(S, 1)], ("N", "R"))
+
+
+TILED = Facts({"io": (const(0), ix.ceildiv(N, 16)), "ii": (const(0), const(16))}, (), ("N",))
+IO, II, P, K = map(symbol, ("io", "ii", "p", "r"))
+
+
+@pytest.mark.parametrize(
+    ("known", "condition", "answer"),
+    [
+        (spatial(), lt(P * S + K, N), True),
+        (spatial(), ge(P * S + K, 0), True),
+        (spatial(), ge(P * S + K, 1), None),
+        (spatial(), lt(P * S + K + R, R), False),
+        (spatial(), ge(N, R), True),
+        (TILED, lt(IO * 16, N), True),
+        (TILED, lt(IO * 16 + II, N), None),
+        (TILED, lt(IO * 16 + II, N + 15), True),
+        (TILED.extended({}, [lt(IO * 16 + II, N)]), lt(IO * 16 + II, N), True),
+        (TILED, ge(N, 1), True),
+        (TILED, eq(IO * 2, II * 4 + 1), False),
+        (Facts({"i": (const(0), N * M)}, (), ("N", "M")), lt(I // M, N), True),
+        (Facts({"i": (const(0), N * M)}, (), ("N", "M")), lt(I % M, M), True),
+        (Facts({"i": (const(0), N), "j": (const(0), I + 1)}, (), ("N",)), lt(J, N), True),
+        (Facts({}, [ge(N, M + 2)], ("N", "M")), ge(N, M + 1), True),
+        (Facts({}, (), ("N",)), ge(N, 0), True),
+        (Facts({}, ()), ge(N, 0), None),
+    ],
+)
+def test_known_answers(known: Facts, condition: Condition, answer: bool | None) -> None:
+    assert known.prove(condition) is answer
+
+
+@pytest.mark.parametrize(
+    ("index", "expected"),
+    [
+        ((IO * 16 + II) // 16, "io"),
+        ((IO * 16 + II) % 16, "ii"),
+        ((IO * 16 + II) // 32, "(io // 2)"),
+        ((IO * 16 + II) % 32, "ii + (io % 2)*16"),
+        (II % N, "(ii % N)"),
+        (ix.minimum(IO * 16, N), "io*16"),
+        (ix.maximum(II - 20, const(0)), "0"),
+        ((II - 16) // 16, "-1"),
+    ],
+)
+def test_known_simplifications(index: Index, expected: str) -> None:
+    assert str(TILED.simplify(index)) == expected
+
+
+def test_what_cannot_be_simplified_is_the_same_object() -> None:
+    index = (IO * 16 + II) // 7 + X
+    assert TILED.simplify(index) is index
+
+
+def test_remainder_by_a_symbolic_extent() -> None:
+    known = Facts({"i": (const(0), N)}, (), ("N",))
+    assert known.simplify(I % N) is I and known.simplify(I // N).constant == 0
+    assert known.simplify((I * M + J) // M) is not I
+
+
+def test_bounds_of_sums_use_symbolic_ranges() -> None:
+    known = Facts({"i": (const(0), N)}, (), ("N",))
+    assert known.bounds(N - I) == (1, None) and known.bounds(I - N) == (None, -1)

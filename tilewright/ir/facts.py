@@ -1,0 +1,432 @@
+"""What is known about symbols, and what follows from it: ranges, conditions, sizes.
+
+There is no solver. A goal ``index >= 0`` is reduced to goals with fewer unknowns: a ranged symbol is
+replaced by the end of its range that makes the goal hardest, ``a // b`` and ``a % b`` by what floor division
+promises of them, a known condition is subtracted; what remains holds if no term can be negative. "Unknown" is an
+answer: everything here is sound for all integers that the facts allow, and incomplete.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+from tilewright.ir.index import (
+    Atom,
+    Condition,
+    Ctz,
+    Extremum,
+    FloorDiv,
+    Index,
+    Mod,
+    Pow2,
+    Symbol,
+    children,
+    const,
+    extremum,
+    floordiv,
+    ge,
+    lt,
+    mod,
+    of_atom,
+    product,
+    rebuild,
+    symbols,
+    total,
+)
+
+_DEPTH = 10
+_STEPS = 400
+
+Bounds = tuple[int | None, int | None]
+Goals = tuple[Index, ...]
+
+
+class Facts:
+    """Known: ``lo <= s < hi`` for each ranged symbol (never an empty range), ``conditions``, ``sizes >= 0``."""
+
+    def __init__(
+        self,
+        ranges: Mapping[str, tuple[Index, Index]],
+        conditions: Sequence[Condition] = (),
+        sizes: Collection[str] = (),
+    ) -> None:
+        self.ranges = dict(ranges)
+        self.conditions = tuple(conditions)
+        self.sizes = frozenset(sizes)
+        given = [c.index for c in conditions] + [-c.index for c in conditions if c.kind == "eq"]
+        self._known = [*given, *(hi - lo - 1 for lo, hi in ranges.values())]
+        self._given = [k for k in given if k.terms]
+        self._least: dict[str, int] = {}
+        self._least = self._symbol_minima()
+        undivided = [u for k in self._known for u in self._undivided(k)]
+        self._known += undivided
+        self._given += undivided
+        self._least = self._symbol_minima()
+        self._proved: dict[Index, tuple[int, bool]] = {}
+        self._simplified: dict[Index, Index] = {}
+        self._steps = 0
+
+    def extended(
+        self, ranges: Mapping[str, tuple[Index, Index]], conditions: Sequence[Condition] = ()
+    ) -> Facts:
+        """These facts and more."""
+        return Facts({**self.ranges, **ranges}, (*self.conditions, *conditions), self.sizes)
+
+    # --- questions --------------------------------------------------------------------------
+
+    def prove(self, condition: Condition) -> bool | None:
+        """True if it always holds, False if it never does, None if neither was found."""
+        index = condition.index
+        if condition.kind == "ge":
+            if self._nonnegative(index):
+                return True
+            return False if self._nonnegative(-index - 1) else None
+        if self._nonnegative(index) and self._nonnegative(-index):
+            return True
+        divisor = math.gcd(*(c for _, c in index.terms))
+        apart = index.const % divisor if divisor else index.const
+        return False if apart or self._nonnegative(index - 1) or self._nonnegative(-index - 1) else None
+
+    def bounds(self, index: Index) -> Bounds:
+        """The least and the greatest value (both included) as far as they are constants."""
+        hull = self._interval(index, _DEPTH)
+        low, high = self._interval(self._worst(index), _DEPTH)[0], self._interval(-self._worst(-index), _DEPTH)[1]
+        return _tighter(hull[0], low, max), _tighter(hull[1], high, min)
+
+    def simplify(self, index: Index) -> Index:
+        """An equal index without the divisions, remainders and extrema that the facts decide."""
+        found = self._simplified.get(index)
+        if found is None:
+            found = index
+            while (shorter := self._simplify_once(found)) is not found:
+                found = shorter
+            self._simplified[index] = found
+        return found
+
+    # --- the proof search -------------------------------------------------------------------
+
+    def _nonnegative(self, index: Index) -> bool:
+        self._steps = _STEPS
+        return self._holds(index, _DEPTH)
+
+    def _holds(self, goal: Index, depth: int) -> bool:
+        """Whether ``goal >= 0`` could be shown with ``depth`` replacements."""
+        if goal.constant is not None:
+            return goal.const >= 0
+        searched, found = self._proved.get(goal, (-1, False))
+        if found or searched >= depth or self._steps <= 0:
+            return found
+        self._steps -= 1
+        self._proved[goal] = (depth, False)
+        found = self._by_signs(goal, depth) or (depth > 0 and self._by_search(goal, depth - 1))
+        self._proved[goal] = (depth, found)
+        return found
+
+    def _by_search(self, goal: Index, depth: int) -> bool:
+        return any(all(self._holds(g, depth) for g in goals) for goals in self._reductions(goal, depth))
+
+    def _by_signs(self, goal: Index, depth: int) -> bool:
+        """Each symbol counted from its least value, no term can be negative."""
+        parts = [const(goal.const)]
+        for monomial, coef in goal.terms:
+            parts.append(product(self._from_least(a) for a in monomial) * coef)
+        shifted = total(parts)
+        if shifted.const < 0 or any(c < 0 for _, c in shifted.terms):
+            return False
+        return all(self._atom_nonnegative(a, depth) for m, _ in shifted.terms for a in m)
+
+    def _from_least(self, atom: Atom) -> Index:
+        return of_atom(atom) + (self._least.get(atom.name, 0) if isinstance(atom, Symbol) else 0)
+
+    def _atom_nonnegative(self, atom: Atom, depth: int) -> bool:
+        if isinstance(atom, Symbol):
+            return atom.name in self._least
+        if isinstance(atom, (Pow2, Ctz)):
+            return True
+        if depth <= 0:
+            return False
+        if isinstance(atom, Extremum):
+            every = all if atom.kind == "min" else any
+            return every(self._holds(a, depth - 1) for a in atom.args)
+        positive = self._holds(atom.den - 1, depth - 1)
+        return positive and (isinstance(atom, Mod) or self._holds(atom.num, depth - 1))
+
+    def _reductions(self, goal: Index, depth: int) -> Iterator[Goals]:
+        """Ways to show ``goal >= 0``: each is a tuple of goals that together suffice."""
+        for known in self._given:
+            yield from _subtract(goal, known)
+        outer = [a for a in dict.fromkeys(a for m, _ in goal.terms for a in m)]
+        inner = {s for a in outer for c in children(a) for s in symbols(c)}
+        ranged = [a for a in outer if isinstance(a, Symbol) and a.name in self.ranges]
+        for atom in _innermost([a for a in ranged if a.name not in inner], self.ranges)[:1]:
+            yield from self._at_range_end(goal, atom, depth)
+        for compound in outer:
+            if not isinstance(compound, Symbol):
+                yield from self._without_atom(goal, compound, depth)
+        for atom in ranged:
+            yield from self._at_range_end(goal, atom, depth)
+
+    def _at_range_end(self, goal: Index, atom: Symbol, depth: int) -> Iterator[Goals]:
+        coef, rest = _split(goal, atom)
+        lo, hi = self.ranges[atom.name]
+        if self._holds(coef, depth):
+            yield (rest + coef * lo,)
+        elif self._holds(-coef, depth):
+            yield (rest + coef * (hi - 1),)
+
+    def _without_atom(self, goal: Index, atom: Atom, depth: int) -> Iterator[Goals]:
+        coef, rest = _split(goal, atom)
+        if isinstance(atom, Extremum):
+            yield tuple(rest + coef * a for a in atom.args)
+        up, down = self._holds(coef, depth), self._holds(-coef, depth)
+        if not (up or down):
+            return
+        if isinstance(atom, Extremum) and up == (atom.kind == "max"):
+            yield from ((rest + coef * a,) for a in atom.args)
+        elif isinstance(atom, (Pow2, Ctz)) and up:
+            yield (rest + coef * (1 if isinstance(atom, Pow2) else 0),)
+        elif isinstance(atom, Mod) and self._holds(atom.den - 1, depth):
+            yield from self._without_mod(atom, coef, rest, up, depth)
+        elif isinstance(atom, FloorDiv) and self._holds(atom.den - 1, depth):
+            yield from self._without_division(atom, coef, rest, up)
+
+    def _without_mod(self, atom: Mod, coef: Index, rest: Index, up: bool, depth: int) -> Iterator[Goals]:
+        """``0 <= a % b < b``, and ``a % b <= a`` for ``a >= 0``."""
+        yield (rest,) if up else (rest + coef * (atom.den - 1),)
+        if not up and self._holds(atom.num, depth):
+            yield (rest + coef * atom.num,)
+        yield (rest + coef * (atom.num - atom.den * of_atom(FloorDiv(atom.num, atom.den))),)
+
+    def _without_division(self, atom: FloorDiv, coef: Index, rest: Index, up: bool) -> Iterator[Goals]:
+        """``num - den < den * (num // den) <= num``; the goal is multiplied by den if it has to be."""
+        scaled = atom.num - atom.den + 1 if up else atom.num
+        times = floordiv(coef, atom.den)
+        if times * atom.den is coef:
+            yield (rest + times * scaled,)
+        else:
+            yield (rest * atom.den + coef * scaled + atom.den - 1,)
+
+    # --- minima and intervals ---------------------------------------------------------------
+
+    def _symbol_minima(self) -> dict[str, int]:
+        """Constant lower bounds of symbols, from ranges, sizes and conditions on one monomial."""
+        least = {s: 0 for s in self.sizes}
+        for name, (lo, _) in self.ranges.items():
+            if lo.constant is not None:
+                least[name] = max(least.get(name, lo.const), lo.const)
+        for known in self._known:
+            if len(known.terms) == 1:
+                (monomial, coef), = known.terms
+                bound = -(known.const // coef)
+                if len(monomial) == 1 and isinstance(monomial[0], Symbol) and coef > 0:
+                    name = monomial[0].name
+                    least[name] = max(least.get(name, bound), bound)
+                elif coef > 0 and bound > 0 and all(isinstance(a, Symbol) and a.name in self.sizes for a in monomial):
+                    least.update((str(a), max(least[str(a)], 1)) for a in monomial)
+        return least
+
+    def _undivided(self, known: Index) -> Iterator[Index]:
+        """``a - k*b >= 0`` where ``known`` says ``a // b >= k``."""
+        if len(known.terms) == 1:
+            (monomial, coef), = known.terms
+            if len(monomial) == 1 and isinstance(monomial[0], FloorDiv) and coef > 0:
+                low, _ = self._interval(monomial[0].den, _DEPTH)
+                if low is not None and low > 0:
+                    yield monomial[0].num + monomial[0].den * (known.const // coef)
+
+    def _worst(self, index: Index) -> Index:
+        """A lower bound of ``index`` without ranged symbols, as far as the signs of coefficients are known."""
+        for _ in range(len(self.ranges)):
+            ranged = [Symbol(s) for s in self.ranges if any(Symbol(s) in m for m, _ in index.terms)]
+            for atom in _innermost(ranged, self.ranges)[:1]:
+                goals = next(self._at_range_end(index, atom, 2), None)
+                if goals is None:
+                    return index
+                index = goals[0]
+        return index
+
+    def _interval(self, index: Index, depth: int) -> Bounds:
+        low: int | None = index.const
+        high: int | None = index.const
+        for monomial, coef in index.terms:
+            part: Bounds = (coef, coef)
+            for atom in monomial:
+                part = _times(part, self._atom_interval(atom, depth))
+            low = None if low is None or part[0] is None else low + part[0]
+            high = None if high is None or part[1] is None else high + part[1]
+        return low, high
+
+    def _atom_interval(self, atom: Atom, depth: int) -> Bounds:
+        if depth == 0:
+            return None, None
+        if isinstance(atom, Symbol):
+            return self._symbol_interval(atom.name, depth)
+        parts = [self._interval(c, depth - 1) for c in children(atom)]
+        if isinstance(atom, Extremum):
+            return _extremum_interval(atom.kind, parts)
+        if isinstance(atom, Pow2):
+            return 1, None
+        if isinstance(atom, Ctz):
+            return 0, None
+        return _quotient_interval(*parts) if isinstance(atom, FloorDiv) else _remainder_interval(*parts)
+
+    def _symbol_interval(self, name: str, depth: int) -> Bounds:
+        low, high = self._least.get(name), None
+        if name in self.ranges:
+            lo, hi = self.ranges[name]
+            low = _tighter(low, self._interval(lo, depth - 1)[0], max)
+            end = self._interval(hi, depth - 1)[1]
+            high = None if end is None else end - 1
+        for known in self._given:
+            if len(known.terms) == 1 and known.terms[0][0] == (Symbol(name),) and known.terms[0][1] < 0:
+                high = _tighter(high, known.const // -known.terms[0][1], min)
+        return low, high
+
+    # --- simplification ---------------------------------------------------------------------
+
+    def _simplify_once(self, index: Index) -> Index:
+        if all(isinstance(a, Symbol) for m, _ in index.terms for a in m):
+            return index
+        parts = [const(index.const)]
+        for monomial, coef in index.terms:
+            parts.append(product(map(self._simplify_atom, monomial)) * coef)
+        return total(parts)
+
+    def _simplify_atom(self, atom: Atom) -> Index:
+        inner = tuple(map(self.simplify, children(atom)))
+        if inner != children(atom):
+            return rebuild(atom, inner)
+        if isinstance(atom, Extremum):
+            return self._simplify_extremum(atom)
+        if isinstance(atom, (FloorDiv, Mod)):
+            return self._simplify_division(atom)
+        return of_atom(atom)
+
+    def _simplify_extremum(self, atom: Extremum) -> Index:
+        """Leaves out arguments that another one always covers."""
+        kept: list[Index] = []
+        for n, a in enumerate(atom.args):
+            others = [*kept, *atom.args[n + 1:]]
+            above = [b - a if atom.kind == "max" else a - b for b in others]
+            if not any(map(self._nonnegative, above)):
+                kept.append(a)
+        return extremum(atom.kind, kept)
+
+    def _simplify_division(self, atom: FloorDiv | Mod) -> Index:
+        num, den = atom.num, atom.den
+        quotient = self._quotient(num, den)
+        if quotient is not None:
+            return quotient if isinstance(atom, FloorDiv) else num - quotient * den
+        shared = self._shared_factor(num, den)
+        if shared is None:
+            return of_atom(atom)
+        small, factor = shared
+        parts = _exact_quotient(num - small, factor), const(den.const // factor)
+        return floordiv(*parts) if isinstance(atom, FloorDiv) else mod(*parts) * factor + small
+
+    def _quotient(self, num: Index, den: Index) -> Index | None:
+        """``num // den`` where the facts make it one constant."""
+        if self.prove(lt(num, den)) and self.prove(ge(num, 0)):
+            return const(0)
+        low, high = self.bounds(num)
+        d = den.constant or 0
+        if d > 0 and low is not None and high is not None and low // d == high // d:
+            return const(low // d)
+        return None
+
+    def _shared_factor(self, num: Index, den: Index) -> tuple[Index, int] | None:
+        """``(small, g)``: g divides den and ``num - small``, and ``0 <= small < g``: small never carries."""
+        if not den.constant or den.const < 0:
+            return None
+        factors = {math.gcd(c, den.const) for _, c in num.terms} - {1}
+        for g in sorted(factors, reverse=True):
+            large = total(_of_atoms(m) * c for m, c in num.terms if c % g == 0) + num.const // g * g
+            small = num - large
+            low, high = self.bounds(small)
+            if low is not None and high is not None and 0 <= low and high < g:
+                return small, g
+        return None
+
+
+def _of_atoms(monomial: tuple[Atom, ...]) -> Index:
+    """The index that is just this product of atoms."""
+    return product(map(of_atom, monomial))
+
+
+def _exact_quotient(index: Index, factor: int) -> Index:
+    return total([*(_of_atoms(m) * (c // factor) for m, c in index.terms), const(index.const // factor)])
+
+
+def _split(index: Index, atom: Atom) -> tuple[Index, Index]:
+    """``(coef, rest)`` with ``index == coef * atom + rest``, atom taken once out of each term that has it."""
+    coefs, rest = [], [const(index.const)]
+    for monomial, c in index.terms:
+        if atom in monomial:
+            at = monomial.index(atom)
+            coefs.append(_of_atoms(monomial[:at] + monomial[at + 1:]) * c)
+        else:
+            rest.append(_of_atoms(monomial) * c)
+    return total(coefs), total(rest)
+
+
+def _subtract(goal: Index, known: Index) -> Iterator[Goals]:
+    """Goals left when ``known >= 0`` is used to cancel one negative term of ``goal``."""
+    mine = dict(goal.terms)
+    for monomial, c in known.terms:
+        have = mine.get(monomial, 0)
+        if c < 0 and have < 0:
+            g = math.gcd(c, have)
+            yield (goal * (-c // g) - known * (-have // g),)
+
+
+def _innermost(found: list[Symbol], ranges: Mapping[str, tuple[Index, Index]]) -> list[Symbol]:
+    """Those first that no other one's range speaks of, so that eliminating brings none of them back."""
+    used = {s: symbols(ranges[s.name][0]) | symbols(ranges[s.name][1]) for s in found}
+    return sorted(found, key=lambda s: sum(s.name in names for names in used.values()))
+
+
+def _tighter(a: int | None, b: int | None, pick: Callable[[int, int], int]) -> int | None:
+    return b if a is None else a if b is None else pick(a, b)
+
+
+def _times(a: Bounds, b: Bounds) -> Bounds:
+    if a == (0, 0) or b == (0, 0):
+        return 0, 0
+    ends = [_extended_product(x, y) for x in _open(a) for y in _open(b)]
+    low, high = min(ends), max(ends)
+    return None if low == -math.inf else int(low), None if high == math.inf else int(high)
+
+
+def _open(a: Bounds) -> tuple[float, float]:
+    return -math.inf if a[0] is None else a[0], math.inf if a[1] is None else a[1]
+
+
+def _extended_product(x: float, y: float) -> float:
+    return 0 if x == 0 or y == 0 else x * y
+
+
+def _extremum_interval(kind: str, parts: Sequence[Bounds]) -> Bounds:
+    lows, highs = zip(*map(_open, parts))
+    pick = min if kind == "min" else max
+    low, high = pick(lows), pick(highs)
+    return None if low == -math.inf else int(low), None if high == math.inf else int(high)
+
+
+def _quotient_interval(num: Bounds, den: Bounds) -> Bounds:
+    if den[0] is None or den[0] < 1:
+        return None, None
+    low, high = num
+    if low is not None:
+        low = low // den[0] if low < 0 else 0 if den[1] is None else low // den[1]
+    if high is not None:
+        high = high // den[0] if high >= 0 else -1 if den[1] is None else high // den[1]
+    return low, high
+
+
+def _remainder_interval(num: Bounds, den: Bounds) -> Bounds:
+    if den[0] is None or den[0] < 1:
+        return None, None
+    high = None if den[1] is None else den[1] - 1
+    return 0, _tighter(high, num[1], min) if num[0] is not None and num[0] >= 0 else high
+
