@@ -1,0 +1,1 @@
+"""Tensors, compiled ops and the threads that run them."""

@@ -1,0 +1,47 @@
+// Facts about dims and byte strides.
+#pragma once
+#include <cstdint>
+
+namespace tw {
+
+constexpr int kMaxRank = 32;
+
+inline bool is_empty(const int64_t* dims, int rank) {
+    for (int a = 0; a < rank; ++a)
+        if (dims[a] == 0) return true;
+    return false;
+}
+
+// The unit axis of the dispatch key (docs/architecture.md), or -1.
+inline int unit_axis(const int64_t* dims, const int64_t* strides, int rank, int64_t item) {
+    if (rank == 0) return -1;
+    int last = rank - 1;
+    if (strides[last] == item || dims[last] <= 1 || is_empty(dims, rank)) return last;
+    for (int a = 0; a < last; ++a)
+        if (dims[a] > 1 && strides[a] == item) return a;
+    return -1;
+}
+
+// Fills the strides of a row-major tensor and returns its bytes, or -1 if they overflow or a dim is negative.
+inline int64_t row_major(const int64_t* dims, int64_t* strides, int rank, int64_t item) {
+    int64_t bytes = item;
+    for (int a = rank - 1; a >= 0; --a) {
+        strides[a] = bytes;
+        if (dims[a] < 0 || __builtin_mul_overflow(bytes, dims[a] > 1 ? dims[a] : 1, &bytes)) return -1;
+    }
+    return is_empty(dims, rank) ? 0 : bytes;
+}
+
+// The lowest and one past the highest byte offset that elements lie at; {0, 0} when there are none.
+struct Span {
+    int64_t low, high;
+};
+
+inline Span span(const int64_t* dims, const int64_t* strides, int rank, int64_t item) {
+    if (is_empty(dims, rank)) return {0, 0};
+    Span s{0, item};
+    for (int a = 0; a < rank; ++a) (strides[a] < 0 ? s.low : s.high) += (dims[a] - 1) * strides[a];
+    return s;
+}
+
+}  // namespace tw

@@ -1,0 +1,172 @@
+#include "pool.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "cpus.h"
+
+namespace tw {
+
+// A job lives on its caller's stack. What keeps a late worker from touching a dead one is `state_`:
+//   bits 0-10 the helpers inside, bit 11 open, bits 12-31 the generation.
+// A worker enters by a compare-and-swap that requires the open bit, and reads `job_` only once inside; the caller
+// clears the bit and waits until nobody is inside before it returns.
+namespace {
+
+constexpr uint32_t kInside = 0x7FF, kOpen = 0x800, kGeneration = 0x1000;
+constexpr int kMaxThreads = 1024;  // fits kInside
+constexpr auto kSpin = std::chrono::microseconds(20);
+
+thread_local bool inside_job = false;
+
+void relax() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
+// Spins for a bounded time until ready() holds; the caller sleeps on the futex when it does not.
+template <class Ready>
+bool spin(Ready ready) {
+    auto end = std::chrono::steady_clock::now() + kSpin;
+    do {
+        for (int i = 0; i < 32; ++i) {
+            if (ready()) return true;
+            relax();
+        }
+    } while (std::chrono::steady_clock::now() < end);
+    return false;
+}
+
+void claim(Job& job, int tid) {
+    for (;;) {
+        int64_t lo = job.next.fetch_add(job.chunk, std::memory_order_relaxed);
+        if (lo >= job.tasks) return;
+        job.kernel(job.args, lo, std::min(lo + job.chunk, job.tasks), tid);
+    }
+}
+
+}  // namespace
+
+void ThreadPool::run(TwKernel kernel, const TwArgs* args, int64_t tasks, int64_t chunk, int limit) {
+    if (tasks <= 0) return;
+    chunk = std::clamp<int64_t>(chunk, 1, tasks);
+    int64_t chunks = (tasks - 1) / chunk + 1;
+    limit = static_cast<int>(std::min<int64_t>({limit, chunks, kMaxThreads}));
+    if (limit <= 1 || inside_job || !callers_.try_lock()) return kernel(args, 0, tasks, 0);
+    std::lock_guard<std::mutex> guard(callers_, std::adopt_lock);
+    Job job{kernel, args, tasks, chunk, limit};
+    run_shared(job);
+}
+
+void ThreadPool::run_shared(Job& job) {
+    hire(job.limit - 1);
+    job_.store(&job, std::memory_order_relaxed);
+    uint32_t before = state_.load(std::memory_order_relaxed);
+    state_.store(((before & ~kInside) + kGeneration) | kOpen, std::memory_order_release);
+    for (int i = 1; i < job.limit; ++i) state_.notify_one();
+    inside_job = true;
+    claim(job, 0);
+    inside_job = false;
+    await_helpers();
+}
+
+// Starts the workers that are missing, with all signals blocked: signals are for Python's own threads.
+void ThreadPool::hire(int workers) try {
+    if (static_cast<int>(workers_.size()) >= workers) return;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (static_cast<int>(workers_.size()) < workers) workers_.emplace_back([this] { work(); });
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+} catch (const std::exception&) {  // the system gives no more: those there are do the work
+}
+
+void ThreadPool::await_helpers() {
+    uint32_t seen = drained_.load(std::memory_order_relaxed);
+    uint32_t state = state_.fetch_and(~kOpen, std::memory_order_acq_rel);
+    if ((state & kInside) == 0) return;
+    auto gone = [&] { return drained_.load(std::memory_order_acquire) != seen; };
+    if (!spin(gone)) drained_.wait(seen, std::memory_order_acquire);
+}
+
+void ThreadPool::work() {
+    inside_job = true;
+    uint32_t done = 0;  // the generation this worker has been in or missed
+    for (;;) {
+        uint32_t state = state_.load(std::memory_order_acquire);
+        auto news = [&] {
+            state = state_.load(std::memory_order_acquire);
+            return (state & kOpen) && state / kGeneration != done;
+        };
+        while (!spin(news)) state_.wait(state, std::memory_order_acquire);
+        if (stopping_.load(std::memory_order_acquire)) return;
+        done = state / kGeneration;
+        if (join(done)) {
+            Job& job = *job_.load(std::memory_order_relaxed);
+            int tid = job.joined.fetch_add(1, std::memory_order_relaxed);
+            if (tid < job.limit) claim(job, tid);
+            leave();
+        }
+    }
+}
+
+// Enters the job of this generation unless it has closed.
+bool ThreadPool::join(uint32_t generation) {
+    uint32_t state = state_.load(std::memory_order_relaxed);
+    while ((state & kOpen) && state / kGeneration == generation)
+        if (state_.compare_exchange_weak(state, state + 1, std::memory_order_acquire)) return true;
+    return false;
+}
+
+// The last helper out of a closed job tells its caller. The job may be gone after the subtraction.
+void ThreadPool::leave() {
+    uint32_t state = state_.fetch_sub(1, std::memory_order_acq_rel);
+    if ((state & kOpen) || (state & kInside) != 1) return;
+    drained_.fetch_add(1, std::memory_order_release);
+    drained_.notify_one();
+}
+
+ThreadPool::~ThreadPool() {
+    stopping_.store(true, std::memory_order_release);
+    state_.store(((state_.load() & ~kInside) + kGeneration) | kOpen, std::memory_order_release);
+    state_.notify_all();
+    for (auto& worker : workers_) worker.join();
+}
+
+namespace {
+
+std::atomic<ThreadPool*> the_pool{nullptr};
+std::atomic<int> the_limit{0};
+std::once_flag watch_forks;
+
+// The child has none of the parent's threads, so it leaves the parent's pool where it is and starts anew.
+void start_anew() {
+    the_pool.store(new ThreadPool);
+    inside_job = false;
+}
+
+}  // namespace
+
+ThreadPool& pool() {
+    std::call_once(watch_forks, [] {
+        the_pool.store(new ThreadPool);
+        pthread_atfork(nullptr, nullptr, start_anew);
+    });
+    return *the_pool.load(std::memory_order_acquire);
+}
+
+int get_threads() {
+    int limit = the_limit.load(std::memory_order_relaxed);
+    if (limit == 0) the_limit.store(limit = usable_cpus(), std::memory_order_relaxed);
+    return limit;
+}
+
+void set_threads(int n) { the_limit.store(n, std::memory_order_relaxed); }
+
+}  // namespace tw

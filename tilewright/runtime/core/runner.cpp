@@ -1,0 +1,45 @@
+#include "runner.h"
+
+#include <algorithm>
+
+#include "pool.h"
+
+namespace tw {
+
+namespace {
+
+void run_phase(const Step& phase, const TwArgs& args, int limit) {
+    int64_t tasks = args.table[phase.count], chunk = args.table[phase.chunk];
+    if (tasks <= 0) return;
+    if (limit <= 1 || tasks <= chunk) return phase.kernel(&args, 0, tasks, 0);
+    pool().run(phase.kernel, &args, tasks, chunk, limit);
+}
+
+void run_at(const std::vector<Step>& steps, const TwArgs& args, int64_t* counters, int depth, int limit) {
+    for (const Step& step : steps) {
+        if (step.kernel) {
+            run_phase(step, args, limit);
+            continue;
+        }
+        int64_t trips = args.table[step.count];
+        for (counters[depth] = 0; counters[depth] < trips; ++counters[depth])
+            run_at(step.body, args, counters, depth + 1, limit);
+    }
+}
+
+}  // namespace
+
+int depth_of(const std::vector<Step>& steps) {
+    int depth = 0;
+    for (const Step& step : steps)
+        if (!step.kernel) depth = std::max(depth, 1 + depth_of(step.body));
+    return depth;
+}
+
+void run_steps(const std::vector<Step>& steps, TwArgs args, int limit) {
+    int64_t counters[kMaxDepth] = {};
+    args.counters = counters;
+    run_at(steps, args, counters, 0, limit);
+}
+
+}  // namespace tw

@@ -1,0 +1,26 @@
+// Runs the steps of a plan.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "abi.h"
+
+namespace tw {
+
+// A phase (kernel set), or a repeat of `body`. Slots are places in the size table.
+struct Step {
+    TwKernel kernel;
+    int count;  // the slot of the phase's tasks or of the repeat's trips
+    int chunk;
+    std::vector<Step> body;
+};
+
+constexpr int kMaxDepth = 8;  // repeats inside of each other
+
+// How deep repeats are nested in `steps`.
+int depth_of(const std::vector<Step>& steps);
+
+// Runs the steps one after another, each phase on up to `limit` threads; args.counters is set here.
+void run_steps(const std::vector<Step>& steps, TwArgs args, int limit);
+
+}  // namespace tw
