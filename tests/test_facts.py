@@ -14,7 +14,7 @@ from tilewright.ir.facts import Facts
 from tilewright.ir.index import Condition, Index, const, eq, ge, lt, symbol
 
 N, M, R, S = map(symbol, ("N", "M", "R", "stride"))
-I, J, X = map(symbol, ("i", "j", "x"))
+AI, J, X = map(symbol, ("i", "j", "x"))
 
 
 def value(index: Index, env: dict[str, int]) -> int:
@@ -52,12 +52,12 @@ def points(facts: Facts, top: int = 4) -> Iterator[dict[str, int]]:
         if not all(spans.values()):
             continue
         for values in itertools.product(*spans.values()):
-            env = {"N": n, "M": m, "c": c, **dict(zip(spans, values))}
+            env = {"N": n, "M": m, "c": c, **dict(zip(spans, values, strict=True))}
             if all(holds(k, env) for k in facts.conditions):
                 yield env
 
 
-leaves = st.one_of(st.sampled_from([N, M, I, J, symbol("c")]), st.integers(-4, 5).map(const))
+leaves = st.one_of(st.sampled_from([N, M, AI, J, symbol("c")]), st.integers(-4, 5).map(const))
 
 
 def compound(inner: st.SearchStrategy[Index]) -> st.SearchStrategy[Index]:
@@ -79,7 +79,7 @@ facts = st.builds(
     ends,
     ends,
     st.integers(-1, 1),
-    st.lists(st.sampled_from([lt(I * 2 + J, N), ge(N, 2), lt(I, J + M), ge(symbol("c"), 1), eq(N, M)]), max_size=2),
+    st.lists(st.sampled_from([lt(AI * 2 + J, N), ge(N, 2), lt(AI, J + M), ge(symbol("c"), 1), eq(N, M)]), max_size=2),
 )
 
 
@@ -126,9 +126,9 @@ IO, II, P, K = map(symbol, ("io", "ii", "p", "r"))
         (TILED.extended({}, [lt(IO * 16 + II, N)]), lt(IO * 16 + II, N), True),
         (TILED, ge(N, 1), True),
         (TILED, eq(IO * 2, II * 4 + 1), False),
-        (Facts({"i": (const(0), N * M)}, (), ("N", "M")), lt(I // M, N), True),
-        (Facts({"i": (const(0), N * M)}, (), ("N", "M")), lt(I % M, M), True),
-        (Facts({"i": (const(0), N), "j": (const(0), I + 1)}, (), ("N",)), lt(J, N), True),
+        (Facts({"i": (const(0), N * M)}, (), ("N", "M")), lt(AI // M, N), True),
+        (Facts({"i": (const(0), N * M)}, (), ("N", "M")), lt(AI % M, M), True),
+        (Facts({"i": (const(0), N), "j": (const(0), AI + 1)}, (), ("N",)), lt(J, N), True),
         (Facts({}, [ge(N, M + 2)], ("N", "M")), ge(N, M + 1), True),
         (Facts({}, (), ("N",)), ge(N, 0), True),
         (Facts({}, ()), ge(N, 0), None),
@@ -162,10 +162,10 @@ def test_what_cannot_be_simplified_is_the_same_object() -> None:
 
 def test_remainder_by_a_symbolic_extent() -> None:
     known = Facts({"i": (const(0), N)}, (), ("N",))
-    assert known.simplify(I % N) is I and known.simplify(I // N).constant == 0
-    assert known.simplify((I * M + J) // M) is not I
+    assert known.simplify(AI % N) is AI and known.simplify(AI // N).constant == 0
+    assert known.simplify((AI * M + J) // M) is not AI
 
 
 def test_bounds_of_sums_use_symbolic_ranges() -> None:
     known = Facts({"i": (const(0), N)}, (), ("N",))
-    assert known.bounds(N - I) == (1, None) and known.bounds(I - N) == (None, -1)
+    assert known.bounds(N - AI) == (1, None) and known.bounds(AI - N) == (None, -1)

@@ -78,6 +78,8 @@ class Facts:
     def prove(self, condition: Condition) -> bool | None:
         """True if it always holds, False if it never does, None if neither was found."""
         index = condition.index
+        if condition in self.conditions:
+            return True
         if condition.kind == "ge":
             if self._nonnegative(index):
                 return True
@@ -156,7 +158,7 @@ class Facts:
         """Ways to show ``goal >= 0``: each is a tuple of goals that together suffice."""
         for known in self._given:
             yield from _subtract(goal, known)
-        outer = [a for a in dict.fromkeys(a for m, _ in goal.terms for a in m)]
+        outer = list(dict.fromkeys(a for m, _ in goal.terms for a in m))
         inner = {s for a in outer for c in children(a) for s in symbols(c)}
         ranged = [a for a in outer if isinstance(a, Symbol) and a.name in self.ranges]
         for atom in _innermost([a for a in ranged if a.name not in inner], self.ranges)[:1]:
@@ -211,7 +213,7 @@ class Facts:
 
     def _symbol_minima(self) -> dict[str, int]:
         """Constant lower bounds of symbols, from ranges, sizes and conditions on one monomial."""
-        least = {s: 0 for s in self.sizes}
+        least = dict.fromkeys(self.sizes, 0)
         for name, (lo, _) in self.ranges.items():
             if lo.constant is not None:
                 least[name] = max(least.get(name, lo.const), lo.const)
@@ -407,7 +409,7 @@ def _extended_product(x: float, y: float) -> float:
 
 
 def _extremum_interval(kind: str, parts: Sequence[Bounds]) -> Bounds:
-    lows, highs = zip(*map(_open, parts))
+    lows, highs = zip(*map(_open, parts), strict=True)
     pick = min if kind == "min" else max
     low, high = pick(lows), pick(highs)
     return None if low == -math.inf else int(low), None if high == math.inf else int(high)

@@ -1,0 +1,1 @@
+"""The language front end: from ``.tw`` text to tensor IR."""

@@ -1,0 +1,303 @@
+"""Text to syntax tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from lark import Lark, Token, Tree
+from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+from lark.tree import Meta
+from lark.visitors import Transformer_NonRecursive, v_args
+
+from tilewright.dsl import syntax as ast
+from tilewright.dsl.layout import MAX_NESTING, Layout, LayoutError
+from tilewright.errors import SyntaxUserError
+from tilewright.source import Source, Span
+
+_KEYWORDS = ("edition", "op", "scalar", "if", "else", "where", "for", "or", "and", "not")
+_WORDS = {
+    "NAME": "a name",
+    "INT": "a number",
+    "FLOAT": "",
+    "_NEWLINE": "the end of the line",
+    "_INDENT": "an indented block",
+    "_DEDENT": "",
+    "COMPARE": "a comparison",
+    "$END": "the end of the text",
+}
+_OPERATORS = {"BAR", "CARET", "AMPERSAND", "SHIFT", "PLUS", "MINUS", "STAR", "SLASH", "TILDE", "OR", "AND", "NOT"}
+_MAX_EXPECTED = 4
+
+
+def parse(text: str, name: str = "<string>") -> ast.Module:
+    """The module that ``text`` says. SyntaxUserError if it does not follow the grammar."""
+    source = Source(text, name)
+    try:
+        # the first line break gives the layout its outermost indentation; _span takes it off again
+        tree = _parser().parse("\n" + text + "\n")
+    except LayoutError as e:
+        line, column = _place(e.token, source)
+        raise SyntaxUserError(e.message, Span(source, line, column, line, column + 1), e.hint) from None
+    except UnexpectedInput as e:
+        raise _explain(e, source) from None
+    module = _Builder(source).transform(tree)
+    assert isinstance(module, ast.Module)
+    _check_depth(module)
+    return module
+
+
+@cache
+def _parser() -> Lark:
+    grammar = Path(__file__).with_name("grammar.lark").read_text()
+    return Lark(grammar, parser="lalr", start="module", postlex=Layout(), propagate_positions=True)
+
+
+def tokens(text: str) -> list[Token]:
+    """The tokens of a text that parses, comments and line breaks among them."""
+    lexer = Lark(
+        Path(__file__).with_name("grammar.lark").read_text().replace("%ignore COMMENT", ""),
+        parser=None,
+        lexer="basic",
+        start="module",
+    )
+    return list(lexer.lex(text))
+
+
+def _check_depth(module: ast.Module) -> None:
+    """Later stages may recurse once what they walk is known to be shallow."""
+    for node, depth in ast.walk(*module.ops):
+        if depth > MAX_NESTING:
+            raise SyntaxUserError(
+                f"this is nested over {MAX_NESTING} deep", node.span, "give a part of it a name of its own"
+            )
+
+
+# --- errors ---------------------------------------------------------------------------------
+
+
+def _place(token: Token, source: Source) -> tuple[int, int]:
+    """Line and column of a token; of a line break, those of the first thing on the line after it."""
+    if token.type == "_NEWLINE":
+        return token.end_line - 1, token.end_column
+    return token.line - 1, token.column
+
+
+def _explain(e: UnexpectedInput, source: Source) -> SyntaxUserError:
+    if isinstance(e, UnexpectedCharacters):
+        span = Span(source, e.line - 1, e.column, e.line - 1, e.column + 1)
+        return SyntaxUserError(f"{e.char!r} does not belong in source text", span, "comments start with #")
+    token = e.token if isinstance(e, UnexpectedToken) else Token("$END", "")
+    span = _token_span(token, source)
+    expected = _expected(e.accepts or e.expected if isinstance(e, UnexpectedToken) else ())
+    return SyntaxUserError(f"{_describe(token)}, expected {expected}", span, _hint(token, source))
+
+
+def _token_span(token: Token, source: Source) -> Span:
+    lines = source.text.split("\n")
+    if token.type == "$END" or token.line is None or token.line - 1 > len(lines):
+        return Span(source, len(lines), len(lines[-1]) + 1, len(lines), len(lines[-1]) + 2)
+    line, column = token.line - 1, token.column or 1
+    if token.type in ("_INDENT", "_DEDENT"):
+        line, column = (token.end_line or line) - 1, token.end_column or 1
+    width = 1 if token.type.startswith("_") else len(token)
+    return Span(source, line, column, line, column + width)
+
+
+def _describe(token: Token) -> str:
+    if token.type == "_INDENT":
+        return "unexpected indentation"
+    if token.type in ("_NEWLINE", "_DEDENT", "$END"):
+        return "the line ends too early" if token.type == "_NEWLINE" else "the block ends too early"
+    return f"unexpected {str(token)!r}"
+
+
+def _expected(kinds: Sequence[str] | set[str]) -> str:
+    words = sorted({_word(k) for k in kinds if k not in _OPERATORS} - {""}, key=lambda w: (w[0] == "'", w))
+    if _OPERATORS & set(kinds) - {"MINUS", "TILDE", "NOT", "STAR"}:
+        words.append("an operator")
+    if len(words) > _MAX_EXPECTED and "a name" in words:
+        words = ["an expression"]
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words) or "something else"
+
+
+def _word(kind: str) -> str:
+    if kind in _WORDS:
+        return _WORDS[kind]
+    pattern = next((t.pattern.value for t in _parser().terminals if t.name == kind), kind)
+    return f"'{pattern}'"
+
+
+def _hint(token: Token, source: Source) -> str:
+    if token.type == "FROM":
+        return "'<-' is an arrow; write '< -' for \"less than minus\""
+    if token == "else":
+        return "a guarded read stands in parentheses: (x[i - 1] else 0)"
+    if token.type == "COMPARE":
+        return "comparisons do not chain: write a < b and b < c"
+    if token == "=" and "op" not in source.line((token.line or 2) - 1):
+        return "compare with =="
+    if token == "**":
+        return "there is no power operator: multiply, or use exp and log"
+    if token.type == "_INDENT":
+        return "blocks follow a line that ends in ':'"
+    return "see docs/language.md for the grammar"
+
+
+# --- building -------------------------------------------------------------------------------
+
+
+@v_args(meta=True)
+class _Builder(Transformer_NonRecursive[Token, Any]):
+    """Turns lark's tree into ours, bottom up."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(visit_tokens=False)
+        self.source = source
+
+    def __default__(self, data: str, children: list[Any], meta: Meta) -> Any:
+        return tuple(children)
+
+    def _span(self, meta: Meta | Token) -> Span:
+        if isinstance(meta, Meta) and meta.empty:
+            return Span(self.source, 1, 1, 1, 2)
+        return Span(self.source, meta.line - 1, meta.column, meta.end_line - 1, meta.end_column)
+
+    def _name(self, token: Token) -> ast.Name:
+        return ast.Name(self._span(token), str(token))
+
+    def _names(self, tokens: Sequence[Token]) -> tuple[ast.Name, ...]:
+        return tuple(map(self._name, tokens))
+
+    # module and ops
+
+    def module(self, meta: Meta, parts: list[Any]) -> ast.Module:
+        return ast.Module(self.source, tuple(p for p in parts if isinstance(p, ast.Op)))
+
+    def edition(self, meta: Meta, parts: list[Token]) -> None:
+        if parts[0] != "1":
+            hint = "write `edition 1`, or use a newer Tilewright"
+            raise SyntaxUserError(f"there is no edition {parts[0]}", self._span(parts[0]), hint)
+
+    def op(self, meta: Meta, parts: list[Any]) -> ast.Op:
+        name, variables, parameters, results, body = parts
+        sorted_out = self._sort_parameters(parameters)
+        return ast.Op(self._span(name), str(name), variables, *sorted_out, results, body)
+
+    def _sort_parameters(self, parameters: tuple[Any, ...]) -> tuple[tuple[Any, ...], ...]:
+        """Operands stand before ``*``, attributes and run-time scalars after it."""
+        after = False
+        for p in parameters:
+            if isinstance(p, Token):
+                if after:
+                    raise SyntaxUserError("a second '*'", self._span(p), "one '*' ends the operands")
+                after = True
+            elif isinstance(p, ast.Operand) == after:
+                what = "an operand stands before '*'" if after else "attributes and scalars stand after '*'"
+                raise SyntaxUserError(f"{p.name!r} is on the wrong side: {what}", p.span, "move it")
+        kinds = (ast.Operand, ast.Attribute, ast.Scalar)
+        return tuple(tuple(p for p in parameters if isinstance(p, k)) for k in kinds)
+
+    def variable(self, meta: Meta, parts: list[Token]) -> ast.Variable:
+        return ast.Variable(self._span(meta), str(parts[0]), self._name(parts[1]))
+
+    def operand(self, meta: Meta, parts: list[Any]) -> ast.Operand:
+        name, dtype, dims, optional = parts
+        return ast.Operand(self._span(meta), str(name), self._name(dtype), dims, optional is not None)
+
+    def attribute(self, meta: Meta, parts: list[Any]) -> ast.Attribute:
+        return ast.Attribute(self._span(meta), str(parts[0]), self._name(parts[1]), parts[2])
+
+    def scalar(self, meta: Meta, parts: list[Token]) -> ast.Scalar:
+        return ast.Scalar(self._span(meta), str(parts[0]), self._name(parts[1]))
+
+    def star(self, meta: Meta, parts: list[Token]) -> Token:
+        return parts[0]
+
+    def result(self, meta: Meta, parts: list[Any]) -> ast.Result:
+        return ast.Result(self._span(meta), str(parts[0]), self._name(parts[1]), parts[2])
+
+    def pack(self, meta: Meta, parts: list[Token | None]) -> ast.Pack:
+        return ast.Pack(self._span(meta), str(parts[0] or ""))
+
+    # statements
+
+    def conditional(self, meta: Meta, parts: list[Any]) -> ast.If:
+        condition, then, otherwise = parts
+        return ast.If(self._span(meta), condition, then, otherwise or ())
+
+    def assign(self, meta: Meta, parts: list[Any]) -> ast.Assign:
+        targets, axes, value = parts
+        return ast.Assign(self._span(meta), self._names([targets]) if isinstance(targets, Token) else targets, axes, value)
+
+    def scatter(self, meta: Meta, parts: list[Any]) -> ast.Scatter:
+        target, indices, value, axes = parts
+        return ast.Scatter(self._span(meta), self._name(target), indices, value, axes)
+
+    def declare(self, meta: Meta, parts: list[Any]) -> ast.Declare:
+        return ast.Declare(self._span(meta), self._name(parts[0]), self._name(parts[1]), parts[2])
+
+    def require(self, meta: Meta, parts: list[Any]) -> ast.Require:
+        return ast.Require(self._span(meta), parts[0])
+
+    def axis(self, meta: Meta, parts: list[Any]) -> ast.Axis:
+        value, extent, order = parts
+        return ast.Axis(self._span(meta), value, extent, *(order or ()))
+
+    def order(self, meta: Meta, parts: list[Token | None]) -> tuple[int, int]:
+        chunk, by, lanes = parts
+        if by is not None and by != "x":
+            raise SyntaxUserError(f"unexpected {str(by)!r}, expected 'x'", self._span(by), "as in @ 4096 x 64")
+        return int(chunk or 0), int(lanes or 1)
+
+    # expressions
+
+    def guarded(self, meta: Meta, parts: list[Any]) -> ast.Guarded:
+        return ast.Guarded(self._span(meta), *parts)
+
+    def binary(self, meta: Meta, parts: list[Any]) -> ast.Binary:
+        left, op, right = parts
+        return ast.Binary(self._span(meta), str(op), left, right)
+
+    def unary(self, meta: Meta, parts: list[Any]) -> ast.Unary:
+        return ast.Unary(self._span(meta), str(parts[0]), parts[1])
+
+    def integer(self, meta: Meta, parts: list[Token]) -> ast.Number:
+        if len(parts[0]) > 25:
+            raise SyntaxUserError("this number fits no dtype", self._span(meta), "integers have at most 64 bits")
+        return ast.Number(self._span(meta), int(parts[0]))
+
+    def real(self, meta: Meta, parts: list[Token]) -> ast.Number:
+        return ast.Number(self._span(meta), float(parts[0]))
+
+    def name(self, meta: Meta, parts: list[Token]) -> ast.Name:
+        return self._name(parts[0])
+
+    def element(self, meta: Meta, parts: list[Any]) -> ast.Element:
+        return ast.Element(self._span(meta), self._name(parts[0]), parts[1])
+
+    def reduce(self, meta: Meta, parts: list[Any]) -> ast.Reduce:
+        return ast.Reduce(self._span(meta), self._name(parts[0]), parts[1], parts[2])
+
+    def fold(self, meta: Meta, parts: list[Any]) -> ast.Fold:
+        kind, axes, accumulators, arrow, values, merge = parts
+        others, merged = merge or ((), ())
+        elements = arrow == ("<-",)
+        return ast.Fold(self._span(meta), self._name(kind), axes, accumulators, elements, values, others, merged)
+
+    def accumulator(self, meta: Meta, parts: list[Any]) -> ast.Accumulator:
+        name, dtype, init = parts
+        return ast.Accumulator(self._span(meta), str(name), dtype and self._name(dtype), init)
+
+    def names(self, meta: Meta, parts: list[Token]) -> tuple[ast.Name, ...]:
+        return self._names(parts)
+
+    def call(self, meta: Meta, parts: list[Any]) -> ast.Call:
+        return ast.Call(self._span(meta), self._name(parts[0]), parts[1])
+
+    def paren(self, meta: Meta, parts: list[ast.Expr]) -> ast.Expr:
+        return parts[0]
+
+

@@ -1,0 +1,270 @@
+"""The syntax tree of ``.tw`` source: what was written, before any name is resolved.
+
+Every node has the span it was read from; spans do not take part in comparisons, so two texts that
+differ in layout only give equal trees.
+
+Grammar::
+
+    Module    = edition, ops: Op*
+    Op        = name, variables: Variable*, operands: Operand*, attributes: Attribute*, scalars: Scalar*,
+                results: Result*, body: Statement*
+    Statement = Assign | Scatter | Declare | Require | If
+    Expr      = Number | Name | Element | Call | Unary | Binary | Guarded | Reduce | Fold
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from typing import Any, Union
+
+from tilewright.source import Source, Span
+
+
+@dataclass(frozen=True)
+class Node:
+    span: Span = field(compare=False, repr=False)
+
+
+# --- expressions ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Number(Node):
+    """A literal as written: ``1`` gives an int, ``1.0`` and ``1e3`` a float."""
+
+    value: int | float
+
+
+@dataclass(frozen=True)
+class Name(Node):
+    text: str
+
+
+@dataclass(frozen=True)
+class Pack(Node):
+    """``...`` (name is empty) or ``name...``: a run of axes."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Axis(Node):
+    """An entry between brackets: an index or axis, with a declared range and an order if it has them."""
+
+    value: Expr | Pack
+    extent: Expr | None = None
+    chunk: int = 0
+    lanes: int = 1
+
+
+@dataclass(frozen=True)
+class Element(Node):
+    """``x[i, j]``."""
+
+    tensor: Name
+    indices: tuple[Axis, ...]
+
+
+@dataclass(frozen=True)
+class Call(Node):
+    function: Name
+    args: tuple[Expr | Pack, ...]
+
+
+@dataclass(frozen=True)
+class Unary(Node):
+    op: str
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Binary(Node):
+    op: str
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True)
+class Guarded(Node):
+    """``read else otherwise``."""
+
+    read: Expr
+    otherwise: Expr
+
+
+@dataclass(frozen=True)
+class Reduce(Node):
+    """``sum[axes](value)``."""
+
+    kind: Name
+    axes: tuple[Axis, ...]
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Accumulator(Node):
+    name: str
+    dtype: Name | None
+    init: Expr
+
+
+@dataclass(frozen=True)
+class Fold(Node):
+    """``fold[axes](accumulators -> values; (others) -> merge)``, or ``<-``: then ``values`` are elements."""
+
+    kind: Name
+    axes: tuple[Axis, ...]
+    accumulators: tuple[Accumulator, ...]
+    elements: bool
+    values: tuple[Expr, ...]
+    others: tuple[Name, ...] = ()
+    merge: tuple[Expr, ...] = ()
+
+
+Expr = Union[Number, Name, Element, Call, Unary, Binary, Guarded, Reduce, Fold]
+
+
+# --- statements -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Assign(Node):
+    """``name[axes] = value`` or ``(name, name)[axes] = fold...``."""
+
+    targets: tuple[Name, ...]
+    axes: tuple[Axis, ...]
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Scatter(Node):
+    """``name[indices] += value for axes``; ``axes`` is None where they are inferred."""
+
+    target: Name
+    indices: tuple[Axis, ...]
+    value: Expr
+    axes: tuple[Axis, ...] | None
+
+
+@dataclass(frozen=True)
+class Declare(Node):
+    """``name: dtype[dims]``: an intermediate whose dtype and shape are said."""
+
+    name: Name
+    dtype: Name
+    dims: tuple[Expr | Pack, ...]
+
+
+@dataclass(frozen=True)
+class Require(Node):
+    """``where condition``."""
+
+    condition: Expr
+
+
+@dataclass(frozen=True)
+class If(Node):
+    condition: Expr
+    then: tuple[Statement, ...]
+    otherwise: tuple[Statement, ...]
+
+
+Statement = Union[Assign, Scatter, Declare, Require, If]
+
+
+# --- ops ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Variable(Node):
+    """``T: constraint``."""
+
+    name: str
+    constraint: Name
+
+
+@dataclass(frozen=True)
+class Operand(Node):
+    name: str
+    dtype: Name
+    dims: tuple[Expr | Pack, ...]
+    optional: bool
+
+
+@dataclass(frozen=True)
+class Attribute(Node):
+    """``name: kind = default``; known when the op is compiled."""
+
+    name: str
+    kind: Name
+    default: Expr
+
+
+@dataclass(frozen=True)
+class Scalar(Node):
+    """``name: scalar dtype``; known when the op is run."""
+
+    name: str
+    dtype: Name
+
+
+@dataclass(frozen=True)
+class Result(Node):
+    name: str
+    dtype: Name
+    dims: tuple[Expr | Pack, ...]
+
+
+@dataclass(frozen=True)
+class Op(Node):
+    name: str
+    variables: tuple[Variable, ...]
+    operands: tuple[Operand, ...]
+    attributes: tuple[Attribute, ...]
+    scalars: tuple[Scalar, ...]
+    results: tuple[Result, ...]
+    body: tuple[Statement, ...]
+
+
+@dataclass(frozen=True)
+class Module:
+    source: Source = field(compare=False, repr=False)
+    ops: tuple[Op, ...]
+
+    def op(self, name: str) -> Op:
+        """The op called ``name``; KeyError if there is none."""
+        for op in self.ops:
+            if op.name == name:
+                return op
+        raise KeyError(name)
+
+
+def children(node: Node) -> Iterator[Node]:
+    """The nodes directly under ``node``, in the order of its fields."""
+    for f in fields(node):
+        value: Any = getattr(node, f.name)
+        if isinstance(value, Node):
+            yield value
+        elif isinstance(value, tuple):
+            yield from (v for v in value if isinstance(v, Node))
+
+
+def walk(*roots: Node) -> Iterator[tuple[Node, int]]:
+    """Every node under ``roots`` with its depth, in source order, however deep the tree."""
+    stack = [(r, 0) for r in reversed(roots)]
+    while stack:
+        node, depth = stack.pop()
+        yield node, depth
+        stack.extend((c, depth + 1) for c in reversed(list(children(node))))
+
+
+def names(*roots: Node) -> list[str]:
+    """All identifiers that occur under ``roots``, in source order, each once."""
+    found: dict[str, None] = {}
+    for node, _ in walk(*roots):
+        if isinstance(node, Name):
+            found[node.text] = None
+        elif isinstance(node, (Pack, Op, Variable, Operand, Attribute, Scalar, Result, Accumulator)):
+            found[node.name] = None
+    return list(found)
