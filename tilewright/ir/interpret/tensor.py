@@ -1,0 +1,252 @@
+"""What a tensor-IR function means."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from tilewright.errors import CallError, InternalError
+from tilewright.ir import scalar as sc
+from tilewright.ir.index import Index
+from tilewright.ir.interpret.arrays import Array, HostArray, bind_scalars, decode, encode, require_names, shape_of
+from tilewright.ir.interpret.domains import Domain
+from tilewright.ir.interpret.indices import Env, evaluate, holds, index_function
+from tilewright.ir.interpret.reduction import Fold
+from tilewright.ir.interpret.scalar import Function as ScalarFunction
+from tilewright.ir.interpret.scalar import Meaning
+from tilewright.ir.interpret.status import Status
+from tilewright.ir.scalar import Expr
+from tilewright.ir.tensor import Axis, Compute, Function, Reduction, Scan, Scatter, Tensor
+from tilewright.ir.types import DType
+
+
+def run_function(
+    f: Function, inputs: Mapping[str, Any], scalars: Mapping[str, Any], domain: Domain
+) -> dict[str, HostArray]:
+    """The outputs of ``f`` by name.
+
+    Inputs are host arrays or nested values of any strides. Raises CallError where shapes do not fit or a
+    precondition fails, IndexFault (a KernelIndexError) for a data-dependent index out of range.
+    """
+    require_names("input", [t.name for t in f.inputs], inputs)
+    env = bind_dims(f.inputs, {name: shape_of(data) for name, data in inputs.items()})
+    for condition in f.preconditions:
+        if not holds(condition, env):
+            raise CallError(f"{f.name} requires {condition}")
+    arrays = {t.name: _input(t, inputs[t.name], domain) for t in f.inputs}
+    run = _Run(domain, arrays, bind_scalars(f.scalars, scalars, domain), env, Status([t.name for t in f.inputs]))
+    for compute in f.body:
+        run.compute(compute)
+    run.status.check()
+    return {name: _output(run.arrays[name], domain) for name in f.outputs}
+
+
+def bind_dims(tensors: Sequence[Tensor], shapes: Mapping[str, tuple[int, ...]]) -> Env:
+    """The dims named in the tensors' shapes; CallError where a shape contradicts another or its tensor."""
+    env = Env()
+    for t in tensors:
+        if len(shapes[t.name]) != len(t.shape):
+            raise CallError(f"{t.name!r} has {len(shapes[t.name])} dims, not {len(t.shape)}")
+        for extent, size in zip(t.shape, shapes[t.name], strict=True):
+            if extent.symbol is not None:
+                env.setdefault(extent.symbol, size)
+    for t in tensors:
+        wanted = tuple(evaluate(extent, env) for extent in t.shape)
+        if wanted != shapes[t.name]:
+            raise CallError(f"{t.name!r} has the shape {shapes[t.name]}, not {wanted}")
+    return env
+
+
+def _input(t: Tensor, data: Any, domain: Domain) -> Array:
+    return Array(t.name, t.dtype, shape_of(data), decode(data, t.dtype, domain))
+
+
+def _output(array: Array, domain: Domain) -> HostArray:
+    if None in array.cells:
+        raise InternalError(f"cell {array.cells.index(None)} of {array.name!r} is never computed")
+    return encode(array.cells, array.shape, array.dtype, domain)
+
+
+class _TensorMeaning(Meaning):
+    """Scalar expressions over whole tensors: bounds come from shapes."""
+
+    def __init__(self, exprs: Sequence[Expr], run: _Run) -> None:
+        self.run = run
+        super().__init__(exprs, run.domain, run.params)
+
+    def read(self, e: sc.Read) -> ScalarFunction:
+        array = self.run.array(e.tensor)
+        if array.dtype is not e.dtype:
+            raise InternalError(f"{e.tensor!r} of {array.dtype} is read as {e.dtype}")
+        place = Place(self, e.tensor, array.shape, e.indices)
+        zero = self.domain.constant(0, e.dtype)
+        if e.otherwise is None:
+            return lambda env: zero if (where := place.checked(env)) is None else array.load(where)
+        other = self.build(e.otherwise)
+        return lambda env: array.load(where) if place.contains(where := place.indices(env)) else other(env)
+
+
+class Place:
+    """An element of a tensor, named by affine and data-dependent indices."""
+
+    def __init__(
+        self, meaning: _TensorMeaning, tensor: str, shape: Sequence[int], indices: Sequence[Index | Expr]
+    ) -> None:
+        if len(indices) != len(shape):
+            raise InternalError(f"{tensor!r} has {len(shape)} dims, and {len(indices)} indices in a read or write")
+        self.tensor, self.shape, self.status = tensor, shape, meaning.run.status
+        self._functions = [index_function(i) if isinstance(i, Index) else meaning.build(i) for i in indices]
+        self._origins = [None if isinstance(i, Index) else _Origin(meaning, i) for i in indices]
+
+    def indices(self, env: Env) -> list[int]:
+        return [f(env) for f in self._functions]
+
+    def contains(self, where: Sequence[int]) -> bool:
+        return all(0 <= i < extent for i, extent in zip(where, self.shape, strict=True))
+
+    def checked(self, env: Env) -> list[int] | None:
+        """The indices, or None after noting the data-dependent ones that are out of range."""
+        where = self.indices(env)
+        if self.contains(where):
+            return where
+        for i, extent, origin in zip(where, self.shape, self._origins, strict=True):
+            if not 0 <= i < extent:
+                if origin is None:
+                    raise InternalError(f"{self.tensor}{where} is outside of the shape {tuple(self.shape)}")
+                self.status.note(origin.name, origin.position(env), i)
+        return None
+
+
+class _Origin:
+    """Where a data-dependent index was read: the first read in it, from outside in, left to right."""
+
+    def __init__(self, meaning: _TensorMeaning, e: Expr) -> None:
+        read = next(_reads_outside_in(e), None)
+        self.name = "a computed value" if read is None else read.tensor
+        self._array = None if read is None else meaning.run.array(read.tensor)
+        indices = () if read is None else read.indices
+        self._indices = [index_function(i) if isinstance(i, Index) else meaning.build(i) for i in indices]
+
+    def position(self, env: Env) -> int:
+        return 0 if self._array is None else self._array.offset([f(env) for f in self._indices])
+
+
+def _reads_outside_in(e: Expr) -> Iterator[sc.Read]:
+    if isinstance(e, sc.Read):
+        yield e
+    for operand in sc.operands(e):
+        yield from _reads_outside_in(operand)
+
+
+class _Run:
+    """One call of a function: the tensors so far, and the values of dims and axes."""
+
+    def __init__(
+        self, domain: Domain, arrays: dict[str, Array], params: Mapping[str, Any], env: Env, status: Status
+    ) -> None:
+        self.domain, self.arrays, self.params, self.env, self.status = domain, arrays, params, env, status
+
+    def array(self, name: str) -> Array:
+        if name not in self.arrays:
+            raise InternalError(f"there is no tensor {name!r} yet")
+        return self.arrays[name]
+
+    def compute(self, c: Compute) -> None:
+        """Defines the results of one statement."""
+        for r in c.results:
+            if r.name in self.arrays:
+                raise InternalError(f"{r.name!r} is defined twice")
+            self.arrays[r.name] = Array(r.name, r.dtype, [evaluate(extent, self.env) for extent in r.shape])
+        if [c.reduction, c.scan, c.scatter].count(None) < 2:
+            raise InternalError(f"{c.results[0].name!r} is more than one of a reduction, a scan and a scatter")
+        if c.scatter is not None:
+            self._scatter(c, c.scatter)
+        elif c.scan is not None:
+            self._scan(c, c.scan)
+        elif c.reduction is not None:
+            self._reduce(c, c.reduction)
+        else:
+            self._map(c)
+
+    def _points(self, axes: Sequence[Axis]) -> Iterator[None]:
+        """Binds the points of ``axes`` in the environment, one after the other in row-major order."""
+        names = [a.name for a in axes]
+        for point in itertools.product(*[range(evaluate(a.extent, self.env)) for a in axes]):
+            self.env.update(zip(names, point, strict=True))
+            yield
+
+    def _results_points(self, c: Compute) -> Iterator[None]:
+        """The points of a compute's axes but a scan's; the ordered axis is the outermost."""
+        extents = tuple(evaluate(a.extent, self.env) for a in c.axes)
+        for r in c.results:
+            if self.arrays[r.name].shape != extents:
+                raise InternalError(f"{r.name!r} has the shape {self.arrays[r.name].shape}, its axes have {extents}")
+        skipped = None if c.scan is None else c.scan.axis
+        return self._points(sorted((a for a in c.axes if a.name != skipped), key=lambda a: a.name != c.ordered))
+
+    def _writer(self, c: Compute, dtypes: Sequence[DType]) -> Callable[[Sequence[Any]], None]:
+        """A function that stores one value per result at the current point, rounded to the results' dtypes."""
+        rounding = [self.domain.store(t, r.dtype) for t, r in zip(dtypes, c.results, strict=True)]
+        targets = [self.arrays[r.name] for r in c.results]
+        names = [a.name for a in c.axes]
+
+        def write(values: Sequence[Any]) -> None:
+            where = [self.env[n] for n in names]
+            for target, store, value in zip(targets, rounding, values, strict=True):
+                target.store(where, store(value))
+
+        return write
+
+    def _map(self, c: Compute) -> None:
+        meaning = _TensorMeaning(c.values, self)
+        write = self._writer(c, [e.dtype for e in c.values])
+        for _ in self._results_points(c):
+            write(meaning(self.env))
+
+    def _fold(self, c: Compute, how: Reduction | Scan) -> Fold:
+        for value, acc in zip(c.values, how.accs, strict=True):
+            if value.dtype is not acc.dtype:
+                raise InternalError(f"the step of {acc.name!r} is of {value.dtype}, not {acc.dtype}")
+        init = _TensorMeaning(how.init, self)(self.env)
+        merge = _TensorMeaning(how.merge, self) if how.merge else None
+        return Fold(how.accs, how.others, init, _TensorMeaning(c.values, self), merge)
+
+    def _reduce(self, c: Compute, reduction: Reduction) -> None:
+        fold = self._fold(c, reduction)
+        write = self._writer(c, [a.dtype for a in reduction.accs])
+        for _ in self._results_points(c):
+            extents = [(a.name, evaluate(a.extent, self.env)) for a in reduction.axes]
+            write(fold.reduce(fold.init, list(zip(extents, reduction.orders, strict=True)), self.env))
+
+    def _scan(self, c: Compute, scan: Scan) -> None:
+        fold = self._fold(c, scan)
+        write = self._writer(c, [a.dtype for a in scan.accs])
+        extent = next(evaluate(a.extent, self.env) for a in c.axes if a.name == scan.axis)
+        for _ in self._results_points(c):
+            result = carry = fold.init
+            for i in range(extent):
+                if i % scan.chunk == 0:
+                    carry, local = result, fold.init
+                self.env[scan.axis] = i
+                local = fold.step(local, self.env)
+                result = fold.join(carry, local, self.env)
+                write(result)
+
+    def _scatter(self, c: Compute, scatter: Scatter) -> None:
+        (result,), (value,) = c.results, c.values
+        target, dtype = self.arrays[result.name], value.dtype.compute
+        if scatter.combine != "add":
+            raise InternalError(f"no meaning for a scatter that combines by {scatter.combine!r}")
+        combine, store = self.domain.operation("add", [dtype, dtype], dtype), self.domain.store(dtype, result.dtype)
+        start, widen = self.domain.cast(scatter.init.dtype, dtype), self.domain.cast(value.dtype, dtype)
+        init, = _TensorMeaning([scatter.init], self)(self.env)
+        sums = Array(result.name, dtype, target.shape, [start(init)] * len(target.cells))
+        meaning = _TensorMeaning([value], self)
+        place = Place(meaning, result.name, target.shape, scatter.indices)
+        for _ in self._points(c.axes):
+            added, = meaning(self.env)
+            where = place.checked(self.env)
+            if where is not None:
+                sums.store(where, combine(sums.load(where), widen(added)))
+        target.cells = [store(v) for v in sums.cells]

@@ -1,0 +1,1 @@
+"""Strategies and checkers for our tests and for those of users."""
