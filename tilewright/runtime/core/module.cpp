@@ -1,21 +1,108 @@
 // The extension module tilewright.runtime._core.
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
+#include "op.h"
 #include "pool.h"
 
 namespace py = pybind11;
 
+namespace tw {
+
 namespace {
 
-void set_threads(int n) {
+// A Program and the objects that its addresses lie in.
+struct ProgramObject : Program {
+    py::object keepalive;
+};
+
+DType read_dtype(const std::string& name) {
+    DType dtype;
+    if (!dtype_named(name, dtype)) throw py::value_error("unknown dtype '" + name + "'");
+    return dtype;
+}
+
+int read_slot(py::handle slot, int slots) {
+    int number = slot.cast<int>();
+    if (number < 0 || number >= slots) throw py::value_error("no slot " + std::to_string(number) + " in the size table");
+    return number;
+}
+
+template <class T>
+T address(py::handle number) {
+    auto bits = number.cast<uintptr_t>();
+    if (bits == 0) throw py::value_error("a null address in a program");
+    return reinterpret_cast<T>(bits);
+}
+
+Output read_output(py::tuple output, int slots) {
+    Output read{read_dtype(output[0].cast<std::string>()), {}};
+    for (py::handle slot : output[1]) read.dims.push_back(read_slot(slot, slots));
+    if (read.dims.size() > kMaxRank) throw py::value_error("an output has too many axes");
+    return read;
+}
+
+std::vector<Step> read_steps(py::handle steps, int slots) {
+    std::vector<Step> read;
+    for (py::handle item : steps) {
+        auto step = py::reinterpret_borrow<py::sequence>(item);
+        auto kind = step[0].cast<std::string>();
+        if (kind == "phase")
+            read.push_back({address<TwKernel>(step[1]), read_slot(step[2], slots), read_slot(step[3], slots), {}});
+        else if (kind == "repeat")
+            read.push_back({nullptr, read_slot(step[1], slots), 0, read_steps(step[2], slots)});
+        else
+            throw py::value_error("unknown step '" + kind + "'");
+    }
+    if (depth_of(read) > kMaxDepth) throw py::value_error("repeats are nested too deep");
+    return read;
+}
+
+std::unique_ptr<ProgramObject> make_program(py::int_ sizes_ptr, int head_slots, int tail_slots, py::list outputs,
+                                            py::int_ scratch_slot, py::list steps, std::vector<std::string> checks,
+                                            py::object keepalive, std::vector<std::string> scalars) {
+    auto program = std::make_unique<ProgramObject>();
+    int slots = head_slots + tail_slots;
+    program->sizes = address<TwSizes>(sizes_ptr);
+    program->head = head_slots;
+    program->tail = tail_slots;
+    for (py::handle output : outputs)
+        program->outputs.push_back(read_output(py::reinterpret_borrow<py::tuple>(output), slots));
+    program->scratch = read_slot(scratch_slot, slots);
+    program->steps = read_steps(steps, slots);
+    program->checks = std::move(checks);
+    for (const std::string& name : scalars) program->scalars.push_back(read_dtype(name));
+    program->keepalive = std::move(keepalive);
+    return program;
+}
+
+void set_threads_checked(int n) {
     if (n < 1) throw py::value_error("the number of threads is at least 1");
-    tw::set_threads(n);
+    set_threads(n);
+}
+
+int limit_threads_checked(int n) {
+    if (n < 0) throw py::value_error("a limit of threads is at least 1, or 0 for none");
+    return limit_threads(n);
 }
 
 }  // namespace
 
+const Program* program_of(PyObject* object) {
+    return py::isinstance<ProgramObject>(object) ? py::handle(object).cast<ProgramObject*>() : nullptr;
+}
+
+}  // namespace tw
+
 PYBIND11_MODULE(_core, m) {
     m.doc() = "Tensors, compiled ops and the threads that run them.";
-    m.def("get_threads", &tw::get_threads);
-    m.def("set_threads", &set_threads, py::arg("n"));
+    if (!tw::add_tensor_type(m.ptr()) || !tw::add_op_type(m.ptr())) throw py::error_already_set();
+    py::class_<tw::ProgramObject>(m, "Program", "The runnable form of a plan.")
+        .def(py::init(&tw::make_program), py::arg("sizes_ptr"), py::arg("head_slots"), py::arg("tail_slots"),
+             py::arg("outputs"), py::arg("scratch_slot"), py::arg("steps"), py::arg("checks"),
+             py::arg("keepalive") = py::none(), py::arg("scalars") = std::vector<std::string>());
+    m.def("get_threads", &tw::get_threads, "The most threads that calls of this process use.");
+    m.def("set_threads", &tw::set_threads_checked, py::arg("n"), "Sets what get_threads returns.");
+    m.def("limit_threads", &tw::limit_threads_checked, py::arg("n"),
+          "Limits the calls of this thread to n threads (0: no limit of its own); returns the limit before.");
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "cpus.h"
 
@@ -21,6 +22,7 @@ constexpr int kMaxThreads = 1024;  // fits kInside
 constexpr auto kSpin = std::chrono::microseconds(20);
 
 thread_local bool inside_job = false;
+thread_local int own_limit = 0;
 
 void relax() {
 #if defined(__x86_64__)
@@ -77,14 +79,16 @@ void ThreadPool::run_shared(Job& job) {
 }
 
 // Starts the workers that are missing, with all signals blocked: signals are for Python's own threads.
-void ThreadPool::hire(int workers) try {
+void ThreadPool::hire(int workers) {
     if (static_cast<int>(workers_.size()) >= workers) return;
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (static_cast<int>(workers_.size()) < workers) workers_.emplace_back([this] { work(); });
+    try {
+        while (static_cast<int>(workers_.size()) < workers) workers_.emplace_back([this] { work(); });
+    } catch (const std::exception&) {  // the system gives no more threads: those there are do the work
+    }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
-} catch (const std::exception&) {  // the system gives no more: those there are do the work
 }
 
 void ThreadPool::await_helpers() {
@@ -168,5 +172,9 @@ int get_threads() {
 }
 
 void set_threads(int n) { the_limit.store(n, std::memory_order_relaxed); }
+
+int limit_threads(int n) { return std::exchange(own_limit, n); }
+
+int thread_limit() { return own_limit == 0 ? get_threads() : std::min(own_limit, get_threads()); }
 
 }  // namespace tw

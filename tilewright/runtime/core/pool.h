@@ -54,4 +54,10 @@ ThreadPool& pool();
 int get_threads();
 void set_threads(int n);
 
+// A further limit for the calls of this thread; 0 is none. limit_threads returns the one before.
+int limit_threads(int n);
+
+// The limit that holds for a call of this thread.
+int thread_limit();
+
 }  // namespace tw

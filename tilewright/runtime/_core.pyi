@@ -1,0 +1,106 @@
+"""The C++ core: tensors, compiled ops and the threads that run them."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeAlias, final
+
+Key: TypeAlias = tuple[tuple[tuple[str, int, int] | None, ...], tuple[int | float | bool, ...]]
+"""What ``on_miss`` is told: per operand (dtype name, rank, unit axis or -1) or None; then the attributes' values."""
+
+Parameter: TypeAlias = tuple[
+    str, Literal["tensor", "optional", "attr_int", "attr_float", "attr_bool", "scalar"], str | None, bool, object, bool
+]
+"""(name, kind, the dtype declared for a scalar, has a default, the default, keyword only)."""
+
+Step: TypeAlias = tuple[Literal["phase"], int, int, int] | tuple[Literal["repeat"], int, Sequence[Step]]
+"""("phase", kernel address, slot of tasks, slot of chunk) or ("repeat", slot of trips, steps)."""
+
+@final
+class Tensor:
+    """An n-dimensional array of one element type: dims and byte strides over shared storage.
+
+    It has the buffer protocol, so ``numpy.asarray`` gives a view; bf16 shows as uint16, field as uint64.
+    """
+
+    @staticmethod
+    def from_buffer(obj: object, dtype: str | None = None) -> Tensor:
+        """A tensor over the memory of ``obj``, which it keeps alive; ``dtype`` reinterprets the elements.
+
+        TypeError when ``obj`` has no buffer, or its elements are not native, aligned and of a known type.
+        """
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """In bytes."""
+
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+
+    @property
+    def nbytes(self) -> int: ...
+    @property
+    def __array_interface__(self) -> dict[str, Any]: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+
+@final
+class Program:
+    """The runnable form of a plan. Slots are places in the whole size table, head first.
+
+    ``sizes_ptr`` and the kernels are addresses that ``keepalive`` keeps valid; ``outputs`` holds
+    (dtype name, the slot of each dim); ``scalars`` the dtype names of the run-time scalars, in order.
+    """
+
+    def __init__(
+        self,
+        sizes_ptr: int,
+        head_slots: int,
+        tail_slots: int,
+        outputs: Sequence[tuple[str, Sequence[int]]],
+        scratch_slot: int,
+        steps: Sequence[Step],
+        checks: Sequence[str],
+        keepalive: object = None,
+        scalars: Sequence[str] = (),
+    ) -> None: ...
+
+class Op:
+    """A compiled operator: binds the arguments of a call, finds the program of their key, runs it.
+
+    ``on_miss(key)`` makes the program of a key that is new. ``coerce(obj)`` makes a Tensor of an operand
+    that has no usable buffer; ``to_numpy(tensor)`` makes the results of a call whose operands were no Tensors.
+    ``on_error(kind, info)`` must raise: ``("argument", message)`` and ``("check", message)`` for a wrong call,
+    ``("index", (code, operand, position, value))`` for what the kernel noted in the status, where
+    ``operand`` counts all operands of the op, absent ones too.
+    Two threads that miss the same key at once both ask; the first program stays.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        parameters: Sequence[Parameter],
+        on_miss: Callable[[Key], Program],
+        on_error: Callable[[str, Any], object],
+        coerce: Callable[[object], Tensor],
+        to_numpy: Callable[[Tensor], Any],
+    ) -> None: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def __name__(self) -> str: ...
+    @property
+    def misses(self) -> int:
+        """How often ``on_miss`` ran."""
+
+def get_threads() -> int:
+    """The most threads that calls of this process use; at first, the CPUs that it may use."""
+
+def set_threads(n: int) -> None:
+    """Sets what ``get_threads`` returns. ValueError for n < 1."""
+
+def limit_threads(n: int) -> int:
+    """Limits the calls of this Python thread to n threads (0: no limit of its own); returns the limit before."""

@@ -1,0 +1,69 @@
+// A compiled operator as Python calls it: binds arguments, finds the program of their key and runs it.
+#pragma once
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "program.h"
+
+namespace tw {
+
+enum class Kind : uint8_t { Tensor, Optional, Int, Float, Bool, Scalar };
+
+inline bool is_operand(Kind kind) { return kind <= Kind::Optional; }
+inline bool is_attribute(Kind kind) { return kind >= Kind::Int && kind <= Kind::Bool; }
+
+struct Parameter {
+    PyObject* name;      // interned
+    PyObject* fallback;  // null: required
+    Kind kind;
+    bool keyword_only;
+    std::string dtype;  // of a scalar, as declared
+};
+
+struct HashBytes {
+    using is_transparent = void;
+    size_t operator()(std::string_view bytes) const { return std::hash<std::string_view>()(bytes); }
+};
+
+struct Entry {
+    PyObject* object;  // keeps the program alive
+    const Program* program;
+};
+
+// What an op knows. All Python objects are owned.
+struct Definition {
+    PyObject* name = nullptr;  // null until the op is initialised
+    std::vector<Parameter> parameters;
+    int positional = 0, operands = 0, key_words = 0, scalars = 0;
+    PyObject *on_miss = nullptr, *on_error = nullptr, *coerce = nullptr, *to_numpy = nullptr;
+    std::unordered_map<std::string, Entry, HashBytes, std::equal_to<>> programs;
+    int64_t misses = 0;
+};
+
+// Reads the list of parameter tuples (see Op in _core.pyi); false with a Python error.
+bool read_parameters(PyObject* list, Definition& definition);
+
+// Puts the arguments of a call, or the defaults, in the order of the parameters: borrowed references.
+bool bind(const Definition& definition, PyObject* const* args, Py_ssize_t count, PyObject* keywords, PyObject** values);
+
+// Calls on_error(kind, info), which is to raise; takes the reference to info. Always returns false.
+bool raise(const Definition& definition, const char* kind, PyObject* info);
+
+// The 64-bit key word of an attribute's value; false with a Python error when the value is not of the kind.
+bool attribute_word(PyObject* value, Kind kind, uint64_t& word);
+PyObject* attribute_value(uint64_t word, Kind kind);
+
+// The 8-byte cell of a run-time scalar; false with a Python error when the value is not of the type.
+bool scalar_cell(PyObject* value, DType dtype, uint64_t& cell);
+
+// The call itself.
+PyObject* call(Definition& definition, PyObject* const* args, Py_ssize_t count, PyObject* keywords);
+
+// The program inside of a Python Program object, or null.
+const Program* program_of(PyObject* object);
+
+bool add_op_type(PyObject* module);
+
+}  // namespace tw

@@ -1,0 +1,85 @@
+#include "program.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "pool.h"
+#include "small_array.h"
+
+namespace tw {
+
+namespace {
+
+constexpr int64_t kLargeCall = 64 << 10;  // bytes of a call from which letting other Python threads run pays
+
+bool fail(Failure& failure, const char* kind, PyObject* info) {
+    if (info) failure = {kind, info};
+    return false;
+}
+
+// Fills the size table; false when a check of the plan fails.
+bool measure(const Program& program, Tensor* const* inputs, int count, int64_t* table, Failure& failure) {
+    int64_t* slot = table;
+    for (int i = 0; i < count; ++i) slot = std::copy_n(inputs[i]->extents, 2 * inputs[i]->rank(), slot);
+    size_t check = program.sizes(table, slot);
+    if (check == 0) return true;
+    const char* message = check <= program.checks.size() ? program.checks[check - 1].c_str() : "an unknown check failed";
+    return fail(failure, "check", PyUnicode_FromString(message));
+}
+
+bool make_result(const Output& output, const int64_t* table, Tensor*& result, Failure& failure) {
+    int rank = static_cast<int>(output.dims.size());
+    if (!(result = new_tensor(output.dtype, rank))) return false;
+    for (int a = 0; a < rank; ++a) {
+        int64_t dim = result->dims()[a] = table[output.dims[a]];
+        const char* message = "axis %d of the result would have the negative extent %lld";
+        if (dim < 0) return fail(failure, "check", PyUnicode_FromFormat(message, a, static_cast<long long>(dim)));
+    }
+    return give_memory(result);
+}
+
+// Runs the steps, without the GIL when that pays: nothing in here touches Python.
+bool execute(const Program& program, TwArgs args, int64_t bytes) {
+    int64_t wanted = args.table[program.scratch];
+    bool large = bytes + wanted > kLargeCall;
+    PyThreadState* state = large ? PyEval_SaveThread() : nullptr;
+    args.scratch = wanted == 0 ? nullptr : scratch(wanted);
+    bool enough = wanted == 0 || args.scratch;
+    if (enough) run_steps(program.steps, args, thread_limit());
+    if (large) PyEval_RestoreThread(state);
+    if (!enough) PyErr_NoMemory();
+    return enough;
+}
+
+bool report(const TwStatus& status, Failure& failure) {
+    if (status.code == 0) return true;
+    PyObject* info = Py_BuildValue("(LLLL)", static_cast<long long>(status.code), static_cast<long long>(status.operand),
+                                   static_cast<long long>(status.position), static_cast<long long>(status.value));
+    return fail(failure, "index", info);
+}
+
+}  // namespace
+
+bool Program::run(Tensor* const* inputs, int count, const uint64_t* cells, Tensor** results, Failure& failure) const {
+    int made = static_cast<int>(outputs.size());
+    std::fill_n(results, made, nullptr);
+    SmallArray<int64_t, 128> table(head + tail);
+    SmallArray<void*, 16> data(count + made);
+    TwStatus status{};
+    int64_t bytes = 0;
+    bool good = measure(*this, inputs, count, table.data(), failure);
+    for (int i = 0; i < made && good; ++i) good = make_result(outputs[i], table.data(), results[i], failure);
+    if (good) {
+        for (int i = 0; i < count + made; ++i) {
+            Tensor* tensor = i < count ? inputs[i] : results[i - count];
+            data[i] = tensor->data;
+            bytes += tensor->bytes;
+        }
+        TwArgs args{data.data(), table.data(), cells, nullptr, &status, nullptr};
+        good = execute(*this, args, bytes) && report(status, failure);
+    }
+    for (int i = 0; i < made && !good; ++i) Py_CLEAR(results[i]);
+    return good;
+}
+
+}  // namespace tw

@@ -1,0 +1,174 @@
+#include "tensor.h"
+
+#include <cstddef>
+#include <string>
+
+namespace tw {
+
+static_assert(sizeof(Py_ssize_t) == sizeof(int64_t), "Tilewright needs a 64-bit Python");
+
+PyTypeObject* TensorType = nullptr;
+
+namespace {
+
+// Freed objects by rank, chained through `storage`.
+constexpr int kKeptRanks = 8, kKeptEach = 64;
+struct {
+    Tensor* first;
+    int count;
+} kept[kKeptRanks];
+
+PyObject* names[kDTypeCount];
+
+Tensor* tensor_memory(int rank) {
+    if (rank < kKeptRanks && kept[rank].first) {
+        Tensor* tensor = kept[rank].first;
+        kept[rank].first = reinterpret_cast<Tensor*>(tensor->storage);
+        --kept[rank].count;
+        return tensor;
+    }
+    return static_cast<Tensor*>(PyObject_Malloc(offsetof(Tensor, extents) + 2 * rank * sizeof(int64_t)));
+}
+
+void dealloc(PyObject* self) {
+    Tensor* tensor = reinterpret_cast<Tensor*>(self);
+    PyTypeObject* type = Py_TYPE(self);
+    int rank = tensor->rank();
+    if (tensor->storage) release(tensor->storage);
+    if (rank < kKeptRanks && kept[rank].count < kKeptEach) {
+        tensor->storage = reinterpret_cast<Storage*>(kept[rank].first);
+        kept[rank].first = tensor;
+        ++kept[rank].count;
+    } else {
+        PyObject_Free(self);
+    }
+    Py_DECREF(type);
+}
+
+Tensor* as_tensor(PyObject* self) { return reinterpret_cast<Tensor*>(self); }
+
+PyObject* get_shape(PyObject* self, void*) { return int_tuple(as_tensor(self)->dims(), as_tensor(self)->rank()); }
+PyObject* get_strides(PyObject* self, void*) { return int_tuple(as_tensor(self)->strides(), as_tensor(self)->rank()); }
+PyObject* get_dtype(PyObject* self, void*) { return Py_NewRef(dtype_name(as_tensor(self)->dtype)); }
+PyObject* get_data_ptr(PyObject* self, void*) { return PyLong_FromVoidPtr(as_tensor(self)->data); }
+PyObject* get_nbytes(PyObject* self, void*) { return PyLong_FromLongLong(as_tensor(self)->bytes); }
+
+PyObject* get_array_interface(PyObject* self, void*) {
+    Tensor* tensor = as_tensor(self);
+    char format = info(tensor->dtype).format[0];
+    char kind = format == '?' ? 'b' : strchr("efd", format) ? 'f' : strchr("bhiq", format) ? 'i' : 'u';
+    std::string type = {'<', kind, static_cast<char>('0' + info(tensor->dtype).bytes)};
+    return Py_BuildValue("{s:N, s:s, s:N, s:(NO), s:i}", "shape", get_shape(self, nullptr), "typestr", type.c_str(),
+                         "strides", get_strides(self, nullptr), "data", get_data_ptr(self, nullptr),
+                         tensor->readonly ? Py_True : Py_False, "version", 3);
+}
+
+bool is_row_major(Tensor* tensor) {
+    int64_t strides[kMaxRank];
+    row_major(tensor->dims(), strides, tensor->rank(), info(tensor->dtype).bytes);
+    for (int a = 0; a < tensor->rank(); ++a)
+        if (tensor->dims()[a] > 1 && tensor->strides()[a] != strides[a]) return tensor->bytes == 0;
+    return true;
+}
+
+std::string listed(const int64_t* values, int count) {
+    std::string text;
+    for (int i = 0; i < count; ++i) text += (i ? ", " : "") + std::to_string(values[i]);
+    return "[" + text + "]";
+}
+
+PyObject* repr(PyObject* self) {
+    Tensor* tensor = as_tensor(self);
+    std::string text = info(tensor->dtype).name + listed(tensor->dims(), tensor->rank());
+    if (!is_row_major(tensor)) text += ", strides=" + listed(tensor->strides(), tensor->rank());
+    return PyUnicode_FromFormat("Tensor(%s)", text.c_str());
+}
+
+PyObject* from_buffer(PyObject*, PyObject* args, PyObject* kwargs) {
+    static const char* keywords[] = {"obj", "dtype", nullptr};
+    PyObject* object;
+    const char* name = nullptr;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|z", const_cast<char**>(keywords), &object, &name)) return nullptr;
+    if (!name) return tensor_from_buffer(object, nullptr);
+    DType dtype;
+    if (!dtype_named(name, dtype)) return PyErr_Format(PyExc_TypeError, "unknown dtype '%s'", name);
+    return tensor_from_buffer(object, &dtype);
+}
+
+PyGetSetDef properties[] = {{"shape", get_shape, nullptr, "The extents.", nullptr},
+                            {"strides", get_strides, nullptr, "The strides in bytes.", nullptr},
+                            {"dtype", get_dtype, nullptr, "The name of the element type.", nullptr},
+                            {"data_ptr", get_data_ptr, nullptr, "The address of the first element.", nullptr},
+                            {"nbytes", get_nbytes, nullptr, "The bytes of all elements.", nullptr},
+                            {"__array_interface__", get_array_interface, nullptr, nullptr, nullptr},
+                            {}};
+
+PyMethodDef methods[] = {
+    {"from_buffer", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(from_buffer)),
+     METH_VARARGS | METH_KEYWORDS | METH_STATIC,
+     "from_buffer(obj, dtype=None)\n--\n\nA tensor over the memory of an object with the buffer protocol."},
+    {}};
+
+PyType_Slot slots[] = {{Py_tp_doc, const_cast<char*>("An n-dimensional array of one element type.")},
+                       {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
+                       {Py_tp_repr, reinterpret_cast<void*>(repr)},
+                       {Py_tp_getset, properties},
+                       {Py_tp_methods, methods},
+                       {Py_bf_getbuffer, reinterpret_cast<void*>(tensor_get_buffer)},
+                       {0, nullptr}};
+
+PyType_Spec spec = {"tilewright.runtime._core.Tensor", offsetof(Tensor, extents), 2 * sizeof(int64_t),
+                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+
+}  // namespace
+
+Tensor* new_tensor(DType dtype, int rank) {
+    Tensor* tensor = tensor_memory(rank);
+    if (!tensor) return PyErr_NoMemory(), nullptr;
+    PyObject_InitVar(reinterpret_cast<PyVarObject*>(tensor), TensorType, rank);
+    tensor->storage = nullptr;
+    tensor->dtype = dtype;
+    tensor->readonly = false;
+    return tensor;
+}
+
+bool give_memory(Tensor* tensor) {
+    int64_t bytes = row_major(tensor->dims(), tensor->strides(), tensor->rank(), info(tensor->dtype).bytes);
+    Storage* storage = bytes < 0 ? nullptr : allocate(bytes);
+    if (!storage) return PyErr_NoMemory(), false;
+    tensor->storage = storage;
+    tensor->data = storage->data;
+    tensor->bytes = bytes;
+    tensor->unit = static_cast<int8_t>(tensor->rank() - 1);
+    return true;
+}
+
+void give_storage(Tensor* tensor, Storage* storage, char* data) {
+    int64_t item = info(tensor->dtype).bytes, bytes = item;
+    for (int a = 0; a < tensor->rank(); ++a) bytes *= tensor->dims()[a];
+    tensor->storage = storage;
+    tensor->data = data;
+    tensor->bytes = bytes;
+    tensor->unit = static_cast<int8_t>(unit_axis(tensor->dims(), tensor->strides(), tensor->rank(), item));
+}
+
+PyObject* dtype_name(DType dtype) { return names[static_cast<int>(dtype)]; }
+
+PyObject* int_tuple(const int64_t* values, int count) {
+    PyObject* tuple = PyTuple_New(count);
+    for (int i = 0; tuple && i < count; ++i) {
+        PyObject* value = PyLong_FromLongLong(values[i]);
+        if (!value) Py_CLEAR(tuple);
+        else PyTuple_SET_ITEM(tuple, i, value);
+    }
+    return tuple;
+}
+
+bool add_tensor_type(PyObject* module) {
+    for (int i = 0; i < kDTypeCount; ++i)
+        if (!(names[i] = PyUnicode_InternFromString(kDTypes[i].name))) return false;
+    TensorType = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+    return TensorType && PyModule_AddType(module, TensorType) == 0;
+}
+
+}  // namespace tw

@@ -1,0 +1,53 @@
+// The Python type Tensor: dims, byte strides and an element type over shared storage.
+#pragma once
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "dtype.h"
+#include "layout.h"
+#include "memory.h"
+
+namespace tw {
+
+struct Tensor {
+    PyObject_VAR_HEAD  // the size is the rank
+    Storage* storage;
+    char* data;
+    int64_t bytes;  // of its elements
+    DType dtype;
+    int8_t unit;  // the unit axis
+    bool readonly;
+    int64_t extents[2];  // dims, then strides: as in the head of a size table
+
+    int rank() const { return static_cast<int>(ob_base.ob_size); }
+    int64_t* dims() { return extents; }
+    int64_t* strides() { return extents + rank(); }
+};
+
+extern PyTypeObject* TensorType;
+
+inline bool is_tensor(PyObject* object) { return Py_TYPE(object) == TensorType; }
+
+// All that follow return a new reference, or null with a Python error set, and need the GIL.
+
+// A tensor without memory: the caller sets its dims (and strides), then calls one of the two functions below.
+Tensor* new_tensor(DType dtype, int rank);
+
+// Gives a new tensor whose dims are set row-major strides and memory of its own; false with MemoryError.
+bool give_memory(Tensor* tensor);
+
+// Gives a new tensor whose dims and strides are set a storage (its reference is taken) and the first element's address.
+void give_storage(Tensor* tensor, Storage* storage, char* data);
+
+// A view of an object with the buffer protocol, as `dtype` or, if null, what its format says. TypeError if neither fits.
+PyObject* tensor_from_buffer(PyObject* object, const DType* dtype);
+
+// The buffer protocol, the other way round.
+int tensor_get_buffer(PyObject* self, Py_buffer* view, int flags);
+
+PyObject* dtype_name(DType dtype);  // borrowed
+PyObject* int_tuple(const int64_t* values, int count);
+
+bool add_tensor_type(PyObject* module);
+
+}  // namespace tw

@@ -1,0 +1,79 @@
+// Python numbers as 64-bit words: attributes and run-time scalars.
+#include <bit>
+
+#include "op.h"
+
+namespace tw {
+
+namespace {
+
+bool integer(PyObject* value, int64_t low, int64_t high, uint64_t& word) {
+    PyObject* index = PyNumber_Index(value);
+    if (!index) return false;
+    long long number = PyLong_AsLongLong(index);
+    Py_DECREF(index);
+    if (number == -1 && PyErr_Occurred()) return false;
+    if (number < low || number > high) return PyErr_SetString(PyExc_OverflowError, "out of range"), false;
+    word = static_cast<uint64_t>(number);
+    return true;
+}
+
+bool unsigned_integer(PyObject* value, uint64_t& word) {
+    PyObject* index = PyNumber_Index(value);
+    if (!index) return false;
+    word = PyLong_AsUnsignedLongLong(index);
+    Py_DECREF(index);
+    return !PyErr_Occurred();
+}
+
+bool real(PyObject* value, double& number) {
+    number = PyFloat_AsDouble(value);
+    return number != -1 || !PyErr_Occurred();
+}
+
+bool boolean(PyObject* value, uint64_t& word) {
+    if (!PyBool_Check(value)) return PyErr_SetString(PyExc_TypeError, "not a bool"), false;
+    word = value == Py_True;
+    return true;
+}
+
+// The cell of a float: f64 as it is, all others as f32.
+bool float_cell(PyObject* value, DType dtype, uint64_t& cell) {
+    double number;
+    if (!real(value, number)) return false;
+    bool wide = dtype == DType::F64;
+    cell = wide ? std::bit_cast<uint64_t>(number) : std::bit_cast<uint32_t>(static_cast<float>(number));
+    return true;
+}
+
+}  // namespace
+
+bool attribute_word(PyObject* value, Kind kind, uint64_t& word) {
+    if (kind == Kind::Bool) return boolean(value, word);
+    if (kind == Kind::Int) return integer(value, INT64_MIN, INT64_MAX, word);
+    return float_cell(value, DType::F64, word);
+}
+
+PyObject* attribute_value(uint64_t word, Kind kind) {
+    if (kind == Kind::Bool) return PyBool_FromLong(word != 0);
+    if (kind == Kind::Int) return PyLong_FromLongLong(static_cast<int64_t>(word));
+    return PyFloat_FromDouble(std::bit_cast<double>(word));
+}
+
+bool scalar_cell(PyObject* value, DType dtype, uint64_t& cell) {
+    int bits = static_cast<int>(info(dtype).bytes) * 8;
+    switch (dtype) {
+        case DType::Bool: return boolean(value, cell);
+        case DType::I8: case DType::I16: case DType::I32: case DType::I64:
+            return integer(value, INT64_MIN >> (64 - bits), INT64_MAX >> (64 - bits), cell);
+        case DType::U8: case DType::U16: case DType::U32:
+            return integer(value, 0, (int64_t{1} << bits) - 1, cell);
+        case DType::U64: case DType::Field:  // a field scalar is given as its cell
+            return unsigned_integer(value, cell);
+        case DType::F16: case DType::BF16: case DType::F32: case DType::F64:
+            return float_cell(value, dtype, cell);
+    }
+    return PyErr_SetString(PyExc_SystemError, "unknown element type"), false;
+}
+
+}  // namespace tw
