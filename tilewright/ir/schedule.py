@@ -1,0 +1,117 @@
+"""The schedule primitives that exist: their names and the kinds of their arguments, in one table.
+
+A primitive is a function ``Kernel -> Kernel``; :mod:`tilewright.passes.loops` holds one per file. What a
+person writes in a schedule, what the default scheduler decides and what a tuner searches is checked
+against this table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tilewright.errors import ScheduleError
+from tilewright.ir.index import Condition
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What an argument may be: ``text`` says it to people, ``accepts`` decides."""
+
+    text: str
+    accepts: Callable[[Any], bool]
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _tuple_of(accepts: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, tuple) and all(map(accepts, value))
+
+
+def _choice(*words: str) -> Kind:
+    return Kind(f"one of {', '.join(words)}", words.__contains__)
+
+
+TAILS = ("guard", "cut", "perfect", "mask")
+
+LOOP = Kind("the name of a loop", _is_name)
+LOOPS = Kind("two or more different names of loops", lambda v: _tuple_of(_is_name)(v) and len(set(v)) == len(v) > 1)
+BLOCK = Kind("the name of a block", _is_name)
+FACTOR = Kind("an integer above 1", lambda v: _is_int(v) and v > 1)
+TAIL = _choice(*TAILS)
+NAME = Kind("a name", lambda v: isinstance(v, str))
+NAMES = Kind("a tuple of names", _tuple_of(_is_name))
+CONDITIONS = Kind("a tuple of conditions", _tuple_of(lambda v: isinstance(v, Condition)))
+
+
+@dataclass(frozen=True)
+class Argument:
+    name: str
+    kind: Kind
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A primitive: its arguments in order, and what it does in one line."""
+
+    name: str
+    arguments: tuple[Argument, ...]
+    doc: str
+
+
+def _signature(name: str, doc: str, **kinds: Kind | tuple[Kind]) -> tuple[str, Signature]:
+    """A kind in a tuple of one marks an optional argument."""
+    arguments = (Argument(a, k[0], True) if isinstance(k, tuple) else Argument(a, k) for a, k in kinds.items())
+    return name, Signature(name, tuple(arguments), doc)
+
+
+PRIMITIVES: dict[str, Signature] = dict(
+    [
+        _signature(
+            "split",
+            "one loop becomes two: tiles of `factor` iterations; `tail` says what happens to the last, partial tile",
+            loop=LOOP,
+            factor=FACTOR,
+            tail=(TAIL,),
+            names=(NAMES,),
+            given=(CONDITIONS,),
+        ),
+        _signature("fuse", "two perfectly nested loops become one", outer=LOOP, inner=LOOP, into=(NAME,)),
+        _signature("reorder", "perfectly nested loops change places, outermost first", loops=LOOPS),
+        _signature("vectorize", "the iterations of a loop run at once, as lanes", loop=LOOP),
+        _signature("parallel", "the iterations of the outermost loop become tasks", loop=LOOP),
+        _signature("unroll", "the iterations of a loop are written out", loop=LOOP),
+        _signature(
+            "decompose-reduction",
+            "the initialisation of a reduction becomes a block of its own, before a loop",
+            block=BLOCK,
+            loop=LOOP,
+        ),
+    ]
+)
+
+
+def check_arguments(name: str, arguments: Mapping[str, Any]) -> None:
+    """Raises ScheduleError unless every argument of primitive ``name`` is there and of its kind."""
+    signature = PRIMITIVES[name]
+    for argument in signature.arguments:
+        if argument.name not in arguments:
+            if not argument.optional:
+                raise ScheduleError(f"{name} needs the argument {argument.name!r}: {argument.kind.text}")
+        elif not argument.kind.accepts(arguments[argument.name]):
+            raise ScheduleError(
+                f"{name}: {argument.name}={arguments[argument.name]!r} is not {argument.kind.text}",
+                hint=f"{name}: {signature.doc}",
+            )
+    unknown = set(arguments) - {a.name for a in signature.arguments}
+    if unknown:
+        known = ", ".join(a.name for a in signature.arguments)
+        raise ScheduleError(f"{name} has no argument {min(unknown)!r}", hint=f"its arguments are {known}")

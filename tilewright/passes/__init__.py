@@ -1,0 +1,1 @@
+"""Passes: rewrites of the IRs, and the runner that strings them together."""

@@ -1,0 +1,138 @@
+"""Which iterations of loops may touch the same cell: comparison of index maps, dimension by dimension.
+
+Two accesses to one buffer are compared as functions of two iterations x and y of the same loops. Where both
+indices are the same mixed-radix number of loop variables, the variables are equal; where they are one variable
+plus constants, their distance is known; where the facts keep the indices apart, there is no dependence. Of
+everything else (data-dependent indices included) nothing is known, which is sound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tilewright.ir import index as ix
+from tilewright.ir import scalar
+from tilewright.ir.facts import Facts
+from tilewright.ir.index import Atom, Index, Mod, const, eq, floordiv, ge, lt, of_atom, substitute, symbol
+from tilewright.ir.loops import Block, Loop, Stmt, walk
+from tilewright.passes.loops.cover import Unproved, linear
+from tilewright.passes.loops.nest import expressions
+
+Distance = dict[str, int]
+"""y - x per loop variable, for those of which it is known."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """One place in a block that touches ``buffer``; indices over loop variables, None where data decide."""
+
+    block: Block
+    loops: tuple[Loop, ...]
+    buffer: str
+    indices: tuple[Index | None, ...]
+    writes: bool
+
+
+def accesses(body: tuple[Stmt, ...]) -> list[Access]:
+    """Every access of the blocks in ``body``, with the loops inside ``body`` around it."""
+    found = ((s, loops) for s, loops in walk(body) if isinstance(s, Block))
+    return [a for s, loops in found for a in block_accesses(s, loops)]
+
+
+def block_accesses(block: Block, loops: tuple[Loop, ...]) -> Iterator[Access]:
+    """The accesses of one block, reads first."""
+    bound = dict(zip((i.name for i in block.iters), block.bindings, strict=True))
+    touched = [(r.tensor, r.indices, False) for e in expressions(block) for r in scalar.reads(e)]
+    touched += [(w.buffer, w.indices, True) for w in block.writes]
+    for buffer, indices, writes in dict.fromkeys(touched):
+        plain = tuple(substitute(i, bound) if isinstance(i, Index) else None for i in indices)
+        yield Access(block, loops, buffer, plain, writes)
+
+
+def conflicts(found: Sequence[Access]) -> Iterator[tuple[Access, Access]]:
+    """The pairs of accesses to one buffer of which one writes, each with itself too."""
+    for n, a in enumerate(found):
+        for b in found[n:]:
+            if a.buffer == b.buffer and (a.writes or b.writes):
+                yield a, b
+
+
+def distance(a: Access, b: Access, facts: Facts) -> Distance | None:
+    """What is known of y - x where ``a`` in iteration x and ``b`` in iteration y touch one cell; None if never.
+
+    ``facts`` speak of what is around the loops of ``a`` and ``b``, where both are in the same iteration.
+    """
+    other = {o.var: symbol(o.var + "'") for o in b.loops}
+    ranges = {o.var: (const(0), o.extent) for o in a.loops}
+    ranges.update((o.var + "'", (const(0), substitute(o.extent, other))) for o in b.loops)
+    where = [*a.block.predicate, *(ix.substitute_condition(c, other) for c in b.block.predicate)]
+    known = facts.extended(ranges, where)
+    found: dict[Atom, int] = {}
+    for i, j in zip(a.indices, b.indices, strict=True):
+        if i is None or j is None:
+            continue
+        i, j = known.simplify(i), known.simplify(substitute(j, other))
+        if known.prove(eq(i, j)) is False or known.prove(lt(i, j)) or known.prove(lt(j, i)):
+            return None
+        for digit, apart in _digit_distances(i, j, [o.var for o in a.loops], other, known):
+            if found.setdefault(digit, apart) != apart:
+                return None
+    return _of_variables(found)
+
+
+def _digit_distances(
+    i: Index, j: Index, variables: Sequence[str], other: dict[str, Index], facts: Facts
+) -> Iterator[tuple[Atom, int]]:
+    """Digits of which ``i == j`` says how far they are apart in y and x."""
+    for mine, yours in _equations(i, j, set(variables), {s.symbol or "" for s in other.values()}, facts):
+        left, _ = linear(mine, _digits_of(mine, set(variables)))
+        shift = (substitute(mine, other) - yours).constant
+        for digit, radix in left.items() if len(left) == 1 and shift is not None else ():
+            if shift == 0 and facts.prove(eq(radix, 0)) is False:
+                yield digit, 0
+            elif shift and radix.constant:
+                yield digit, shift // radix.const
+
+
+def _equations(i: Index, j: Index, mine: set[str], yours: set[str], facts: Facts) -> list[tuple[Index, Index]]:
+    """What follows from ``i == j`` if both are numbers of the same radix: their digits are equal, lowest first."""
+    try:
+        radices = set(linear(i, _digits_of(i, mine))[0].values()) & set(linear(j, _digits_of(j, yours))[0].values())
+    except Unproved:
+        return []
+    for radix in sorted(radices - {const(1)}, key=lambda r: (r.constant is None, abs(r.const), len(str(r)))):
+        (high, low), (other_high, other_low) = _divided(i, radix), _divided(j, radix)
+        if all(facts.prove(ge(part, 0)) and facts.prove(lt(part, radix)) for part in (low, other_low)):
+            return [(low, other_low), *_equations(high, other_high, mine, yours, facts)]
+    return [(i, j)]
+
+
+def _divided(index: Index, radix: Index) -> tuple[Index, Index]:
+    """``(high, low)`` with ``index == high * radix + low``, of which low has the terms radix does not divide."""
+    terms = [ix.product(map(of_atom, m)) * c for m, c in index.terms]
+    whole = [t for t in terms if floordiv(t, radix) * radix is t]
+    rest = index.const % radix.const if radix.constant else index.const
+    high = floordiv(ix.total([*whole, const(index.const - rest)]), radix)
+    return high, index - high * radix
+
+
+def _digits_of(index: Index, variables: set[str]) -> list[Atom]:
+    """The factors in ``index`` that speak of ``variables``."""
+    found = [a for monomial, _ in index.terms for a in monomial if ix.symbols(of_atom(a)) & variables]
+    return list(dict.fromkeys(found))
+
+
+def _of_variables(found: dict[Atom, int]) -> Distance:
+    """Distances of variables: equal quotients and equal remainders make equal values."""
+    known = {of_atom(d): apart for d, apart in found.items()}
+    remainders = [d for d in found if isinstance(d, Mod)]
+    while remainders:
+        whole = [r for r in remainders if known.get(of_atom(r)) == 0 == known.get(floordiv(r.num, r.den))]
+        if not whole:
+            break
+        known.update((r.num, 0) for r in whole)
+        remainders = [r for n in whole for r in ix.atoms(n.num) if isinstance(r, Mod)] + [
+            r for r in remainders if r not in whole
+        ]
+    return {i.symbol: apart for i, apart in known.items() if i.symbol is not None}

@@ -1,0 +1,194 @@
+"""Is a step legal? Every iteration still runs once, and dependences keep their order.
+
+"Cannot prove" is a refusal that names the condition. Where running the loops for small sizes finds two
+iterations that conflict, the refusal shows them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import product
+
+from tilewright.errors import ScheduleError
+from tilewright.ir.facts import Facts
+from tilewright.ir.index import Index, const, ge, lt, substitute, substitute_condition, symbols
+from tilewright.ir.loops import Block, Iter, Kernel, Loop, Write, blocks, walk
+from tilewright.passes.loops.cover import Box, Part, Unproved, covered_box, partitions
+from tilewright.passes.loops.dependence import Access, Distance, accesses, conflicts, distance
+from tilewright.passes.loops.nest import facts as kernel_facts
+from tilewright.passes.loops.witness import Point, witness
+
+__all__ = ["Part", "check_cover", "check_domains", "check_lanes", "check_order", "check_private"]
+
+
+def check_cover(step: str, loops: Sequence[Loop], parts: Iterable[Part], facts: Facts) -> None:
+    """Refuses ``step`` unless ``parts`` together run every iteration of ``loops`` exactly once."""
+    whole = tuple((const(0), o.extent) for o in loops)
+    _check_boxes(step, [o.var for o in loops], whole, parts, facts)
+
+
+def check_domains(kernel: Kernel) -> None:
+    """Refuses ``kernel`` unless its loops run every point of every block's domain exactly once.
+
+    Blocks that have the same iteration variables and write the same cells may share a domain. An iteration
+    variable bound to a value from outside of the kernel (a counter of the plan) has that value alone.
+    """
+    shared: dict[tuple[tuple[Iter, ...], tuple[Write, ...]], list[Part]] = {}
+    for block, loops in blocks(kernel):
+        shared.setdefault((block.iters, block.writes), []).append(Part(block.bindings, loops, block.predicate))
+    facts = kernel_facts(kernel, ())
+    for (iters, _), parts in shared.items():
+        bound = parts[0].bindings
+        inside = {o.var for p in parts for o in p.loops}
+        given = [b.constant is None and not symbols(b) & inside for b in bound]
+        whole = tuple((b, b + 1) if g else (const(0), i.extent) for i, b, g in zip(iters, bound, given, strict=True))
+        names = [i.name for i in iters]
+        alone = [p for p in parts if _covers(p, whole, facts)]
+        rest = [p for p in parts if p not in alone]
+        if rest or not alone:
+            _check_boxes(kernel.name, names, whole, rest, facts)
+
+
+def _covers(part: Part, whole: Box, facts: Facts) -> bool:
+    try:
+        return partitions([covered_box(part, facts)], whole, facts)
+    except Unproved:
+        return False
+
+
+def _check_boxes(step: str, names: list[str], whole: Box, parts: Iterable[Part], facts: Facts) -> None:
+    try:
+        boxes = [covered_box(p, facts) for p in parts]
+    except Unproved as e:
+        raise ScheduleError(f"{step}: cannot prove that {', '.join(names)} run over each index once: {e}") from None
+    if not partitions(boxes, whole, facts):
+        have = " and ".join(_box_text(b, names) for b in boxes)
+        raise ScheduleError(f"{step}: cannot prove that {have} is all of {_box_text(whole, names)}, each index once")
+
+
+def _box_text(box: Box, names: Sequence[str]) -> str:
+    return ", ".join(f"{lo} <= {n} < {hi}" for n, (lo, hi) in zip(names, box, strict=True)) or "one point"
+
+
+def check_order(step: str, kernel: Kernel, around: tuple[Loop, ...], old: Sequence[Loop], new: Sequence[str]) -> None:
+    """Refuses ``step`` unless running the perfect nest ``old`` with its loops in the order ``new`` keeps dependences.
+
+    Two iterations that may touch the same cell keep their order if, whatever signs their unknown
+    distances have, the outermost loop that tells them apart says the same in both orders.
+    """
+    names = [o.var for o in old]
+    where = kernel_facts(kernel, around)
+    for a, b in conflicts(accesses((old[0],))):
+        apart = distance(a, b, where)
+        turned = None if apart is None else _turned(names, new, apart)
+        if turned is None:
+            continue
+
+        def broken(x: Point, y: Point) -> bool:
+            return x.before(y, names) and y.before(x, new)
+
+        reason = f"iterations that differ in {' and '.join(turned)} would change their order"
+        _refuse(step, kernel, around, old[0], a, b, broken, reason)
+
+
+def _turned(old: Sequence[str], new: Sequence[str], apart: Distance) -> list[str] | None:
+    """The loops, if any, that decide differently about some pair of iterations so far ``apart``."""
+    choices = [(_sign(apart[v]),) if v in apart else (1, 0, -1) for v in old]
+    for signs in product(*choices):
+        direction = dict(zip(old, signs, strict=True))
+        first = next((v for v in old if direction[v]), None)
+        then = next((v for v in new if direction[v]), None)
+        if first is not None and then is not None and direction[first] != direction[then]:
+            return [first, then]
+    return None
+
+
+def _sign(value: int) -> int:
+    return (value > 0) - (value < 0)
+
+
+def check_lanes(
+    step: str, kernel: Kernel, around: tuple[Loop, ...], loop: Loop, private: frozenset[str] = frozenset()
+) -> None:
+    """Refuses ``step`` unless iterations of ``loop`` may run at once: no two of them touch a cell that one writes.
+
+    Buffers in ``private`` are not shared by the iterations.
+    """
+    where = kernel_facts(kernel, around)
+    shared = [a for a in accesses((loop,)) if a.buffer not in private]
+    for a, b in conflicts(shared):
+        apart = distance(a, b, where)
+        if apart is None or apart.get(loop.var) == 0:
+            continue
+
+        def broken(x: Point, y: Point) -> bool:
+            return x.values[loop.var] != y.values[loop.var]
+
+        _refuse(step, kernel, around, loop, a, b, broken, f"iterations of {loop.var} depend on each other")
+
+
+def check_private(step: str, kernel: Kernel, loop: Loop, buffer: str) -> None:
+    """Refuses ``step`` unless each iteration of ``loop`` writes what it reads of ``buffer`` before it reads it."""
+    found = [a for a in accesses((loop,)) if a.buffer == buffer]
+    order = [s for s, _ in walk((loop,)) if isinstance(s, Block)]
+    for read in (a for a in found if not a.writes):
+        place = order.index(read.block)
+        earlier = (w for w in found if w.writes and order.index(w.block) < place)
+        if not _initialises(read, loop) and not any(_provides(w, read, kernel) for w in earlier):
+            raise ScheduleError(
+                f"{step}: cannot prove that each iteration of {loop.var} writes {_place(read)} before "
+                f"{read.block.name} reads it",
+                hint=f"{buffer} is a register buffer, private to a task: initialise it inside of {loop.var}",
+            )
+
+
+def _initialises(read: Access, loop: Loop) -> bool:
+    """Whether the reading block sets the cell itself, in each iteration of ``loop``, before it reads it."""
+    block = read.block
+    reduced = [b for i, b in zip(block.iters, block.bindings, strict=True) if i.kind == "reduce"]
+    own = any(w.writes and w.buffer == read.buffer and w.indices == read.indices for w in accesses((block,)))
+    return bool(block.init) and own and not any(loop.var in symbols(b) for b in reduced)
+
+
+def _provides(write: Access, read: Access, kernel: Kernel) -> bool:
+    """Whether an earlier block certainly writes the cell read, in the same iteration of the loops both are in."""
+    shared = [a for a, b in zip(write.loops, read.loops, strict=False) if a is b]
+    chosen: dict[str, Index] = {}
+    known = kernel_facts(kernel, read.loops, read.block.predicate)
+    own = {o.var: o.extent for o in write.loops[len(shared) :]}
+    for mine, wanted in zip(write.indices, read.indices, strict=True):
+        if mine is None or wanted is None:
+            return False
+        if mine.symbol in own and mine.symbol not in chosen:
+            chosen[mine.symbol or ""] = wanted
+        elif substitute(mine, chosen) is not wanted:
+            return False
+    first = {v: const(0) for v in own} | chosen
+    needed = [c for v in own for c in (ge(first[v], 0), lt(first[v], substitute(own[v], first)))]
+    needed += [substitute_condition(c, first) for c in write.block.predicate]
+    return all(known.prove(c) for c in needed)
+
+
+def _refuse(
+    step: str,
+    kernel: Kernel,
+    around: tuple[Loop, ...],
+    loop: Loop,
+    a: Access,
+    b: Access,
+    broken: Callable[[Point, Point], bool],
+    reason: str,
+) -> None:
+    """Raises the refusal of a conflict between ``a`` and ``b``, with two iterations if small sizes show them."""
+    seen = witness(kernel, around, loop, a.buffer, broken)
+    if seen is not None:
+        raise ScheduleError(f"{step}: {reason}: {seen}")
+    what = "write" if a.writes and b.writes else "write and read"
+    places = " and ".join(dict.fromkeys(f"{x.block.name} at {_place(x)}" for x in (a, b)))
+    raise ScheduleError(
+        f"{step}: cannot prove that different iterations {what} different cells: {places}; {reason} otherwise"
+    )
+
+
+def _place(a: Access) -> str:
+    return f"{a.buffer}[{', '.join('?' if i is None else str(i) for i in a.indices)}]"

@@ -1,0 +1,157 @@
+"""Finding and replacing loops and blocks in a kernel: what the primitives share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import NoReturn
+
+from tilewright.errors import ScheduleError
+from tilewright.ir import index as ix
+from tilewright.ir import scalar
+from tilewright.ir.facts import Facts
+from tilewright.ir.index import Condition, Index, const
+from tilewright.ir.loops import Block, Kernel, Loop, Stmt, walk
+from tilewright.ir.scalar import Expr
+from tilewright.ir.schedule import check_arguments
+from tilewright.passes.pipeline import Pass
+
+
+@dataclass(frozen=True)
+class Primitive(Pass):
+    """A schedule primitive: its arguments are checked against the table when it is made."""
+
+    def __post_init__(self) -> None:
+        check_arguments(self.name, {f.name: getattr(self, f.name) for f in fields(self)})
+
+    def refuse(self, message: str, hint: str | None = None) -> NoReturn:
+        """Raises the ScheduleError of this step."""
+        raise ScheduleError(f"{self}: {message}", hint=hint)
+
+    def find_loop(self, kernel: Kernel, name: str) -> tuple[Loop, tuple[Loop, ...]]:
+        """The loop called ``name`` and the loops around it; ScheduleError if there is not exactly one."""
+        found = [(s, around) for s, around in walk(kernel.body) if isinstance(s, Loop) and s.var == name]
+        if not found:
+            names = dict.fromkeys(s.var for s, _ in walk(kernel.body) if isinstance(s, Loop))
+            self.refuse(f"kernel {kernel.name} has no loop {name}", f"its loops are {', '.join(names) or 'none'}")
+        if len(found) > 1:
+            self.refuse(f"kernel {kernel.name} has {len(found)} loops called {name}", "give the loops different names")
+        return found[0]
+
+    def find_serial(self, kernel: Kernel, name: str) -> tuple[Loop, tuple[Loop, ...]]:
+        """The loop called ``name``, which must be serial yet."""
+        loop, around = self.find_loop(kernel, name)
+        if loop.kind != "serial":
+            self.refuse(f"loop {name} is {loop.kind} already", f"apply {self.name} before")
+        return loop, around
+
+    def find_block(self, kernel: Kernel, name: str) -> tuple[Block, tuple[Loop, ...]]:
+        """The block called ``name`` and the loops around it."""
+        found = [(s, around) for s, around in walk(kernel.body) if isinstance(s, Block)]
+        for block, around in found:
+            if block.name == name:
+                return block, around
+        names = ", ".join(b.name for b, _ in found)
+        self.refuse(f"kernel {kernel.name} has no block {name}", f"its blocks are {names or 'none'}")
+
+
+def replace_stmt(kernel: Kernel, old: Stmt, new: Iterable[Stmt]) -> Kernel:
+    """``kernel`` with the statement ``old`` (this object) replaced by ``new``."""
+    return replace(kernel, body=_replaced(kernel.body, old, tuple(new)))
+
+
+def _replaced(body: tuple[Stmt, ...], old: Stmt, new: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
+    result: list[Stmt] = []
+    for s in body:
+        if s is old:
+            result.extend(new)
+        elif isinstance(s, Loop):
+            inner = _replaced(s.body, old, new)
+            result.append(s if inner == s.body else replace(s, body=inner))
+        else:
+            result.append(s)
+    return tuple(result)
+
+
+def substitute(
+    body: tuple[Stmt, ...], values: Mapping[str, Index], predicate: tuple[Condition, ...] = ()
+) -> tuple[Stmt, ...]:
+    """``body`` with loop variables replaced by ``values``, and ``predicate`` added to every block."""
+    return tuple(_substituted(s, values, predicate) for s in body)
+
+
+def _substituted(s: Stmt, values: Mapping[str, Index], predicate: tuple[Condition, ...]) -> Stmt:
+    if isinstance(s, Loop):
+        return replace(s, extent=ix.substitute(s.extent, values), body=substitute(s.body, values, predicate))
+    conditions = [ix.substitute_condition(c, values) for c in s.predicate]
+    return replace(
+        s,
+        bindings=tuple(ix.substitute(b, values) for b in s.bindings),
+        predicate=tuple(dict.fromkeys((*conditions, *predicate))),
+    )
+
+
+def renamed(body: tuple[Stmt, ...], suffix: str, taken: set[str]) -> tuple[Stmt, ...]:
+    """A copy of ``body`` whose loops and blocks have names of their own, made with ``suffix``; extends ``taken``."""
+    result: list[Stmt] = []
+    for s in body:
+        if isinstance(s, Block):
+            result.append(replace(s, name=fresh(s.name + suffix, taken)))
+        else:
+            var = fresh(s.var + suffix, taken)
+            inner = substitute(s.body, {s.var: ix.symbol(var)})
+            result.append(replace(s, var=var, body=renamed(inner, suffix, taken)))
+    return tuple(result)
+
+
+def fresh(name: str, taken: set[str]) -> str:
+    """``name``, or ``name2``, ``name3``, ... if it is taken; the result is taken then."""
+    n, found = 1, name
+    while found in taken:
+        n += 1
+        found = f"{name}{n}"
+    taken.add(found)
+    return found
+
+
+def taken_names(kernel: Kernel) -> set[str]:
+    """Every name in ``kernel`` that a new loop, block or iteration variable must not have."""
+    found = {kernel.name} | {b.name for b in kernel.buffers} | {s.name for s in kernel.scalars} | free_symbols(kernel)
+    for s, _ in walk(kernel.body):
+        found |= {s.var} if isinstance(s, Loop) else {s.name, *(i.name for i in s.iters)}
+    return found
+
+
+def expressions(block: Block) -> list[Expr]:
+    """All scalar expressions of a block: of its indices first, then its init, then its values."""
+    indices = [i for w in block.writes for i in w.indices if not isinstance(i, Index)]
+    return [*indices, *block.init, *block.values]
+
+
+def block_symbols(block: Block) -> frozenset[str]:
+    """The symbols that a block's values, indices and extents speak of: iteration variables and sizes."""
+    found = [scalar.index_symbols(e) for e in expressions(block)]
+    plain = [i for w in block.writes for i in w.indices if isinstance(i, Index)]
+    found += [ix.symbols(i) for i in (*plain, *(it.extent for it in block.iters))]
+    return frozenset().union(*found)
+
+
+def free_symbols(kernel: Kernel) -> set[str]:
+    """The symbols of ``kernel`` that no loop and no block binds: slots of the size table and counters."""
+    found: set[str] = set()
+    for b in kernel.buffers:
+        found.update(*map(ix.symbols, (*b.shape, *b.strides)))
+    for s, around in walk(kernel.body):
+        bound = {o.var for o in around}
+        if isinstance(s, Loop):
+            found |= ix.symbols(s.extent) - bound
+        else:
+            around_it = frozenset().union(*map(ix.symbols, (*s.bindings, *(c.index for c in s.predicate))))
+            found |= (around_it - bound) | (block_symbols(s) - {i.name for i in s.iters})
+    return found
+
+
+def facts(kernel: Kernel, loops: Iterable[Loop], conditions: Iterable[Condition] = ()) -> Facts:
+    """What holds inside ``loops``; every free symbol but a stride is a size or a counter, so not negative."""
+    sizes = {s for s in free_symbols(kernel) if not s.startswith("stride(")}
+    return Facts({o.var: (const(0), o.extent) for o in loops}, tuple(conditions), sizes)
