@@ -1,0 +1,1 @@
+"""The processor this process runs on: LLVM IR as text, compiled and linked in memory."""

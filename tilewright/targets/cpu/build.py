@@ -1,0 +1,112 @@
+"""From LLVM text to addresses: checked, compiled to an object, checked again, linked into the process."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from llvmlite import binding as llvm
+
+from tilewright.errors import InternalError
+from tilewright.ir.plan import Plan
+from tilewright.targets.cpu.elf import undefined_symbols
+from tilewright.targets.target import Loaded
+
+ALLOWED = frozenset(
+    "abs cttz fabs fma fptosi.sat fptoui.sat smax smin sqrt umax "
+    "masked.load masked.store masked.gather masked.scatter".split()
+)
+"""Intrinsics that every level has instructions for; others may abort the process or become library calls."""
+
+_INTRINSIC = re.compile(r"@llvm\.([a-z.]+?)(?=\.(?:v?\d|[a-z]+\d))")
+_numbers = itertools.count()
+
+
+@cache
+def initialise() -> None:
+    """Makes LLVM know this machine's instructions."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+
+
+@cache
+def host_cpu() -> tuple[str, str]:
+    """LLVM's name of this processor, and its features as ``+a,-b,...``."""
+    initialise()
+    return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+def is_x86() -> bool:
+    """Whether this machine speaks x86-64."""
+    return str(llvm.get_default_triple()).startswith("x86_64")
+
+
+@cache
+def machine(cpu: str, features: str) -> Any:
+    """The code generator for a processor; position-independent code."""
+    initialise()
+    return llvm.Target.from_default_triple().create_target_machine(
+        cpu=cpu, features=features, opt=2, reloc="pic", codemodel="default"
+    )
+
+
+@cache
+def header(cpu: str, features: str) -> str:
+    """The first lines of a module."""
+    m = machine(cpu, features)
+    return f'target datalayout = "{m.target_data}"\ntarget triple = "{m.triple}"\n'
+
+
+@cache
+def _linker() -> Any:
+    return llvm.create_lljit_compiler(machine(*host_cpu()), use_jit_link=True)
+
+
+def check_intrinsics(text: str) -> None:
+    """InternalError if ``text`` calls an intrinsic that is not allowed."""
+    for name in sorted(set(_INTRINSIC.findall(text))):
+        if name not in ALLOWED:
+            raise InternalError(f"the intrinsic llvm.{name} is not on the cpu target's list")
+
+
+def _module(text: str, cpu: str, features: str) -> Any:
+    """``text`` parsed and verified, private memory promoted to registers."""
+    check_intrinsics(text)
+    machine(cpu, features)
+    try:
+        module = llvm.parse_assembly(text)
+        module.verify()
+    except RuntimeError as e:
+        raise InternalError(f"LLVM refuses what the cpu target emitted: {e}") from e
+    if " alloca " in text:
+        passes = llvm.create_new_module_pass_manager()
+        passes.add_sroa_pass()
+        passes.run(module, llvm.create_pass_builder(machine(cpu, features), llvm.create_pipeline_tuning_options()))
+    return module
+
+
+def compile_object(text: str, cpu: str, features: str) -> bytes:
+    """The object file of ``text``; InternalError if it would need anything from outside."""
+    image: bytes = machine(cpu, features).emit_object(_module(text, cpu, features))
+    missing = undefined_symbols(image)
+    if missing:
+        raise InternalError(f"the object calls outside of itself: {', '.join(missing)}")
+    return image
+
+
+def assembly(text: str, cpu: str, features: str) -> str:
+    """The machine code of ``text`` to read."""
+    listing: str = machine(cpu, features).emit_assembly(_module(text, cpu, features))
+    return listing
+
+
+def load(text: str, plan: Plan, compile_: Callable[[str], bytes]) -> Loaded:
+    """``text``, the emitted ``plan``, as callable code in this process."""
+    library = llvm.JITLibraryBuilder().add_object_img(compile_(text))
+    for name in (*(k.name for k in plan.kernels), "sizes"):
+        library.export_symbol(name)
+    tracker = library.link(_linker(), f"tilewright{next(_numbers)}")
+    return Loaded({k.name: tracker[k.name] for k in plan.kernels}, tracker["sizes"], tracker)

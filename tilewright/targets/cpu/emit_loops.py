@@ -1,0 +1,145 @@
+"""Loops and the order of statements in a kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+
+from tilewright.errors import InternalError, UnsupportedError
+from tilewright.ir.capabilities import Capabilities
+from tilewright.ir.index import Index, const, substitute, symbols
+from tilewright.ir.loops import Block, Kernel, Loop, Stmt, walk
+from tilewright.ir.scalar import Expr, index_symbols
+from tilewright.targets.cpu.code import Function, Module
+from tilewright.targets.cpu.emit_block import Blocks
+from tilewright.targets.cpu.emit_index import Guard
+from tilewright.targets.cpu.emit_memory import Memory
+from tilewright.targets.target import Numbering
+
+_TASK = Loop("task()", const(1), "parallel", ())
+
+
+def emit_kernel(module: Module, kernel: Kernel, numbers: Numbering, capabilities: Capabilities, target: str) -> None:
+    """Adds ``kernel`` to ``module``."""
+    fn = Function(module, f'void @"{kernel.name}"(ptr noalias %args, i64 %lo, i64 %hi, i64 %tid) #0')
+    memory = Memory(fn, kernel, numbers)
+    body = Body(memory, Blocks(memory, capabilities, target))
+    parallel = [s for s in kernel.body if isinstance(s, Loop) and s.kind == "parallel"]
+    if parallel and len(kernel.body) > 1:
+        raise InternalError(f"kernel {kernel.name}: statements beside its parallel loop")
+    task = parallel[0] if parallel else Loop(_TASK.var, _TASK.extent, _TASK.kind, kernel.body)
+    with memory.indices.loop(task.var, "%lo", "%hi", entered=False):
+        body.statements(task.body, {})
+    fn.current.end = "ret void"
+    fn.finish()
+
+
+class Body:
+    """The statements of one kernel.
+
+    Consecutive block instances with the same condition share one branch: ``_arm`` is the condition of the open one.
+    """
+
+    def __init__(self, memory: Memory, blocks: Blocks) -> None:
+        self.memory = memory
+        self.indices = memory.indices
+        self.blocks = blocks
+        self._arm: str | None = None
+        self._inside = ExitStack()
+
+    def statements(self, body: tuple[Stmt, ...], env: Mapping[str, Index]) -> None:
+        """``body`` where unrolled loop variables have the values ``env``; no branch stays open."""
+        self._sequence(body, env)
+        self._close()
+
+    def _sequence(self, body: tuple[Stmt, ...], env: Mapping[str, Index]) -> None:
+        for s in body:
+            if isinstance(s, Block):
+                self._block(s, env)
+            elif isinstance(s, Loop):
+                self._loop(s, env)
+            else:
+                raise UnsupportedError(f"the cpu emitter does not know the statement {type(s).__name__}")
+
+    # --- loops ------------------------------------------------------------------------------
+
+    def _loop(self, loop: Loop, env: Mapping[str, Index]) -> None:
+        emit = _LOOPS.get(loop.kind)
+        if emit is None:
+            raise UnsupportedError(f"the cpu emitter does not know loops of kind {loop.kind!r} inside a kernel")
+        emit(self, loop, env)
+
+    def _serial(self, loop: Loop, env: Mapping[str, Index]) -> None:
+        extent = substitute(loop.extent, env)
+        if extent.constant is not None and extent.const <= 1:
+            self._unrolled(loop, env)
+            return
+        self._close()
+        stop = self.indices.scalar(extent)
+        with self.indices.loop(loop.var, "0", stop, entered=extent.constant is not None):
+            self.statements(loop.body, env)
+
+    def _unrolled(self, loop: Loop, env: Mapping[str, Index]) -> None:
+        for n in range(self._constant_extent(loop, env)):
+            self._sequence(loop.body, {**env, loop.var: const(n)})
+
+    def _vectorized(self, loop: Loop, env: Mapping[str, Index]) -> None:
+        count = self._constant_extent(loop, env)
+        if count == 1 or self.indices.lanes is not None or not self._fits_lanes(loop):
+            self._unrolled(loop, env)
+            return
+        self._close()
+        with self.indices.in_lanes(loop.var, count):
+            self.statements(loop.body, env)
+
+    def _constant_extent(self, loop: Loop, env: Mapping[str, Index]) -> int:
+        extent = substitute(loop.extent, env).constant
+        if extent is None:
+            raise InternalError(f"kernel {self.memory.kernel.name}: {loop.kind} loop {loop.var} of unknown extent")
+        return extent
+
+    def _fits_lanes(self, loop: Loop) -> bool:
+        """Whether lanes run the same inner loops and write to different places; otherwise they take turns."""
+        for s, _ in walk(loop.body):
+            if isinstance(s, Loop) and loop.var in symbols(s.extent):
+                return False
+            if isinstance(s, Block) and not all(self._moves(s, w.buffer, w.indices, loop.var) for w in s.writes):
+                return False
+        return True
+
+    def _moves(self, block: Block, buffer: str, indices: tuple[Index | Expr, ...], var: str) -> bool:
+        """Whether a write's address may change with ``var``."""
+        env = {i.name: b for i, b in zip(block.iters, block.bindings, strict=True)}
+        names = set(symbols(substitute(self.memory.static_offset(buffer, indices), env)))
+        for i in indices:
+            if not isinstance(i, Index):
+                names |= {s for n in index_symbols(i) for s in (symbols(env[n]) if n in env else {n})}
+        return var in names
+
+    # --- blocks -----------------------------------------------------------------------------
+
+    def _block(self, block: Block, env: Mapping[str, Index]) -> None:
+        for predicate, values in self.blocks.instance(block, env):
+            guard = self.indices.conjunction(predicate)
+            if not guard.never:
+                self._enter(guard)
+                self.blocks.write(values, guard)
+
+    def _enter(self, guard: Guard) -> None:
+        """Makes the branch of ``guard`` the open one."""
+        if self._arm != guard.some:
+            self._close()
+        if self._arm is None and guard.some is not None:
+            self._inside.enter_context(self.indices.arm(guard.some))
+            self._arm = guard.some
+
+    def _close(self) -> None:
+        self._inside.close()
+        self._arm = None
+
+
+_LOOPS: Mapping[str, Callable[[Body, Loop, Mapping[str, Index]], None]] = {
+    "serial": Body._serial,
+    "unrolled": Body._unrolled,
+    "vectorized": Body._vectorized,
+}

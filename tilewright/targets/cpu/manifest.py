@@ -1,0 +1,78 @@
+"""The ``cpu`` target: its levels and what each can do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from tilewright.errors import UserError
+from tilewright.ir.capabilities import Capabilities
+from tilewright.ir.plan import Plan
+from tilewright.targets.cpu import build
+from tilewright.targets.cpu.emit_module import emit
+from tilewright.targets.cpu.emit_scalar import native
+from tilewright.targets.target import Target, pick_level
+
+LEGALISE = ("legalise",)
+_VECTOR_BYTES = (("avx512f", 64), ("avx2", 32))
+
+
+@dataclass(frozen=True)
+class Level:
+    """A processor as LLVM names it; ``needs`` are the features that this machine must have to run its code."""
+
+    cpu: str
+    features: str
+    needs: frozenset[str]
+
+
+def _levels() -> dict[str, Level]:
+    """The levels of this machine's architecture."""
+    cpu, features = build.host_cpu()
+    levels = {"native": Level(cpu, features, _features(features))}
+    if build.is_x86():
+        v3 = frozenset({"avx2", "fma", "f16c", "bmi2"})
+        levels["x86-64-v3"] = Level("x86-64-v3", "", v3)
+        levels["x86-64"] = Level("x86-64", "", frozenset())
+    return levels
+
+
+def _features(flags: str) -> frozenset[str]:
+    return frozenset(f[1:] for f in flags.split(",") if f.startswith("+"))
+
+
+def target(level: str | None = None) -> Target:
+    """The target at ``level``: native (the default), x86-64-v3 or x86-64; UserError if this machine cannot run it."""
+    levels = _levels()
+    name = pick_level("cpu", levels, level)
+    chosen = levels[name]
+    missing = chosen.needs - levels["native"].needs
+    if missing:
+        raise UserError(f"this processor cannot run cpu:{name}", hint=f"it lacks {', '.join(sorted(missing))}")
+    return _target(name, chosen)
+
+
+def _target(name: str, level: Level) -> Target:
+    capabilities = _capabilities(level)
+    where = {"cpu": level.cpu, "features": level.features}
+
+    def text(plan: Plan) -> str:
+        return emit(plan, capabilities, f"cpu:{name}", build.header(**where))
+
+    return Target(
+        name="cpu",
+        level=name,
+        capabilities=capabilities,
+        legalise=LEGALISE,
+        emit=text,
+        load=partial(build.load, compile_=partial(build.compile_object, **where)),
+        assembly=partial(build.assembly, **where),
+    )
+
+
+def _capabilities(level: Level) -> Capabilities:
+    has = level.needs
+    if not build.is_x86():
+        return Capabilities(16, native(fma=True, half=True))
+    width = next((bytes_ for feature, bytes_ in _VECTOR_BYTES if feature in has), 16)
+    return Capabilities(width, native(fma="fma" in has, half="f16c" in has))
