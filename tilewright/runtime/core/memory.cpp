@@ -81,10 +81,10 @@ void release_last(Storage* storage) {
 }
 
 char* scratch(int64_t bytes) {
+    if (bytes < 0 || bytes > INT64_MAX / 2) return nullptr;
     Scratch& mine = this_scratch;
     bool wasteful = mine.bytes > static_cast<int64_t>(kScratchBytes) && bytes < mine.bytes / 2;
     if (mine.data && bytes <= mine.bytes && !wasteful) return mine.data;
-    if (bytes < 0 || bytes > INT64_MAX / 2) return nullptr;
     std::free(mine.data);
     mine.bytes = bytes < 4096 ? 4096 : bytes;
     mine.data = static_cast<char*>(new_block(mine.bytes));
