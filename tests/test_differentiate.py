@@ -1,0 +1,370 @@
+"""Vector-Jacobian products: against forward mode (exactly, in the field) and against finite differences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from forward_mode import jvp
+from tensor_programs import (
+    axes,
+    conv2d,
+    cumsum,
+    embedding,
+    fold,
+    matmul,
+    pointwise,
+    positions,
+    read,
+    relu,
+    running,
+    scale_shift,
+    scattered,
+    softmax,
+    tensor,
+    total,
+)
+
+from tilewright.errors import CallError, UnsupportedError
+from tilewright.ir import index as ix
+from tilewright.ir.interpret import exact
+from tilewright.ir.interpret.domains import EXACT, FLOAT64, TYPED
+from tilewright.ir.interpret.tensor import run_function
+from tilewright.ir.scalar import Expr, Param, Read, apply, convert, literal
+from tilewright.ir.tensor import CHAIN, Compute, Function, Reduction, ScalarInput, Tensor
+from tilewright.ir.types import BF16, F32, F64, I32
+from tilewright.passes.tensor.differentiate import Differentiate, differentiate
+
+Arrays = dict[str, Any]
+
+
+def one_op(result: Compute, *inputs: Tensor) -> Function:
+    return Function("op", inputs, (), (result,), (result.results[0].name,))
+
+
+def unary(value: Expr) -> Function:
+    """y[i] = value, which reads x[i] and z[i]."""
+    return one_op(pointwise("y", axes(i="N"), value), *OPERANDS)
+
+
+OPERANDS = tensor("x", "N"), tensor("z", "N")
+X, Z = read(OPERANDS[0], "i"), read(OPERANDS[1], "i")
+X1, X2 = tensor("x", "N"), tensor("x", "N", "N")
+
+
+def windowed(step: int, shift: int, extent: Any, otherwise: float | None = None) -> Function:
+    """y[i] = x[step*i + shift] ** 2."""
+    value = read(X1, ix.symbol("i") * step + shift, otherwise=otherwise)
+    return one_op(pointwise("y", axes(i=extent), apply("mul", value, value)), X1)
+
+
+def strided_sum(stride: Any, guard: bool) -> Function:
+    """y[i] = sum[j: 3] x[stride*i + j - 1] * w[j]: flattened windows."""
+    w = tensor("w", 3)
+    at = ix.symbol("i") * stride + ix.symbol("j") - (1 if guard else 0)
+    value = apply("mul", read(X1, at, otherwise=0 if guard else None), read(w, "j"))
+    return one_op(total("y", axes(i="M"), axes(j=3), value), X1, w, tensor("of", "M", "S"))
+
+
+def reused() -> Function:
+    """h = x * x; y = h + h * sum(h): a result that is read by several statements."""
+    over, h, s = axes(i="N"), tensor("h", "N"), tensor("s")
+    body = (
+        pointwise("h", over, apply("mul", X, X)),
+        total("s", (), over, read(h, "i")),
+        pointwise("y", over, apply("add", read(h, "i"), apply("mul", read(h, "i"), read(s)))),
+    )
+    return Function("reused", (X1,), (), body, ("y", "h"))
+
+
+def guarded_by_operand() -> Function:
+    """y[i] = x[i - 1] else z[0]-like: a guard's other side that is read."""
+    other = Read("z", (ix.symbol("i"),), F32)
+    value = Read("x", (ix.symbol("i") - 1,), F32, (), other)
+    return one_op(pointwise("y", axes(i="N"), apply("mul", value, value)), *OPERANDS)
+
+
+def taken() -> Function:
+    """y[i] = (x[idx[i]] else 0) * z[i]: a guarded data-dependent read."""
+    idx = tensor("idx", "N", dtype=I32)
+    at = Read("x", (read(idx, "i"),), F32, (), literal(0, F32))
+    return one_op(pointwise("y", axes(i="N"), apply("mul", at, Z)), tensor("x", "V"), OPERANDS[1], idx)
+
+
+def histogram() -> Function:
+    """y[idx[i]] += x[i] * x[i]."""
+    idx = tensor("idx", "N", dtype=I32)
+    y = scattered(tensor("y", "V"), axes(i="N"), [read(idx, "i")], apply("mul", X, X))
+    return one_op(y, X1, idx, tensor("of", "V"))
+
+
+SIZES = {"M": 4, "K": 3, "N": 5, "V": 6, "D": 2, "R": 3, "C": 4, "O": 2, "H": 6, "W": 5, "S": 3}
+
+CASES: dict[str, tuple[Function, tuple[str, ...]]] = {
+    "matmul": (matmul(), ("a", "b")),
+    "embedding": (embedding(), ("w",)),
+    "softmax": (softmax(), ("x",)),
+    "conv2d": (conv2d(), ("x", "w", "b")),
+    "conv2d strided": (conv2d(2, 1), ("x", "w", "b")),
+    "conv2d without border": (conv2d(3, 0), ("x", "w", "b")),
+    "cumsum": (cumsum(), ("x",)),
+    "scale and shift": (scale_shift(), ("x", "w", "b")),
+    "relu": (relu(), ("x",)),
+    "shifted": (windowed(1, 2, ix.symbol("N") - 2), ("x",)),
+    "shifted over the border": (windowed(1, -2, ix.symbol("N") + 3, 7.0), ("x",)),
+    "every second": (windowed(2, 1, 2), ("x",)),
+    "reversed": (windowed(-1, 4, "N"), ("x",)),
+    "reversed over the border": (windowed(-1, 2, "N", 1.0), ("x",)),
+    "first rows only": (windowed(1, 0, 3), ("x",)),
+    "windows": (strided_sum(2, True), ("x", "w")),
+    "windows of a run-time stride": (strided_sum(ix.symbol("S"), True), ("x", "w")),
+    "diagonal": (one_op(pointwise("y", axes(i="N"), apply("mul", read(X2, "i", "i"), Z)), X2, OPERANDS[1]), ("x", "z")),
+    "one element": (one_op(pointwise("y", axes(i="N"), apply("mul", read(X1, 1), positions("i"))), X1), ("x",)),
+    "transposed": (one_op(pointwise("y", axes(i="N", j="N"), read(X2, "j", "i")), X2), ("x",)),
+    "trace of products": (
+        one_op(total("y", (), axes(i="N", j="N"), apply("mul", read(X2, "i", "j"), read(X2, "j", "i"))), X2),
+        ("x",),
+    ),
+    "reused": (reused(), ("x",)),
+    "other side of a guard": (guarded_by_operand(), ("x", "z")),
+    "guarded gather": (taken(), ("x", "z")),
+    "scatter": (histogram(), ("x",)),
+    "maximum of two": (unary(apply("max", X, apply("mul", Z, Z))), ("x", "z")),
+    "minimum of two": (unary(apply("min", X, Z)), ("x", "z")),
+    "where": (unary(apply("where", apply("lt", X, Z), apply("mul", X, X), Z)), ("x", "z")),
+    "quotient": (unary(apply("div", apply("sub", X, Z), apply("fma", X, Z, Z))), ("x", "z")),
+    "negated": (unary(apply("neg", apply("mul", X, apply("sub", Z, X)))), ("x", "z")),
+    "minimum": (one_op(fold("y", "min", (), axes(i="N"), apply("mul", X, Z), float("inf")), *OPERANDS), ("x", "z")),
+    "difference": (
+        one_op(Compute((tensor("y"),), (), (apply("sub", total("y", (), axes(i="N"), X).values[0].args[0], X),),
+                       total("y", (), axes(i="N"), X).reduction), X1),
+        ("x",),
+    ),
+}
+
+
+def shape(t: Tensor) -> tuple[int, ...]:
+    found = []
+    for extent in t.shape:
+        size = ix.substitute(extent, {n: ix.const(s) for n, s in SIZES.items()}).constant
+        assert size is not None
+        found.append(size)
+    return tuple(found)
+
+
+def operand(t: Tensor, rng: np.random.Generator) -> Any:
+    if t.dtype.is_integer:
+        return rng.integers(0, SIZES["V"], shape(t)).astype(t.dtype.name.replace("i", "int"))
+    return rng.integers(1, 1 << 30, shape(t)).astype(np.float64)
+
+
+def dot(a: Arrays, b: Arrays) -> int:
+    sum_of = exact.literal(0)
+    for name in a:
+        for x, y in zip(a[name].ravel().tolist(), b[name].ravel().tolist(), strict=True):
+            sum_of = exact.add(sum_of, exact.mul(x, y))
+    return exact.low(sum_of)
+
+
+def field(values: Arrays) -> Arrays:
+    convert = np.vectorize(lambda v: exact.literal(float(v)), otypes=[np.uint64])
+    return {name: convert(v) if np.size(v) else v.astype(np.uint64) for name, v in values.items()}
+
+
+def only(f: Function, arrays: Mapping[str, Any]) -> Arrays:
+    return {t.name: arrays[t.name] for t in f.inputs}
+
+
+def forward_and_back(f: Function, wrt: Sequence[str], inputs: Arrays, rng: np.random.Generator) -> tuple[int, int]:
+    """<d_y, J dx> and <J^T d_y, dx> for random d_y and dx."""
+    tensors = f.tensors()
+    dots = {f"{t.name}_dot": operand(t, rng) if t.name in wrt else np.zeros(shape(t)) for t in f.inputs}
+    d_y = {f"d_{o}": operand(tensors[o], rng) for o in f.outputs}
+    forward = run_function(jvp(f), only(jvp(f), {**inputs, **dots}), {}, EXACT)
+    vjp = differentiate(f, wrt)
+    backward = run_function(vjp, only(vjp, {**inputs, **d_y}), {}, EXACT)
+    left = dot(field({o: d_y[f"d_{o}"] for o in f.outputs}), {o: forward[f"{o}_dot"] for o in f.outputs})
+    return left, dot(field({w: dots[f"{w}_dot"] for w in wrt}), {w: backward[f"d_{w}"] for w in wrt})
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_adjoint_identity_holds_exactly(name: str) -> None:
+    f, wrt = CASES[name]
+    rng = np.random.default_rng(list(CASES).index(name))
+    for _ in range(2):
+        left, right = forward_and_back(f, wrt, {t.name: operand(t, rng) for t in f.inputs}, rng)
+        assert left == right
+        assert left not in (0, exact.low(exact.POISON))
+
+
+def test_the_identity_is_not_vacuous() -> None:
+    """A gradient that is wrong in one term is seen."""
+    f = unary(apply("add", apply("mul", X, X), apply("mul", X, Z)))
+    wrong = unary(apply("add", apply("mul", X, X), apply("mul", X, X)))
+    rng = np.random.default_rng(0)
+    inputs = {t.name: operand(t, rng) for t in f.inputs}
+    d_y = {"d_y": operand(f.tensor("y"), rng)}
+    right, = run_function(differentiate(f, ("x",)), {**inputs, **d_y}, {}, EXACT).values()
+    vjp = differentiate(wrong, ("x",))
+    other, = run_function(vjp, only(vjp, {**inputs, **d_y}), {}, EXACT).values()
+    assert (right != other).any()
+
+
+SMOOTH: dict[str, tuple[Function, tuple[str, ...]]] = {
+    **{name: CASES[name] for name in ("softmax", "conv2d", "cumsum", "quotient", "maximum of two")},
+    "logarithm": (unary(apply("log", apply("add", apply("mul", X, X), literal(1, F32)))), ("x",)),
+    "root": (unary(apply("sqrt", apply("add", apply("abs", X), literal(2, F32)))), ("x",)),
+    "exponential": (unary(apply("mul", Z, apply("exp", X))), ("x", "z")),
+}
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_finite_differences_in_float64(name: str) -> None:
+    f, wrt = SMOOTH[name]
+    rng = np.random.default_rng(3)
+    inputs = {t.name: rng.uniform(-1, 1, shape(t)) for t in f.inputs}
+    d_y = rng.uniform(-1, 1, shape(f.tensor("y")))
+    vjp = differentiate(f, wrt)
+    found = run_function(vjp, only(vjp, {**inputs, "d_y": d_y}), {}, FLOAT64)
+
+    def weighted(name: str, moved: Any) -> float:
+        return float((run_function(f, {**inputs, name: moved}, {}, FLOAT64)["y"] * d_y).sum())
+
+    for w in wrt:
+        step = rng.uniform(-1, 1, inputs[w].shape)
+        slope = (weighted(w, inputs[w] + 1e-6 * step) - weighted(w, inputs[w] - 1e-6 * step)) / 2e-6
+        assert slope == pytest.approx(float((found[f"d_{w}"] * step).sum()), rel=1e-6, abs=1e-7)
+
+
+def gradient(f: Function, inputs: Arrays, d_y: Any) -> list[float]:
+    vjp = differentiate(f, ("x",))
+    values: list[float] = run_function(vjp, only(vjp, {**inputs, "d_y": d_y}), {}, FLOAT64)["d_x"].tolist()
+    return values
+
+
+def test_ties_of_a_maximum_share_evenly() -> None:
+    f = one_op(fold("y", "max", (), axes(i="N"), X, -float("inf")), X1)
+    assert gradient(f, {"x": np.array([3.0, 1.0, 3.0, 3.0, 2.0])}, np.array(6.0)) == [2.0, 0.0, 2.0, 2.0, 0.0]
+
+
+def test_ties_of_two_values_split_in_half() -> None:
+    f = unary(apply("max", X, Z))
+    x, z = np.array([1.0, 2.0, 3.0]), np.array([2.0, 2.0, 2.0])
+    assert gradient(f, {"x": x, "z": z}, np.array([5.0, 6.0, 7.0])) == [0.0, 3.0, 7.0]
+
+
+def test_an_unselected_branch_sends_nothing_back() -> None:
+    f = unary(apply("where", apply("gt", X, literal(0, F32)), apply("log", X), literal(0, F32)))
+    x = np.array([0.0, 2.0, -1.0])
+    assert gradient(f, {"x": x, "z": x}, np.ones(3)) == [0.0, 0.5, 0.0]
+
+
+def test_positions_that_were_not_read_get_zero_whatever_else_is_there() -> None:
+    """y[i] = log(z[i]) * x[i + 2]: at position 0 of x, z[-2] would be 0 and its log infinite."""
+    value = apply("mul", apply("log", Z), read(X1, ix.symbol("i") + 2))
+    f = one_op(pointwise("y", axes(i=ix.symbol("N") - 2), value), *OPERANDS)
+    found = gradient(f, {"x": np.ones(5), "z": np.exp(np.arange(1.0, 6.0))}, np.ones(3))
+    assert found == pytest.approx([0.0, 0.0, 1.0, 2.0, 3.0])
+
+
+def test_storage_types_are_rounded_once_at_the_end() -> None:
+    f = matmul(BF16)
+    vjp = differentiate(f, ("a",))
+    assert [t.name for t in vjp.inputs] == ["b", "d_c"]
+    assert vjp.tensor("d_a").dtype is BF16
+    inputs = {"b": np.full((3, 4), 1.0, np.float32), "d_c": np.full((2, 4), 1.0, np.float32)}
+    inputs["b"][0] = [1.0, 2.0**-9, 2.0**-9, 0.0]
+    bits = {name: (a.view(np.uint32) >> 16).astype(np.uint16) for name, a in inputs.items()}
+    found = (run_function(vjp, bits, {}, TYPED)["d_a"].astype(np.uint32) << 16).view(np.float32)
+    assert found.tolist() == [[1.0, 4.0, 4.0]] * 2
+
+
+def test_casts_between_floats_pass_cotangents_on() -> None:
+    x = tensor("x", "N", dtype=F64)
+    narrow = convert("cast", read(x, "i"), F32)
+    f = one_op(pointwise("y", axes(i="N"), apply("mul", narrow, narrow)), x)
+    vjp = differentiate(f, ("x",))
+    found = run_function(vjp, {"x": np.array([3.0, -0.5]), "d_y": np.array([1.0, 4.0], np.float32)}, {}, TYPED)
+    assert found["d_x"].dtype == np.float64
+    assert found["d_x"].tolist() == [6.0, -4.0]
+
+
+def test_only_what_is_needed_is_an_operand() -> None:
+    scale = Function("scale", (X1,), (ScalarInput("s", F32), ScalarInput("t", F32)), (
+        pointwise("y", axes(i="N"), apply("add", apply("mul", X, Param("s", F32)), Param("t", F32))),
+    ), ("y",))
+    vjp = differentiate(scale, ("x",))
+    assert ([t.name for t in vjp.inputs], [s.name for s in vjp.scalars]) == (["d_y"], ["s"])
+    assert [t.name for t in differentiate(embedding(), ("w",)).inputs] == ["w", "idx", "d_y"]
+
+
+def test_an_input_that_no_output_depends_on_gets_zeros() -> None:
+    f = one_op(pointwise("y", axes(i="N"), apply("mul", X, X)), X1, tensor("z", "M", "N"))
+    vjp = differentiate(f, ("z",))
+    found = run_function(vjp, {t.name: np.ones((2, 3)[-len(t.shape):]) for t in vjp.inputs}, {}, FLOAT64)
+    assert found["d_z"].tolist() == [[0.0] * 3] * 2
+
+
+def test_a_gradient_can_be_differentiated_again() -> None:
+    """Of y = x**3 with d_y = 1: the vector-Jacobian product of 3 x**2 is 6 x."""
+    once = differentiate(unary(apply("mul", X, apply("mul", X, X))), ("x",))
+    twice = differentiate(once, ("x",))
+    assert [t.name for t in twice.inputs] == ["x", "d_y", "d_d_x"]
+    assert twice.outputs == ("d_x",)
+    found = run_function(twice, {"x": np.array([1.0, 2.0]), "d_y": np.ones(2), "d_d_x": np.ones(2)}, {}, FLOAT64)
+    assert found["d_x"].tolist() == [6.0, 12.0]
+
+
+def test_names_that_are_taken() -> None:
+    x, d_x = tensor("x", "N"), tensor("d_x", "N")
+    body = (
+        pointwise("d_y", axes(acc="N"), apply("mul", read(x, "acc"), read(d_x, "acc"))),
+        total("y", (), axes(i="N"), apply("mul", read(tensor("d_y", "N"), "i"), read(tensor("d_y", "N"), "i"))),
+    )
+    vjp = differentiate(Function("op", (x, d_x), (), body, ("y",)), ("x", "d_x"))
+    assert vjp.outputs == ("d_x_2", "d_d_x")
+    found = run_function(vjp, {"x": np.array([2.0]), "d_x": np.array([3.0]), "d_y": np.array(1.0)}, {}, FLOAT64)
+    assert [v.tolist() for v in found.values()] == [[36.0], [24.0]]
+
+
+def recurrence() -> Function:
+    before = Read("y", (ix.symbol("i") - 1,), F32, (), literal(0, F32))
+    y = pointwise("y", axes(i="N"), apply("add", apply("mul", before, X), X))
+    return one_op(Compute(y.results, y.axes, y.values, ordered="i"), X1)
+
+
+def strict_fold() -> Function:
+    c = fold("y", "mul", (), axes(i="N"), X, 1)
+    assert c.reduction
+    acc = c.reduction.accs[0]
+    how = Reduction(c.reduction.axes, (CHAIN,), (acc,), c.reduction.init)
+    return one_op(Compute(c.results, (), (apply("mul", apply("add", acc, X), X),), how), X1)
+
+
+NO_SUM = "what it folds with is neither a sum nor a maximum or minimum"
+
+
+@pytest.mark.parametrize(
+    ("f", "reason"),
+    [
+        (recurrence(), "it is a recurrence"),
+        (strict_fold(), NO_SUM),
+        (one_op(fold("y", "mul", (), axes(i="N"), X, 1), X1), NO_SUM),
+        (one_op(running("y", axes(i="N"), "i", X, "mul"), X1), NO_SUM),
+    ],
+)
+def test_what_cannot_be_differentiated_is_named(f: Function, reason: str) -> None:
+    with pytest.raises(UnsupportedError) as caught:
+        differentiate(f, ("x",))
+    assert caught.value.message == f"cannot differentiate 'y': {reason}"
+
+
+def test_only_float_inputs() -> None:
+    with pytest.raises(CallError, match="embedding has no float input 'idx' to differentiate"):
+        Differentiate(("idx",)).run(embedding())
+
+
+def test_the_pass_prints_its_options() -> None:
+    assert str(Differentiate(("a", "b"))) == "differentiate{wrt=[a, b]}"
