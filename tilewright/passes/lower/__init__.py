@@ -1,0 +1,5 @@
+"""Lowering: from a function of tensor IR to a plan of unscheduled loop-IR kernels."""
+
+from tilewright.passes.lower.function import lower
+
+__all__ = ["lower"]

@@ -1,0 +1,112 @@
+"""A whole function as a plan: buffers, size table, and the kernels of its statements in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from tilewright.ir.index import Index, const, symbols
+from tilewright.ir.loops import Buffer, Kernel, row_major
+from tilewright.ir.plan import Phase, Plan, stride
+from tilewright.ir.scalar import Expr, index_symbols, reads
+from tilewright.ir.tensor import Compute, Function, Tensor
+from tilewright.passes.loops.nest import fresh
+from tilewright.passes.lower.kernel import World
+from tilewright.passes.lower.reads import Shapes
+from tilewright.passes.lower.sizes import checks, size_facts, size_symbols
+from tilewright.passes.lower.statements import Lowering
+
+
+def lower(function: Function, unit_axes: Mapping[str, int]) -> Plan:
+    """The unscheduled plan of ``function``: per statement its kernels, each one task of serial loops.
+
+    ``unit_axes`` gives the unit axis of each input (-1: none): its stride is a constant. Statements and
+    results that no output needs are left out. CheckError for a dim that no operand's shape gives.
+    """
+    live = _live(function)
+    body = [c for c in function.body if live & {r.name for r in c.results}]
+    taken = _names(function)
+    sums = {c.results[0].name: _sums(c, taken) for c in body if _needs_sums(c)}
+    results = [r for c in body for r in c.results if r.name in live]
+    scratch = [*(r for r in results if r.name not in function.outputs), *sums.values()]
+    world = _world(function, unit_axes, results, scratch, taken)
+    kernels = _named_apart(k for c in body for k in _lowering(function, world, c, live, sums).kernels())
+    return Plan(
+        function.name,
+        function.inputs,
+        tuple(function.tensor(name) for name in function.outputs),
+        function.scalars,
+        size_symbols(function),
+        checks(function),
+        tuple(scratch),
+        tuple(kernels),
+        tuple(Phase(k.name, const(1), const(1)) for k in kernels),
+    )
+
+
+def _lowering(f: Function, world: World, c: Compute, live: frozenset[str], sums: Mapping[str, Tensor]) -> Lowering:
+    first = c.results[0]
+    return Lowering(world, c, f"{f.name}_{first.name}", live, sums.get(first.name, first).name)
+
+
+def _named_apart(kernels: Iterable[Kernel]) -> list[Kernel]:
+    taken: set[str] = set()
+    return [replace(k, name=fresh(k.name, taken)) for k in kernels]
+
+
+def _live(function: Function) -> frozenset[str]:
+    """The results that outputs need."""
+    live = set(function.outputs)
+    for c in reversed(function.body):
+        if live & {r.name for r in c.results}:
+            live |= {r.tensor for e in _expressions(c) for r in reads(e)}
+    return frozenset(live)
+
+
+def _needs_sums(c: Compute) -> bool:
+    """Whether a scatter adds up in a wider type than its result's."""
+    return c.scatter is not None and c.values[0].dtype.compute is not c.results[0].dtype
+
+
+def _sums(c: Compute, taken: set[str]) -> Tensor:
+    """Where a scatter adds up before it is rounded."""
+    return Tensor(fresh(f"{c.results[0].name}_sums", taken), c.values[0].dtype.compute, c.results[0].shape)
+
+
+def _expressions(c: Compute) -> Iterator[Expr]:
+    yield from c.values
+    if c.scatter is not None:
+        yield from (i for i in c.scatter.indices if not isinstance(i, Index))
+
+
+def _world(
+    f: Function, unit_axes: Mapping[str, int], results: list[Tensor], scratch: list[Tensor], taken: set[str]
+) -> World:
+    buffers = {t.name: _operand(t, unit_axes[t.name]) for t in f.inputs}
+    kept = {t.name for t in scratch}
+    for t in dict.fromkeys((*results, *scratch)):
+        scope = "scratch" if t.name in kept else "global"
+        buffers[t.name] = Buffer(t.name, t.dtype, t.shape, row_major(t.shape, t.dtype), scope)
+    extents = {name: b.shape for name, b in buffers.items()}
+    shapes = Shapes(extents, frozenset(t.name for t in f.inputs), f.outputs[0])
+    return World(buffers, shapes, f.scalars, size_facts(f), frozenset(taken))
+
+
+def _operand(t: Tensor, unit_axis: int) -> Buffer:
+    """An input's strides are slots of the size table, but for the unit axis."""
+    strides = [stride(t.name, a) for a in range(len(t.shape))]
+    if unit_axis >= 0:
+        strides[unit_axis] = const(t.dtype.bytes)
+    return Buffer(t.name, t.dtype, t.shape, tuple(strides))
+
+
+def _names(function: Function) -> set[str]:
+    """What loops, blocks and registers must not be called: tensors, scalars, size symbols and kernels."""
+    found = {t.name for t in function.inputs} | {s.name for s in function.scalars} | {function.name}
+    for t in function.inputs:
+        found |= {s for extent in t.shape for s in symbols(extent)}
+    for c in function.body:
+        bound = {a.name for a in (*c.axes, *(c.reduction.axes if c.reduction else ()))}
+        found |= {r.name for r in c.results}
+        found |= {s for e in _expressions(c) for s in index_symbols(e)} - bound
+    return found

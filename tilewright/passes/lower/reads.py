@@ -1,0 +1,75 @@
+"""From expressions over tensors to expressions over buffers: guards and checked indices made explicit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tilewright.ir.facts import Facts
+from tilewright.ir.index import Condition, Index, const, ge, lt, product, total
+from tilewright.ir.scalar import CheckedIndex, Expr, IndexValue, Read, apply, convert, literal, reads, rewrite
+from tilewright.ir.types import I64
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """The extents of all tensors; failing checks are noted at ``inputs``, or else at ``elsewhere``."""
+
+    extents: Mapping[str, tuple[Index, ...]]
+    inputs: frozenset[str]
+    elsewhere: str
+
+    def lower(self, e: Expr, facts: Facts) -> Expr:
+        """``e`` with guards spelled out, less what ``facts`` prove, and data-dependent indices checked.
+
+        Reads of buffers that are no tensors stay as they are.
+        """
+
+        def rule(node: Expr) -> Expr:
+            if not isinstance(node, Read) or node.tensor not in self.extents:
+                return node
+            return self._checked(node) if node.otherwise is None else self._guarded(node, node.otherwise, facts)
+
+        return rewrite(e, rule)
+
+    def index(self, i: Index | Expr, extent: Index) -> Index | CheckedIndex:
+        """An index of a buffer: affine ones are in bounds already, data-dependent ones get a check against ``extent``.
+
+        A failing check names the element that the index was read from, the innermost one if it was read by way
+        of several.
+        """
+        if isinstance(i, (Index, CheckedIndex)):
+            return i
+        found = [r for r in reads(i) if all(isinstance(n, Index) for n in r.indices)]
+        position = self._row_major(found[0]) if found else const(0)
+        operand = found[0].tensor if found and found[0].tensor in self.inputs else self.elsewhere
+        return CheckedIndex(convert("cast", i, I64), extent, operand, position)
+
+    def _row_major(self, read: Read) -> Index:
+        extents = self.extents[read.tensor]
+        return total(i * product(extents[n + 1 :]) for n, i in enumerate(read.indices) if isinstance(i, Index))
+
+    def _checked(self, read: Read) -> Read:
+        pairs = zip(read.indices, self.extents[read.tensor], strict=True)
+        return Read(read.tensor, tuple(self.index(i, extent) for i, extent in pairs), read.dtype)
+
+    def _guarded(self, read: Read, otherwise: Expr, facts: Facts) -> Expr:
+        """Affine indices become the guard; a data-dependent one out of range is replaced, so no check fails."""
+        conditions: list[Condition] = []
+        inside: list[Expr] = []
+        indices: list[Index | Expr] = []
+        for i, extent in zip(read.indices, self.extents[read.tensor], strict=True):
+            if isinstance(i, Index):
+                conditions += [ge(i, 0), lt(i, extent)]
+                indices.append(i)
+            else:
+                value, zero = convert("cast", i, I64), literal(0, I64)
+                fits: Expr = apply("and", apply("ge", value, zero), apply("lt", value, IndexValue(extent)))
+                conditions.append(ge(extent, 1))
+                inside.append(fits)
+                indices.append(self.index(apply("where", fits, value, zero), extent))
+        guard = tuple(c for c in dict.fromkeys(conditions) if not facts.prove(c))
+        result: Expr = Read(read.tensor, tuple(indices), read.dtype, guard, otherwise if guard else None)
+        for fits in inside:
+            result = apply("where", fits, result, otherwise)
+        return result

@@ -1,0 +1,134 @@
+"""Each kind of tensor-IR statement as loop-IR kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tilewright.errors import InternalError
+from tilewright.ir import index as ix
+from tilewright.ir.index import Index, ceildiv, minimum
+from tilewright.ir.loops import Kernel, Stmt
+from tilewright.ir.scalar import Expr, apply, convert, substitute
+from tilewright.ir.tensor import Axis, Compute, Reduction, Scan, Scatter
+from tilewright.ir.types import DType
+from tilewright.passes.lower.fold import Fold, Where
+from tilewright.passes.lower.kernel import KernelBuilder, Nest, World, loops, positions
+
+
+@dataclass(frozen=True)
+class Lowering:
+    """``c`` as kernels called ``name``..., with the ``live`` ones of its results; ``sums``: where a scatter adds up."""
+
+    world: World
+    c: Compute
+    name: str
+    live: frozenset[str]
+    sums: str
+
+    def kernels(self) -> list[Kernel]:
+        """The kernels, in the order in which they have to run."""
+        if self.c.scatter is not None:
+            return self._scatter(self.c.scatter)
+        if self.c.scan is not None:
+            return [self._scan(self.c.scan)]
+        if self.c.reduction is not None:
+            return [self._reduction(self.c.reduction)]
+        return [self._pointwise()]
+
+    def _builder(self, suffix: str = "") -> KernelBuilder:
+        return KernelBuilder(self.world, self.name + suffix, self.c.span)
+
+    # --- one value per point ----------------------------------------------------------------
+
+    def _pointwise(self) -> Kernel:
+        """A recurrence reads its own result; its loops are those of any other statement, in order along one axis."""
+        k = self._builder()
+        around = tuple(k.level(a.name, self._kind(a), a.extent) for a in self.c.axes)
+        where = Where(around, positions(self.c.axes, around))
+        return k.finish(loops(around, [self._store(k, list(self.c.values), where)]))
+
+    def _kind(self, axis: Axis) -> str:
+        return "ordered" if axis.name == self.c.ordered else "parallel"
+
+    def _store(self, k: KernelBuilder, values: list[Expr], where: Where) -> Stmt:
+        """The live results at the current point, rounded to their dtypes."""
+        at = [where.axes[a.name] for a in self.c.axes]
+        pairs = [(r, v) for r, v in zip(self.c.results, values, strict=True) if r.name in self.live]
+        cells = [k.cell(r.name, at, where.around) for r, _ in pairs]
+        rounded = [convert("cast", substitute(v, where.axes), r.dtype) for r, v in pairs]
+        return k.block(pairs[0][0].name, where.around, cells, rounded, where.predicate)
+
+    # --- reductions and scans ---------------------------------------------------------------
+
+    def _fold(self, k: KernelBuilder, how: Reduction | Scan) -> Fold:
+        return Fold(k, how.accs, how.init, self.c.values, how.others, how.merge)
+
+    def _reduction(self, r: Reduction) -> Kernel:
+        k = self._builder()
+        fold = self._fold(k, r)
+        around = k.levels(self.c.axes)
+        where = Where(around, positions(self.c.axes, around))
+        accs = k.registers(r.accs, "")
+        body = [
+            fold.start(accs, where),
+            *fold.reduce(accs, list(zip(r.axes, r.orders, strict=True)), where),
+            self._store(k, [a.read for a in accs], where),
+        ]
+        return k.finish(loops(around, body))
+
+    def _scan(self, s: Scan) -> Kernel:
+        k = self._builder()
+        fold = self._fold(k, s)
+        along = next(a for a in self.c.axes if a.name == s.axis)
+        axes = tuple(a for a in self.c.axes if a.name != s.axis)
+        around = k.levels(axes)
+        where = Where(around, positions(axes, around))
+        carry, local = k.registers(s.accs, "_carry"), k.registers(s.accs, "_local")
+        q = k.level(f"{s.axis}_chunk", "ordered", ceildiv(along.extent, s.chunk))
+        length = minimum(s.chunk, along.extent - q.at * s.chunk)
+        i = k.level(s.axis, "ordered", length, minimum(s.chunk, along.extent))
+        chunk = where.inside(q)
+        point = chunk.inside(i).at(s.axis, q.at * s.chunk + i.at)
+        advance = [fold.step(local, point), self._store(k, fold.joined(carry, local), point)]
+        body = [fold.start(local, chunk), *loops((i,), advance), fold.join(carry, carry, local, chunk)]
+        return k.finish(loops(around, [fold.start(carry, where), *loops((q,), body)]))
+
+    # --- scatter ----------------------------------------------------------------------------
+
+    def _scatter(self, s: Scatter) -> list[Kernel]:
+        """Sums start from ``init`` everywhere, take in every point, and are rounded if the result is narrower."""
+        (result,), (value,) = self.c.results, self.c.values
+        if s.combine != "add":
+            raise InternalError(f"no lowering of a scatter that combines by {s.combine!r}")
+        dtype = value.dtype.compute
+        made = [self._everywhere("_init", self.sums, convert("cast", s.init, dtype)), self._update(s, dtype)]
+        if self.sums != result.name:
+            made.append(self._everywhere("_round", result.name, None))
+        return made
+
+    def _update(self, s: Scatter, dtype: DType) -> Kernel:
+        """Points that may meet in a cell keep their order; along an axis that is an index by itself they never meet."""
+        k = self._builder()
+        alone = {i.symbol for i in s.indices if isinstance(i, Index)}
+        around = tuple(k.level(a.name, "parallel" if a.name in alone else "ordered", a.extent) for a in self.c.axes)
+        axes = positions(self.c.axes, around)
+        indices = [_moved(i, axes) for i in s.indices]
+        cell = k.cell(self.sums, indices, around)
+        added = convert("cast", substitute(self.c.values[0], axes), dtype)
+        return k.finish(loops(around, [k.block("add", around, [cell], [apply("add", cell.read, added)])]))
+
+    def _everywhere(self, suffix: str, target: str, value: Expr | None) -> Kernel:
+        """``value``, or the rounded sums, at every element of ``target``."""
+        k = self._builder(suffix)
+        shape = self.world.buffers[target].shape
+        around: Nest = tuple(k.level(f"i{n}", "parallel", extent) for n, extent in enumerate(shape))
+        at = [level.at for level in around]
+        cell = k.cell(target, at, around)
+        new = k.cell(self.sums, at, around).read if value is None else value
+        block = k.block(target, around, [cell], [convert("cast", new, cell.dtype)])
+        return k.finish(loops(around, [block]))
+
+
+def _moved(i: Index | Expr, axes: Mapping[str, Index]) -> Index | Expr:
+    return ix.substitute(i, axes) if isinstance(i, Index) else substitute(i, axes)

@@ -1,0 +1,1 @@
+"""Default schedules: which primitives are applied to a plan's kernels."""
