@@ -31,7 +31,7 @@ def to_tensor(obj: object) -> Tensor:
             return Tensor.from_buffer(array.view(np.uint16), "bf16")
         return Tensor.from_buffer(array)
     except (TypeError, ValueError) as error:
-        raise CallTypeError(f"a tensor cannot have elements of type {array.dtype}") from error
+        raise CallTypeError(f"an array of {array.dtype} is no tensor: {error}") from error
 
 
 def to_numpy(tensor: Tensor) -> np.ndarray[Any, Any]:

@@ -1,6 +1,7 @@
 #include "tensor.h"
 
 #include <cstddef>
+#include <cstring>
 #include <string>
 
 namespace tw {
@@ -57,7 +58,8 @@ PyObject* get_array_interface(PyObject* self, void*) {
     Tensor* tensor = as_tensor(self);
     char format = info(tensor->dtype).format[0];
     char kind = format == '?' ? 'b' : strchr("efd", format) ? 'f' : strchr("bhiq", format) ? 'i' : 'u';
-    std::string type = {'<', kind, static_cast<char>('0' + info(tensor->dtype).bytes)};
+    int64_t bytes = info(tensor->dtype).bytes;
+    std::string type = (bytes == 1 ? "|" : "<") + std::string(1, kind) + std::to_string(bytes);
     return Py_BuildValue("{s:N, s:s, s:N, s:(NO), s:i}", "shape", get_shape(self, nullptr), "typestr", type.c_str(),
                          "strides", get_strides(self, nullptr), "data", get_data_ptr(self, nullptr),
                          tensor->readonly ? Py_True : Py_False, "version", 3);

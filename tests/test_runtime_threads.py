@@ -1,0 +1,125 @@
+"""Threads: what runs where, limits, forks, several callers and the GIL."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from runtime_probe import Maker, operand, process_threads
+
+from tilewright.runtime import get_threads, set_threads, threads
+
+
+@pytest.fixture
+def make() -> Maker:
+    return Maker()
+
+
+@pytest.fixture(autouse=True)
+def two_threads() -> Iterator[None]:
+    with process_threads(2):
+        yield
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_every_task_runs_once(make: Maker, count: int) -> None:
+    set_threads(count)
+    assert get_threads() == count
+    op = make.crew()
+    for tasks in (1, 3, 4, 5, 100, 10001):
+        rows = op(np.zeros(tasks, np.int64))
+        assert (rows[:, 0] == 1).all()
+        assert rows[:, 1].max() <= count
+        assert (rows[:, 2] == tasks).all() if count == 1 or tasks <= 4 else (rows[:, 2] <= 4).all()
+
+
+def test_threads_share_the_work_within_their_limits(make: Maker) -> None:
+    op, pauses = make.crew(), np.full(64, 300)
+    set_threads(4)
+    assert op(pauses)[:, 1].max() > 1
+    with threads(1):
+        assert op(pauses)[:, 1].max() == 1
+        with threads(2):
+            assert op(pauses)[:, 1].max() == 2
+        assert op(pauses)[:, 1].max() == 1
+    assert op(pauses)[:, 1].max() > 1
+    set_threads(1)
+    with threads(4):
+        assert op(pauses)[:, 1].max() == 1
+    with pytest.raises(ValueError, match="at least 1"):
+        set_threads(0)
+
+
+def test_a_forked_child_computes(make: Maker) -> None:
+    op, pauses = make.crew(), np.full(64, 300)
+    op(pauses)
+    child = os.fork()
+    if child == 0:
+        rows = op(pauses)
+        os._exit(0 if (rows[:, 0] == 1).all() and rows[:, 1].max() == 2 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert op(pauses)[:, 1].max() == 2
+
+
+def test_python_threads_call_at_once(make: Maker) -> None:
+    op, tasks, wrong = make.crew(), np.zeros(10000, np.int64), []
+
+    def work() -> None:
+        for _ in range(50):
+            if not (op(tasks)[:, 0] == 1).all():
+                wrong.append(1)
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert not wrong
+
+
+def test_a_kernel_may_call_an_op(make: Maker) -> None:
+    """Nested calls run serially, on threads of the pool too (the outer call is large, so it has let the GIL go)."""
+    inner, pauses, tids = make.crew(), np.full(16, 300), []
+    kernel_type: Any = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
+
+    def kernel(args: int, lo: int, hi: int, tid: int) -> None:
+        rows = inner(pauses)
+        tids.append((tid, int(rows[:, 1].max()), int(rows[:, 0].sum())))
+
+    inner(pauses)
+    native = kernel_type(kernel)
+    step = ("phase", ctypes.cast(native, ctypes.c_void_p).value, 1, 3)  # as many tasks as an i64 has bytes, 3 a chunk
+    outer = make.op([operand("x")], lambda key: make.program("crew", 2, 4, [], 4, [step]))
+    outer(np.zeros(1 << 14, np.int64))
+    assert {(most, total) for _, most, total in tids} == {(1, 16)}
+    assert {tid for tid, _, _ in tids} == {0, 1}
+
+
+@pytest.mark.parametrize(("size", "lets_go"), [(8, False), (1 << 14, True)])
+def test_only_large_calls_let_the_gil_go(make: Maker, size: int, lets_go: bool) -> None:
+    op, pauses = make.crew(), np.zeros(size, np.int64)
+    pauses[:2] = 100_000
+    counted, done = [0], threading.Event()
+
+    def count() -> None:
+        while not done.is_set():
+            counted[0] += 1
+            time.sleep(0.001)
+
+    watcher = threading.Thread(target=count)
+    with threads(1):
+        op(pauses * 0)
+        watcher.start()
+        time.sleep(0.01)
+        before = counted[0]
+        op(pauses)
+        during = counted[0] - before
+        done.set()
+        watcher.join()
+    assert during > 10 if lets_go else during <= 2
