@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lark import Lark, Token, Tree
+from lark import Lark, Token
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 from lark.tree import Meta
 from lark.visitors import Transformer_NonRecursive, v_args
@@ -81,8 +81,8 @@ def _check_depth(module: ast.Module) -> None:
 def _place(token: Token, source: Source) -> tuple[int, int]:
     """Line and column of a token; of a line break, those of the first thing on the line after it."""
     if token.type == "_NEWLINE":
-        return token.end_line - 1, token.end_column
-    return token.line - 1, token.column
+        return (token.end_line or 2) - 1, token.end_column or 1
+    return (token.line or 2) - 1, token.column or 1
 
 
 def _explain(e: UnexpectedInput, source: Source) -> SyntaxUserError:
@@ -163,7 +163,9 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
     def _span(self, meta: Meta | Token) -> Span:
         if isinstance(meta, Meta) and meta.empty:
             return Span(self.source, 1, 1, 1, 2)
-        return Span(self.source, meta.line - 1, meta.column, meta.end_line - 1, meta.end_column)
+        places = meta.line, meta.column, meta.end_line, meta.end_column
+        line, column, end_line, end_column = (p or 1 for p in places)
+        return Span(self.source, line - 1, column, end_line - 1, end_column)
 
     def _name(self, token: Token) -> ast.Name:
         return ast.Name(self._span(token), str(token))
@@ -183,8 +185,8 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
 
     def op(self, meta: Meta, parts: list[Any]) -> ast.Op:
         name, variables, parameters, results, body = parts
-        sorted_out = self._sort_parameters(parameters)
-        return ast.Op(self._span(name), str(name), variables, *sorted_out, results, body)
+        operands, attributes, scalars = self._sort_parameters(parameters)
+        return ast.Op(self._span(name), str(name), variables, operands, attributes, scalars, results, body)
 
     def _sort_parameters(self, parameters: tuple[Any, ...]) -> tuple[tuple[Any, ...], ...]:
         """Operands stand before ``*``, attributes and run-time scalars after it."""
@@ -229,8 +231,9 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         return ast.If(self._span(meta), condition, then, otherwise or ())
 
     def assign(self, meta: Meta, parts: list[Any]) -> ast.Assign:
-        targets, axes, value = parts
-        return ast.Assign(self._span(meta), self._names([targets]) if isinstance(targets, Token) else targets, axes, value)
+        target, axes, value = parts
+        targets = self._names([target]) if isinstance(target, Token) else target
+        return ast.Assign(self._span(meta), targets, axes, value)
 
     def scatter(self, meta: Meta, parts: list[Any]) -> ast.Scatter:
         target, indices, value, axes = parts

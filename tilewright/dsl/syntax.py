@@ -268,3 +268,29 @@ def names(*roots: Node) -> list[str]:
         elif isinstance(node, (Pack, Op, Variable, Operand, Attribute, Scalar, Result, Accumulator)):
             found[node.name] = None
     return list(found)
+
+
+def value_names(*roots: Node) -> Iterator[Name]:
+    """The names under ``roots`` that stand for values: not tensors, functions, kinds or dtypes of accumulators."""
+    labels: set[int] = set()
+    for node, _ in walk(*roots):
+        if isinstance(node, Element):
+            labels.add(id(node.tensor))
+        elif isinstance(node, Call):
+            labels.add(id(node.function))
+        elif isinstance(node, (Reduce, Fold)):
+            labels.add(id(node.kind))
+        elif isinstance(node, Accumulator):
+            labels.add(id(node.dtype))
+        elif isinstance(node, Name) and id(node) not in labels:
+            yield node
+
+
+def bound_names(node: Node) -> list[str]:
+    """The names that ``node`` itself binds: axes of a reduction, accumulators and others."""
+    if not isinstance(node, (Reduce, Fold)):
+        return []
+    found = [a.value.text for a in node.axes if isinstance(a.value, Name)]
+    if isinstance(node, Fold):
+        found += [a.name for a in node.accumulators] + [o.text for o in node.others]
+    return found

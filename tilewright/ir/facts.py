@@ -93,7 +93,7 @@ class Facts:
     def bounds(self, index: Index) -> Bounds:
         """The least and the greatest value (both included) as far as they are constants."""
         hull = self._interval(index, _DEPTH)
-        low, high = self._interval(self._worst(index), _DEPTH)[0], self._interval(-self._worst(-index), _DEPTH)[1]
+        low, high = self._interval(self.least(index), _DEPTH)[0], self._interval(-self.least(-index), _DEPTH)[1]
         return _tighter(hull[0], low, max), _tighter(hull[1], high, min)
 
     def simplify(self, index: Index) -> Index:
@@ -237,8 +237,11 @@ class Facts:
                 if low is not None and low > 0:
                     yield monomial[0].num + monomial[0].den * (known.const // coef)
 
-    def _worst(self, index: Index) -> Index:
-        """A lower bound of ``index`` without ranged symbols, as far as the signs of coefficients are known."""
+    def least(self, index: Index) -> Index:
+        """A lower bound of ``index``; without ranged symbols, if the signs of their coefficients are known.
+
+        It is the least value itself where each symbol occurs in one term only.
+        """
         for _ in range(len(self.ranges)):
             ranged = [Symbol(s) for s in self.ranges if any(Symbol(s) in m for m, _ in index.terms)]
             for atom in _innermost(ranged, self.ranges)[:1]:

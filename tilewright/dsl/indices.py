@@ -1,0 +1,95 @@
+"""Index expressions and conditions on dims, from syntax to the index algebra."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tilewright.dsl import syntax as ast
+from tilewright.dsl.program import Scope, error, unknown
+from tilewright.errors import CheckError
+from tilewright.ir import index as ix
+from tilewright.ir.index import Condition, Index, const, symbol
+
+_BINARY: dict[str, Callable[[Index, Index], Index]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "//": ix.floordiv,
+    "%": ix.mod,
+}
+_FUNCTIONS: dict[str, Callable[..., Index]] = {
+    "min": ix.minimum,
+    "max": ix.maximum,
+    "pow2": ix.pow2,
+    "ctz": ix.ctz,
+}
+_RELATIONS: dict[str, Callable[[Index, Index], Condition]] = {
+    ">=": ix.ge,
+    "<=": lambda a, b: ix.ge(b, a),
+    ">": lambda a, b: ix.ge(a, b + 1),
+    "<": ix.lt,
+    "==": ix.eq,
+}
+
+
+def affine(e: ast.Expr | ast.Pack, scope: Scope) -> Index | None:
+    """``e`` as an Index, or None if it depends on more than axes, dims, attributes and numbers."""
+    if isinstance(e, ast.Number):
+        return const(e.value) if isinstance(e.value, int) else None
+    if isinstance(e, ast.Name):
+        return _name(e.text, scope)
+    if isinstance(e, ast.Unary) and e.op == "-":
+        value = affine(e.value, scope)
+        return None if value is None else -value
+    if isinstance(e, ast.Binary) and e.op in _BINARY:
+        left, right = affine(e.left, scope), affine(e.right, scope)
+        return None if left is None or right is None else _apply(e, left, right)
+    if isinstance(e, ast.Call) and e.function.text in _FUNCTIONS and e.args:
+        args = [affine(a, scope) for a in e.args]
+        return None if None in args else _FUNCTIONS[e.function.text](*args)
+    return None
+
+
+def _apply(e: ast.Binary, left: Index, right: Index) -> Index:
+    if e.op in ("//", "%") and right.constant == 0:
+        raise error("division by zero", e.right.span, "the divisor is 0 here: give it another value")
+    return _BINARY[e.op](left, right)
+
+
+def _name(name: str, scope: Scope) -> Index | None:
+    program = scope.program
+    if name in scope.variables:
+        return None
+    if name in scope.ranges:
+        return symbol(name)
+    value = program.attributes.get(name)
+    if type(value) is int:
+        return const(value)
+    return program.dims.get(name)
+
+
+def extent(e: ast.Expr | ast.Pack, scope: Scope, what: str) -> Index:
+    """``e`` as an Index over dims and attributes; CheckError names what is in the way."""
+    index = affine(e, scope)
+    if index is None:
+        raise _not_affine(e, scope, what)
+    return index
+
+
+def _not_affine(e: ast.Expr | ast.Pack, scope: Scope, what: str) -> CheckError:
+    known = {*scope.ranges, *scope.program.dims, *scope.program.attributes}
+    for node, _ in ast.walk(e):
+        if isinstance(node, ast.Name) and node.text not in known and node.text not in _FUNCTIONS:
+            return unknown("dim or attribute", node, sorted(known))
+    hint = "it may use dims, int attributes, whole numbers, + - * // %, min and max"
+    return error(f"{what} must be a whole number known from the operands", e.span, hint)
+
+
+def conditions(e: ast.Expr, scope: Scope) -> list[Condition]:
+    """The conditions that ``e`` joins by ``and``."""
+    if isinstance(e, ast.Binary) and e.op == "and":
+        return conditions(e.left, scope) + conditions(e.right, scope)
+    if isinstance(e, ast.Binary) and e.op in _RELATIONS:
+        left, right = (extent(side, scope, "a side of a condition") for side in (e.left, e.right))
+        return [_RELATIONS[e.op](left, right)]
+    raise error("this is not a condition on sizes", e.span, "compare with >=, <=, <, > or ==, joined by `and`")

@@ -1,0 +1,142 @@
+"""What is known while one op is being specialised: its names, and the statements made so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+
+from tilewright.dsl import syntax as ast
+from tilewright.errors import CheckError
+from tilewright.ir import types
+from tilewright.ir.facts import Facts
+from tilewright.ir.index import Condition, Index, const
+from tilewright.ir.scalar import Expr, Var
+from tilewright.ir.tensor import Compute, ScalarInput, Tensor
+from tilewright.ir.types import DType
+from tilewright.source import Span
+
+CONSTANTS = {"inf": float("inf"), "nan": float("nan")}
+TRUTHS = {"true": True, "false": False}
+Attribute = bool | int | float
+
+
+@dataclass
+class Program:
+    """The tables of one specialisation. ``declared`` are the tensors whose dtype and shape are said ahead."""
+
+    dtypes: dict[str, DType]
+    attributes: dict[str, Attribute] = field(default_factory=dict)
+    scalars: dict[str, ScalarInput] = field(default_factory=dict)
+    dims: dict[str, Index] = field(default_factory=dict)
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    declared: dict[str, Tensor] = field(default_factory=dict)
+    later: set[str] = field(default_factory=set)
+    absent: set[str] = field(default_factory=set)
+    conditions: list[Condition] = field(default_factory=list)
+    body: list[Compute] = field(default_factory=list)
+    used: set[str] = field(default_factory=set)
+    pack_ranges: dict[str, Index] = field(default_factory=dict)
+    demanded: dict[str, list[Index | None]] = field(default_factory=dict)
+
+    def fresh(self, base: str) -> str:
+        """A name like ``base`` that nothing in the op has."""
+        name, n = base, 0
+        while name in self.used:
+            n += 1
+            name = f"{base}_{n}"
+        self.used.add(name)
+        return name
+
+    @contextmanager
+    def trial(self) -> Iterator[None]:
+        """What is elaborated inside leaves no trace."""
+        kept = len(self.body), len(self.conditions), set(self.used), dict(self.tensors)
+        try:
+            yield
+        finally:
+            del self.body[kept[0]:], self.conditions[kept[1]:]
+            self.used, self.tensors = kept[2], kept[3]
+
+    def facts(self, ranges: Mapping[str, Index]) -> Facts:
+        """What holds inside a statement over ``ranges``."""
+        spans = {name: (const(0), extent) for name, extent in ranges.items()}
+        return Facts(spans, self.conditions, self.dims)
+
+    def dtype(self, name: ast.Name) -> DType:
+        """The dtype that a dtype name or variable stands for."""
+        if name.text in self.dtypes:
+            return self.dtypes[name.text]
+        if name.text not in types.BY_NAME:
+            raise unknown("dtype", name, [*self.dtypes, *types.BY_NAME])
+        return types.BY_NAME[name.text]
+
+    def is_dtype(self, name: str) -> bool:
+        return name in self.dtypes or name in types.BY_NAME
+
+    def knows(self, name: str) -> bool:
+        """Whether ``name`` means something in the op without any axis."""
+        return name in self.value_names() or self.is_dtype(name)
+
+    def value_names(self) -> list[str]:
+        """Every name of the op that an expression may use."""
+        return [*self.scalars, *self.attributes, *self.dims, *CONSTANTS, *TRUTHS]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where an expression stands: the axes around it with their extents, and the bound variables.
+
+    ``own`` are the results of the statement itself, which it may read only at earlier points;
+    ``recurring`` maps those whose dtype is not known yet to nothing but their names.
+    """
+
+    program: Program
+    ranges: Mapping[str, Index] = field(default_factory=dict)
+    variables: Mapping[str, Expr | Untyped] = field(default_factory=dict)
+    target: str = ""
+
+    def inside(self, ranges: Mapping[str, Index], variables: Mapping[str, Expr | Untyped] | None = None) -> Scope:
+        """The scope under further axes and variables."""
+        return replace(self, ranges={**self.ranges, **ranges}, variables={**self.variables, **(variables or {})})
+
+
+class Untyped:
+    """A value whose dtype comes from what it meets: literals, and what is made of literals only."""
+
+    def __init__(self, default: DType) -> None:
+        self.default = default
+
+    def make(self, dtype: DType) -> Expr:
+        """The value in ``dtype``; CheckError if it does not fit."""
+        raise NotImplementedError
+
+
+class UntypedVar(Untyped):
+    """An accumulator or recurring result whose dtype is being found out."""
+
+    def __init__(self, name: str, default: DType) -> None:
+        super().__init__(default)
+        self.name = name
+
+    def make(self, dtype: DType) -> Expr:
+        return Var(self.name, dtype)
+
+
+def unknown(what: str, name: ast.Name, choices: Iterable[str]) -> CheckError:
+    """An error for a name that nothing has, with the nearest one that something has."""
+    return CheckError(f"unknown {what} {name.text!r}", name.span, nearest(name.text, choices))
+
+
+def nearest(name: str, choices: Iterable[str]) -> str | None:
+    """``did you mean ...?`` if a choice is near, else the choices if they are few."""
+    names = list(dict.fromkeys(choices))
+    close = get_close_matches(name, names, 1, 0.5)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"there is {', '.join(names)}" if 0 < len(names) <= 8 else None
+
+
+def error(message: str, span: Span, hint: str | None = None) -> CheckError:
+    return CheckError(message, span, hint)

@@ -1,0 +1,119 @@
+"""Which extent each axis of a statement runs over: declared, or inferred from the places where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from tilewright.dsl import syntax as ast
+from tilewright.dsl.indices import extent
+from tilewright.dsl.program import Program, Scope, error
+from tilewright.ir.index import Index
+from tilewright.ir.tensor import Tensor
+from tilewright.source import Span
+
+Place = tuple[Index, Span]
+
+
+def resolve(
+    axes: Sequence[ast.Axis],
+    value: ast.Expr,
+    scope: Scope,
+    targets: Iterable[tuple[Tensor, Sequence[ast.Axis]]] = (),
+    demanded: Iterable[tuple[str, Place]] = (),
+) -> dict[str, Index]:
+    """The extents of ``axes``, declared or inferred.
+
+    An axis has the extent of the places where it stands as a plain index: in the shapes of ``targets`` and in unguarded
+    reads of ``value``; failing these what later statements demand of the result; failing these, guarded reads.
+    CheckError if an axis repeats, has no range or two different ones.
+    """
+    guarded = {id(n.read) for n, _ in ast.walk(value) if isinstance(n, ast.Guarded)}
+    elements = [n for n, _ in ast.walk(value) if isinstance(n, ast.Element)]
+    levels = [
+        [p for tensor, on in targets for p in _plain(on, tensor.shape)]
+        + _places([e for e in elements if id(e) not in guarded], scope),
+        list(demanded),
+        _places([e for e in elements if id(e) in guarded], scope),
+    ]
+    found: dict[str, Index] = {}
+    for axis in axes:
+        name = axis_name(axis, scope)
+        if name in found or name in scope.ranges:
+            raise error(f"axis {name} is used twice", axis.span, "give each axis a name of its own")
+        places = next(filter(None, ([p for n, p in level if n == name] for level in levels)), [])
+        found[name] = _extent(axis, name, places, scope)
+    return found
+
+
+def demands(body: Sequence[ast.Statement], program: Program) -> dict[str, list[Index | None]]:
+    """The extents of undeclared intermediates that the statements reading them take for granted.
+
+    From the last statement back: an axis whose range is declared, given by a result's shape or itself demanded
+    gives it to the axes of intermediates in whose place it stands.
+    """
+    scope = Scope(program)
+    found: dict[str, list[Index | None]] = {}
+    for s in reversed(body):
+        if isinstance(s, ast.Assign):
+            ranges = _known_ranges(s, found, scope)
+            for node, _ in ast.walk(s.value):
+                if isinstance(node, ast.Element):
+                    places = [ranges.get(a.value.text) if isinstance(a.value, ast.Name) else None for a in node.indices]
+                    old = found.setdefault(node.tensor.text, [None] * len(places))
+                    found[node.tensor.text] = [a or b for a, b in zip(old, places, strict=False)]
+    return found
+
+
+def _known_ranges(s: ast.Assign, demanded: Mapping[str, list[Index | None]], scope: Scope) -> dict[str, Index]:
+    ranges: dict[str, Index] = {}
+    for target in s.targets:
+        declared = scope.program.declared.get(target.text)
+        shape = list(declared.shape) if declared else demanded.get(target.text, [])
+        for axis, size in zip(s.axes, shape, strict=False):
+            if isinstance(axis.value, ast.Name) and size is not None:
+                ranges[axis.value.text] = size
+    for axis in s.axes:
+        if isinstance(axis.value, ast.Name) and axis.extent is not None:
+            ranges[axis.value.text] = extent(axis.extent, scope, "a range")
+    return ranges
+
+
+def axis_name(axis: ast.Axis, scope: Scope) -> str:
+    """The name of an axis on the left side of a statement or of a reduction."""
+    if not isinstance(axis.value, ast.Name):
+        hint = "write the index on the right side, or scatter with +="
+        raise error("an axis is a plain name here", axis.span, hint)
+    name, program = axis.value.text, scope.program
+    for what, names in (("dim", program.dims), ("attribute", program.attributes), ("scalar", program.scalars)):
+        if name in names:
+            raise error(f"axis {name} has the name of a {what}", axis.span, "give the axis another name")
+    return name
+
+
+def _extent(axis: ast.Axis, name: str, places: Sequence[Place], scope: Scope) -> Index:
+    program = scope.program
+    if axis.extent is not None:
+        return extent(axis.extent, scope, "a range")
+    if name in program.pack_ranges:
+        return program.pack_ranges[name]
+    if not places:
+        raise error(f"axis {name} has no range", axis.span, f"declare it: [{name}: N]")
+    first, _ = places[0]
+    for other, span in places:
+        if other is not first:
+            hint = f"declare its range: [{name}: {first}], and the reads are checked against it"
+            raise error(f"axis {name} runs over {first}, but here over {other}", span, hint)
+    return first
+
+
+def _places(elements: Sequence[ast.Element], scope: Scope) -> list[tuple[str, Place]]:
+    """Where a bare name is an index of a tensor of known shape."""
+    tensors = {**scope.program.declared, **scope.program.tensors}
+    known = [(e, tensors[e.tensor.text]) for e in elements if e.tensor.text in tensors]
+    return [place for e, tensor in known for place in _plain(e.indices, tensor.shape)]
+
+
+def _plain(axes: Sequence[ast.Axis], shape: Sequence[Index]) -> Iterator[tuple[str, Place]]:
+    for axis, size in zip(axes, shape, strict=False):
+        if isinstance(axis.value, ast.Name):
+            yield axis.value.text, (size, axis.span)

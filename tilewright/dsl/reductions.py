@@ -1,0 +1,217 @@
+"""Folds: ``sum[k](...)``, ``fold[k](...)`` and ``scan[k](...)`` as steps, merges and initial values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tilewright.dsl import syntax as ast
+from tilewright.dsl.elaborate import Elaborator, Value, highest, lowest, settle
+from tilewright.dsl.program import Scope, Untyped, UntypedVar, error, nearest
+from tilewright.errors import CheckError
+from tilewright.ir import scalar
+from tilewright.ir.index import Index
+from tilewright.ir.scalar import Const, Expr, Var, apply
+from tilewright.ir.types import BOOL, DType
+from tilewright.source import Span
+
+
+@dataclass(frozen=True)
+class Folded:
+    """The parts that a reduction and a scan have in common; see ``ir.tensor.Reduction``."""
+
+    steps: tuple[Expr, ...]
+    accs: tuple[Var, ...]
+    init: tuple[Expr, ...]
+    others: tuple[Var, ...]
+    merge: tuple[Expr, ...]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A reduction with a name: the operation that joins two values, and what it starts from."""
+
+    op: str
+    start: Callable[[DType], Const]
+    bools: bool | None = None
+
+    def check(self, dtype: DType, name: ast.Name, value: ast.Expr) -> None:
+        """CheckError if values of ``dtype`` cannot be reduced so."""
+        if self.bools is False and dtype is BOOL:
+            raise error(f"{name.text} of bools", value.span, f"to count, cast them: {name.text}[...](i64(...))")
+        if self.bools and dtype is not BOOL:
+            raise error(f"{name.text} takes bools, this is {dtype}", value.span, "compare, as in x[i] != 0")
+
+
+def _number(value: int) -> Callable[[DType], Const]:
+    def start(dtype: DType) -> Const:
+        found = scalar.literal(value, dtype)
+        assert isinstance(found, Const)
+        return found
+
+    return start
+
+
+KINDS = {
+    "sum": Kind("add", _number(0), bools=False),
+    "prod": Kind("mul", _number(1), bools=False),
+    "min": Kind("min", highest),
+    "max": Kind("max", lowest),
+    "any": Kind("or", _number(0), bools=True),
+    "all": Kind("and", _number(1), bools=True),
+}
+IDENTITIES = {kind.op: kind.start for name, kind in KINDS.items() if kind.bools is not True}
+"""For each operation that a recurrence can be a scan of: the value it leaves alone."""
+
+
+def folded(e: ast.Reduce | ast.Fold, ranges: Mapping[str, Index], scope: Scope, elaborator: Elaborator) -> Folded:
+    """The parts of ``e``, whose axes run over ``ranges``."""
+    if isinstance(e, ast.Reduce):
+        return _named(e, scope.inside(ranges), elaborator)
+    _check_counts(e)
+    return (_elements if e.elements else _steps)(e, ranges, scope, elaborator)
+
+
+def _named(e: ast.Reduce, scope: Scope, elaborator: Elaborator) -> Folded:
+    if e.kind.text not in KINDS:
+        hint = nearest(e.kind.text, [*KINDS, "fold"])
+        raise error(f"unknown reduction {e.kind.text!r}", e.kind.span, hint)
+    kind = KINDS[e.kind.text]
+    value = elaborator.typed(e.value, scope)
+    kind.check(value.dtype, e.kind, e.value)
+    acc, other = Var(_unbound("acc", scope), value.dtype), Var(_unbound("other", scope), value.dtype)
+    return join_with(kind.op, acc, other, value, kind.start(value.dtype))
+
+
+def join_with(op: str, acc: Var, other: Var, element: Expr, start: Const, acc_left: bool = True) -> Folded:
+    """The fold that joins ``element`` to the accumulator by ``op``, on its right or on its left."""
+    step = apply(op, acc, element) if acc_left else apply(op, element, acc)
+    merge = apply(op, acc, other) if acc_left else apply(op, other, acc)
+    return Folded((step,), (acc,), (start,), (other,), (merge,))
+
+
+def _unbound(name: str, scope: Scope) -> str:
+    """A name for an accumulator that hides nothing of the op."""
+    taken = {*scope.ranges, *scope.program.value_names(), *scope.variables}
+    while name in taken:
+        name += "_"
+    return name
+
+
+# --- folds written out ----------------------------------------------------------------------
+
+
+def _check_counts(e: ast.Fold) -> None:
+    wanted = len(e.accumulators)
+    if e.kind.text not in ("fold", "scan"):
+        raise error(f"unknown reduction {e.kind.text!r}", e.kind.span, "accumulators belong to fold or scan")
+    if e.elements and not e.others:
+        raise error("a fold of elements says how two are merged", e.span, "add ; (others) -> merged")
+    needed = [("values", e.values)]
+    if e.others:
+        needed += [("names on the other side", e.others), ("merged values", e.merge)]
+    for what, parts in needed:
+        if len(parts) != wanted:
+            raise _count(f"{wanted} accumulators but {len(parts)} {what}", parts, e)
+
+
+def _count(message: str, parts: Sequence[ast.Node], e: ast.Fold) -> CheckError:
+    return error(message, parts[-1].span if parts else e.span, "one of each per accumulator, in their order")
+
+
+def _elements(e: ast.Fold, ranges: Mapping[str, Index], scope: Scope, elaborator: Elaborator) -> Folded:
+    """Each step merges the accumulators with the elements."""
+    inner = scope.inside(ranges)
+    found = [elaborator.value(v, inner) for v in e.values]
+    inits = [elaborator.value(a.init, scope) for a in e.accumulators]
+    dtypes = [_dtype(a, f, i, scope) for a, f, i in zip(e.accumulators, found, inits, strict=True)]
+    elements = [settle(f, d) for f, d in zip(found, dtypes, strict=True)]
+    _same(elements, dtypes, e.values)
+    accs, others, merge = _merge(e, dtypes, scope, elaborator)
+    values: dict[Expr, Expr] = dict(zip(others, elements, strict=True))
+    steps = tuple(scalar.substitute(m, {}, values) for m in merge)
+    return Folded(steps, accs, _inits(e, inits, dtypes), others, merge)
+
+
+def _steps(e: ast.Fold, ranges: Mapping[str, Index], scope: Scope, elaborator: Elaborator) -> Folded:
+    inits = [elaborator.value(a.init, scope) for a in e.accumulators]
+    dtypes = _step_dtypes(e, inits, scope.inside(ranges), elaborator)
+    accs = _variables([a.name for a in e.accumulators], dtypes)
+    inner = scope.inside(ranges, {v.name: v for v in accs})
+    steps = tuple(elaborator.typed(v, inner, d) for v, d in zip(e.values, dtypes, strict=True))
+    _same(steps, dtypes, e.values)
+    init = _inits(e, inits, dtypes)
+    if not e.others:
+        return Folded(steps, accs, init, (), ())
+    _, others, merge = _merge(e, dtypes, scope, elaborator)
+    return Folded(steps, accs, init, others, merge)
+
+
+def _step_dtypes(
+    e: ast.Fold, inits: Sequence[Value], scope: Scope, elaborator: Elaborator
+) -> list[DType]:
+    """Accumulators without a dtype take that of their first value, or of what they meet in their step."""
+    known: dict[str, Value] = {}
+    for a, i in zip(e.accumulators, inits, strict=True):
+        dtype = scope.program.dtype(a.dtype).compute if a.dtype else None if isinstance(i, Untyped) else i.dtype
+        known[a.name] = Var(a.name, dtype) if dtype else UntypedVar(a.name, _default(i))
+    if any(isinstance(v, Untyped) for v in known.values()):
+        trial = scope.inside({}, known)
+        with scope.program.trial():
+            values = [elaborator.value(v, trial) for v in e.values]
+    else:
+        values = list(known.values())
+    pairs = zip(known.values(), values, strict=True)
+    return [v.dtype if not isinstance(v, Untyped) else _default(step) for v, step in pairs]
+
+
+def _default(value: Value) -> DType:
+    return value.default if isinstance(value, Untyped) else value.dtype
+
+
+def _dtype(a: ast.Accumulator, element: Value, init: Value, scope: Scope) -> DType:
+    if a.dtype is not None:
+        return scope.program.dtype(a.dtype).compute
+    typed = [v for v in (element, init) if not isinstance(v, Untyped)]
+    return _default(typed[0] if typed else element)
+
+
+def _inits(e: ast.Fold, inits: Sequence[Value], dtypes: Sequence[DType]) -> tuple[Expr, ...]:
+    found = tuple(settle(i, d) for i, d in zip(inits, dtypes, strict=True))
+    _same(found, dtypes, [a.init for a in e.accumulators])
+    for value, a in zip(found, e.accumulators, strict=True):
+        if not isinstance(value, Const):
+            raise error(f"the first value of {a.name} is not a literal", a.init.span, "a number, lowest(T), ...")
+    return found
+
+
+def _merge(
+    e: ast.Fold, dtypes: Sequence[DType], scope: Scope, elaborator: Elaborator
+) -> tuple[tuple[Var, ...], tuple[Var, ...], tuple[Expr, ...]]:
+    """Accumulators, the other side, and the values that join them; these depend on nothing else that varies."""
+    accs = _variables([a.name for a in e.accumulators], dtypes)
+    others = _variables([o.text for o in e.others], dtypes)
+    both: dict[str, Value] = {v.name: v for v in (*accs, *others)}
+    if len(both) != 2 * len(accs):
+        raise error("two accumulators or others have the same name", e.span, "give each a name of its own")
+    inner = scope.inside({}, both)
+    merge = tuple(elaborator.typed(m, inner, d) for m, d in zip(e.merge, dtypes, strict=True))
+    _same(merge, dtypes, e.merge)
+    for m, written in zip(merge, e.merge, strict=True):
+        if scalar.index_symbols(m) or scalar.reads(m):
+            raise error("a merge joins accumulators and others only", written.span, "read in the values, not here")
+    return accs, others, merge
+
+
+def _variables(names: Sequence[str], dtypes: Sequence[DType]) -> tuple[Var, ...]:
+    return tuple(Var(n, d) for n, d in zip(names, dtypes, strict=True))
+
+
+def _same(values: Sequence[Expr], dtypes: Sequence[DType], written: Sequence[ast.Node]) -> None:
+    for value, dtype, node in zip(values, dtypes, written, strict=True):
+        if value.dtype is not dtype:
+            raise _mismatch(value.dtype, dtype, node.span)
+
+
+def _mismatch(have: DType, want: DType, span: Span) -> CheckError:
+    return error(f"this is {have}, but its accumulator is {want}", span, f"cast it: {want}(...)")

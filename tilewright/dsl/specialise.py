@@ -1,0 +1,203 @@
+"""An op and the choices of one call (dtypes, ranks, attributes, presence) become a tensor IR function."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from tilewright.dsl import bounds, packs, ranges, statements
+from tilewright.dsl import syntax as ast
+from tilewright.dsl.indices import conditions, extent
+from tilewright.dsl.program import CONSTANTS, TRUTHS, Attribute, Program, Scope, error, unknown
+from tilewright.dsl.signature import check_attributes, signature
+from tilewright.ir.index import symbol
+from tilewright.ir.tensor import Function, ScalarInput, Tensor
+from tilewright.ir.types import DType
+
+
+def specialise(
+    op: ast.Op,
+    dtypes: Mapping[str, DType] | None = None,
+    packs: Mapping[str, int | Sequence[str]] | None = None,
+    attributes: Mapping[str, Attribute] | None = None,
+    present: Collection[str] | None = None,
+) -> Function:
+    """The function that ``op`` is under these choices.
+
+    ``dtypes`` binds each dtype variable; ``packs`` gives each axis pack (the anonymous one is ``""``) its rank or the
+    names of its dims; ``attributes`` not given have their defaults; ``present`` names the optional operands
+    that are there (all of them if it is None). CheckError if the op has no meaning under these choices.
+    """
+    values = check_attributes(op, attributes or {})
+    dims, axes = _packs(op, packs or {})
+    program = Program(dict(dtypes or {}), values, used={*ast.names(op), *sum([*dims.values(), *axes.values()], [])})
+    _check_variables(op, program)
+    optional = {o.name for o in op.operands if o.optional}
+    program.absent = optional - set(optional if present is None else present)
+    inputs = _declare(op, program, dims)
+    program.pack_ranges = {a: program.dims[d] for name in dims for d, a in zip(dims[name], axes[name], strict=True)}
+    body = [_expanded(s, dims, axes) for s in _chosen(op.body, program)]
+    program.later = {n.text for s in body for n in _targets(s)}
+    program.demanded = ranges.demands(body, program)
+    for s in body:  # declared preconditions hold in the whole op, wherever they stand
+        if isinstance(s, ast.Require):
+            _require(s, program)
+    _check_sizes(op, program)
+    for s in body:
+        _statement(s, program)
+    _check_results(op, program)
+    outputs = tuple(r.name for r in op.results)
+    where = tuple(dict.fromkeys(program.conditions))
+    return Function(op.name, inputs, tuple(program.scalars.values()), tuple(program.body), outputs, where, op.span)
+
+
+def _packs(
+    op: ast.Op, given: Mapping[str, int | Sequence[str]]
+) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    wanted = {p.name: p for o in op.operands for p in o.dims if isinstance(p, ast.Pack)}
+    missing = [p for name, p in wanted.items() if name not in given]
+    if missing:
+        raise error(f"the rank of {missing[0].name}... is not chosen", missing[0].span, "give it in packs")
+    return packs.plan(op, {name: given[name] for name in wanted})
+
+
+def _check_variables(op: ast.Op, program: Program) -> None:
+    for v in op.variables:
+        allowed = signature(op).variables[v.name]
+        if v.name not in program.dtypes:
+            raise error(f"the dtype {v.name} is not chosen", v.span, "give it in dtypes")
+        if program.dtypes[v.name] not in allowed:
+            names = ", ".join(t.name for t in allowed)
+            raise error(f"{v.name} cannot be {program.dtypes[v.name]}", v.span, f"it is one of {names}")
+
+
+# --- the header -----------------------------------------------------------------------------
+
+
+def _declare(op: ast.Op, program: Program, dims: packs.Packs) -> tuple[Tensor, ...]:
+    """Fills the tables from the header of ``op``; the tensors of its operands."""
+    _check_names(op)
+    operands = [packs.expand(o, dims) for o in op.operands if o.name not in program.absent]
+    for o in operands:
+        for d in o.dims:
+            for name in ast.value_names(d):
+                if name.text not in program.attributes and name.text not in ("min", "max"):
+                    program.dims[name.text] = symbol(name.text)
+    scope = Scope(program)
+    inputs = tuple(_tensor(o, scope) for o in operands)
+    _check_readable(operands, inputs, program)
+    program.tensors.update((t.name, t) for t in inputs)
+    program.scalars = {s.name: ScalarInput(s.name, program.dtype(s.dtype)) for s in op.scalars}
+    for r in op.results:
+        program.declared[r.name] = _tensor(packs.expand(r, dims), scope)
+    return inputs
+
+
+def _tensor(written: ast.Operand | ast.Result, scope: Scope) -> Tensor:
+    shape = tuple(extent(d, scope, "a dim") for d in written.dims)
+    return Tensor(written.name, scope.program.dtype(written.dtype), shape)
+
+
+def _check_readable(operands: Sequence[ast.Operand], inputs: Sequence[Tensor], program: Program) -> None:
+    """Each dim must be an extent of some operand, or nobody could tell its value."""
+    plain = {e.symbol for t in inputs for e in t.shape}
+    for o in operands:
+        for name in (n for d in o.dims for n in ast.value_names(d)):
+            if name.text in program.dims and name.text not in plain:
+                hint = f"some operand must have {name.text} itself as an axis"
+                raise error(f"the value of {name.text} cannot be told from the operands", name.span, hint)
+
+
+def _check_names(op: ast.Op) -> None:
+    seen = {**CONSTANTS, **TRUTHS}
+    named: list[ast.Node] = [*op.variables, *op.operands, *op.attributes, *op.scalars, *op.results]
+    for node in named:
+        assert isinstance(node, (ast.Variable, ast.Operand, ast.Attribute, ast.Scalar, ast.Result))
+        if node.name in seen:
+            raise error(f"the name {node.name} is taken", node.span, "give each part of the header its own name")
+        seen[node.name] = True
+
+
+def _check_sizes(op: ast.Op, program: Program) -> None:
+    """Extents of results are 0 or more, perhaps under a precondition."""
+    for r in op.results:
+        for size in program.declared[r.name].shape:
+            bounds.require_size(size, r, Scope(program))
+
+
+def _check_results(op: ast.Op, program: Program) -> None:
+    for r in op.results:
+        if r.name not in program.tensors:
+            hint = f"assign it: {r.name}[...] = ..."
+            raise error(f"the result {r.name} is never defined", r.span, hint)
+
+
+# --- the body -------------------------------------------------------------------------------
+
+
+def _statement(s: ast.Statement, program: Program) -> None:
+    if isinstance(s, ast.Declare):
+        _declare_intermediate(s, program)
+    elif isinstance(s, ast.Assign):
+        statements.assign(s, program)
+    elif isinstance(s, ast.Scatter):
+        statements.scatter(s, program)
+
+
+def _require(s: ast.Require, program: Program) -> None:
+    facts = program.facts({})
+    for c in conditions(s.condition, Scope(program)):
+        answer = facts.prove(c) if not c.index.terms else None
+        if answer is False:
+            chosen = ", ".join(f"{k} = {v}" for k, v in program.attributes.items())
+            raise error(f"this condition does not hold for {chosen}", s.span, "choose other attributes")
+        if answer is None:
+            program.conditions.append(c)
+
+
+def _declare_intermediate(s: ast.Declare, program: Program) -> None:
+    name = s.name.text
+    if name in program.declared or program.knows(name) or name in program.tensors:
+        raise error(f"the name {name} is taken", s.name.span, "give the intermediate another name")
+    scope = Scope(program)
+    shape = tuple(extent(d, scope, "a dim") for d in s.dims if not isinstance(d, ast.Pack))
+    program.declared[name] = Tensor(name, program.dtype(s.dtype), shape)
+
+
+def _chosen(body: Sequence[ast.Statement], program: Program) -> Iterator[ast.Statement]:
+    """The statements whose static conditions hold."""
+    for s in body:
+        if isinstance(s, ast.If):
+            yield from _chosen(s.then if _truth(s.condition, program) else s.otherwise, program)
+        else:
+            yield s
+
+
+def _truth(e: ast.Expr, program: Program) -> bool:
+    if isinstance(e, ast.Unary) and e.op == "not":
+        return not _truth(e.value, program)
+    if isinstance(e, ast.Binary) and e.op in ("and", "or"):
+        left, right = _truth(e.left, program), _truth(e.right, program)
+        return left and right if e.op == "and" else left or right
+    flags = _flags(program)
+    if not isinstance(e, ast.Name):
+        hint = "it may name optional operands and bool attributes, with not, and, or; for values use where(c, a, b)"
+        raise error("this is not known when the op is compiled", e.span, hint)
+    if e.text not in flags:
+        raise unknown("optional operand or bool attribute", e, flags)
+    return flags[e.text]
+
+
+def _flags(program: Program) -> dict[str, bool]:
+    """What a static condition may name."""
+    optional = {**dict.fromkeys(program.tensors, True), **dict.fromkeys(program.absent, False)}
+    return {**optional, **{k: v for k, v in program.attributes.items() if isinstance(v, bool)}}
+
+
+def _targets(s: ast.Statement) -> Sequence[ast.Name]:
+    return s.targets if isinstance(s, ast.Assign) else (s.target,) if isinstance(s, ast.Scatter) else ()
+
+
+def _expanded(s: ast.Statement, dims: packs.Packs, axes: packs.Packs) -> ast.Statement:
+    return packs.expand(s, dims if isinstance(s, ast.Declare) else axes)
+
+

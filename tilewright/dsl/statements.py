@@ -1,0 +1,304 @@
+"""Statements: from syntax (without packs and static ifs) to computes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from tilewright.dsl import bounds
+from tilewright.dsl import syntax as ast
+from tilewright.dsl.elaborate import Elaborator, storage_cast
+from tilewright.dsl.program import Program, Scope, Untyped, error
+from tilewright.dsl.ranges import resolve
+from tilewright.dsl.reductions import IDENTITIES, Folded, folded, join_with
+from tilewright.ir import scalar
+from tilewright.ir.index import Index, symbol
+from tilewright.ir.scalar import Apply, Read, Var
+from tilewright.ir.tensor import (
+    SCAN_CHUNK,
+    Axis,
+    Compute,
+    Order,
+    Reduction,
+    Scan,
+    Scatter,
+    Tensor,
+)
+from tilewright.ir.types import BOOL, DType
+from tilewright.source import Span
+
+Reducing = ast.Reduce | ast.Fold
+
+
+def assign(s: ast.Assign, program: Program) -> None:
+    """Adds ``s`` to the program: pointwise, a reduction, a recurrence or a scan."""
+    for name in s.targets:
+        _check_target(name, program)
+    names = [t.text for t in s.targets]
+    declared = [(program.declared[n], s.axes) for n in names if n in program.declared]
+    for tensor, axes in declared:
+        _check_rank(tensor, axes, s.span)
+    scope = Scope(program, target=names[0] if len(names) == 1 else "")
+    scope = scope.inside(resolve(s.axes, s.value, scope, declared, _demanded(s, program)))
+    statement = _Statement(s, scope)
+    compute = statement.compute()
+    program.body.append(compute)
+    program.tensors.update((r.name, r) for r in compute.results)
+
+
+def _demanded(s: ast.Assign, program: Program) -> list[tuple[str, tuple[Index, Span]]]:
+    """What later statements demand of the axes of ``s``."""
+    sizes = next((program.demanded[t.text] for t in s.targets if t.text in program.demanded), [])
+    pairs = [(a.value, size) for a, size in zip(s.axes, sizes, strict=False) if size is not None]
+    return [(name.text, (size, name.span)) for name, size in pairs if isinstance(name, ast.Name)]
+
+
+def scatter(s: ast.Scatter, program: Program) -> None:
+    """Adds a scatter; rounded to a storage dtype, if that is its target's, by a statement of its own."""
+    _check_target(s.target, program)
+    target = program.declared.get(s.target.text)
+    if target is None:
+        hint = f"declare it on a line before: {s.target.text}: f32[...]"
+        raise error(f"the shape of {s.target.text} is not known", s.target.span, hint)
+    _check_rank(target, s.indices, s.span)
+    total = target
+    if target.dtype is not target.dtype.compute:
+        total = Tensor(program.fresh(f"{target.name}_sum"), target.dtype.compute, target.shape)
+        program.declared[total.name] = total
+    program.tensors[total.name] = total
+    program.body.append(_Statement(s, _scatter_scope(s, target, program)).scatter(s, total))
+    if total is not target:
+        program.body.append(_rounded(total, target, program, s.span))
+        program.tensors[target.name] = target
+
+
+def _scatter_scope(s: ast.Scatter, target: Tensor, program: Program) -> Scope:
+    scope = Scope(program)
+    return scope.inside(resolve(_scatter_axes(s, scope), s.value, scope, [(target, s.indices)]))
+
+
+def _scatter_axes(s: ast.Scatter, scope: Scope) -> Sequence[ast.Axis]:
+    """The axes as declared, or all free names that stand in indices, in order of appearance."""
+    if s.axes is not None:
+        return s.axes
+    bound = {name for n, _ in ast.walk(s.value) for name in ast.bound_names(n)}
+    free = [n for n in ast.value_names(*s.indices, s.value) if n.text not in bound and not scope.program.knows(n.text)]
+    return [ast.Axis(name.span, name) for name in {n.text: n for n in reversed(free)}.values()][::-1]
+
+
+def _rounded(total: Tensor, target: Tensor, program: Program, span: Span) -> Compute:
+    axes = tuple(Axis(program.fresh(f"i{n}"), extent) for n, extent in enumerate(target.shape))
+    read = Read(total.name, tuple(symbol(a.name) for a in axes), total.dtype, (), None)
+    return Compute((target,), axes, (scalar.convert("cast", read, target.dtype),), span=span)
+
+
+class _Statement:
+    """One assignment being elaborated, with the axes of its left side in scope."""
+
+    def __init__(self, written: ast.Assign | ast.Scatter, scope: Scope) -> None:
+        self.written = written
+        self.scope = scope
+        self.axes = tuple(Axis(name, extent) for name, extent in scope.ranges.items())
+        self.elaborator = Elaborator(self.hoist)
+
+    @property
+    def program(self) -> Program:
+        return self.scope.program
+
+    # --- kinds of statements ----------------------------------------------------------------
+
+    def compute(self) -> Compute:
+        assert isinstance(self.written, ast.Assign)
+        value, rounding = self.written.value, storage_cast(self.written.value)
+        inner = value.args[0] if rounding and isinstance(value, ast.Call) else value
+        if isinstance(inner, (ast.Reduce, ast.Fold)):
+            if isinstance(inner, ast.Fold) and inner.kind.text == "scan":
+                return self._scan(inner, rounding)
+            return self._reduction(inner, rounding)
+        if len(self.written.targets) > 1:
+            raise error("several results come from a fold", value.span, "write (a, b)[...] = fold[i](...)")
+        return self._pointwise(value)
+
+    def _pointwise(self, value: ast.Expr) -> Compute:
+        assert isinstance(self.written, ast.Assign)
+        name = self.written.targets[0].text
+        declared = self.program.declared.get(name)
+        if declared is None and any(_reads(value, name)):
+            declared = Tensor(name, self._own_dtype(value), tuple(a.extent for a in self.axes))
+            self.program.declared[name] = declared
+        stored = self.elaborator.stored(value, self.scope, declared.dtype if declared else None)
+        result = self._results([stored.dtype])[0]
+        compute = Compute((result,), self.axes, (stored,), span=self.written.span)
+        own = [r for r in scalar.reads(stored) if r.tensor == name]
+        return self._recurrence(compute, own) if own else compute
+
+    def _own_dtype(self, value: ast.Expr) -> DType:
+        """The dtype of an undeclared result that its own value reads."""
+        with self.program.trial():
+            found = self.elaborator.value(value, self.scope)
+        return found.default if isinstance(found, Untyped) else storage_cast(value) or found.dtype
+
+    def _reduction(self, e: Reducing, rounding: DType | None) -> Compute:
+        ranges = resolve(e.axes, e, self.scope)
+        parts = folded(e, ranges, self.scope, self.elaborator)
+        results = self._results([a.dtype for a in parts.accs], rounding)
+        if any(r.tensor in {t.name for t in results} for s in parts.steps for r in scalar.reads(s)):
+            raise error("a reduction cannot read its own result", e.span, "reduce into a name of its own first")
+        return Compute(results, self.axes, parts.steps, _reduction(e, ranges, parts), span=self.written.span)
+
+    def _scan(self, e: ast.Fold, rounding: DType | None) -> Compute:
+        axis = e.axes[0].value if e.axes else None
+        if len(e.axes) != 1 or not isinstance(axis, ast.Name) or axis.text not in self.scope.ranges or not e.others:
+            raise error("a scan goes along one axis of its result", e.span, "as in scan[i @ 256](... ; (other) -> ...)")
+        parts = folded(e, {}, self.scope, self.elaborator)
+        results = self._results([a.dtype for a in parts.accs], rounding)
+        return _scan(results, self.axes, axis.text, e.axes[0].chunk or SCAN_CHUNK, parts, self.written.span)
+
+    def scatter(self, s: ast.Scatter, total: Tensor) -> Compute:
+        indices = self.elaborator.indices(s.indices, total, s.span, self.scope)
+        bounds.require(total, indices, s.indices, self.scope)
+        value = self.elaborator.typed(s.value, self.scope, total.dtype)
+        if value.dtype is not total.dtype or total.dtype is BOOL:
+            raise error(f"{value.dtype} is added to {total.dtype}", s.value.span, f"cast it: {total.dtype}(...)")
+        start = scalar.literal(0, total.dtype)
+        return Compute((total,), self.axes, (value,), scatter=Scatter(indices, "add", start), span=s.span)
+
+    # --- results ----------------------------------------------------------------------------
+
+    def _results(self, dtypes: Sequence[DType], rounding: DType | None = None) -> tuple[Tensor, ...]:
+        assert isinstance(self.written, ast.Assign)
+        targets = self.written.targets
+        if len(targets) != len(dtypes):
+            message = f"{len(targets)} results but {len(dtypes)} accumulators"
+            raise error(message, self.written.span, "write one result per accumulator")
+        return tuple(self._result(t, d, rounding) for t, d in zip(targets, dtypes, strict=True))
+
+    def _result(self, target: ast.Name, dtype: DType, rounding: DType | None) -> Tensor:
+        shape = tuple(a.extent for a in self.axes)
+        declared = self.program.declared.get(target.text)
+        if declared is None:
+            return Tensor(target.text, rounding or dtype, shape)
+        if dtype not in (declared.dtype, declared.dtype.compute) or rounding not in (None, declared.dtype):
+            have = rounding or dtype
+            message = f"{declared.name} is declared {declared.dtype}, but this is {have}"
+            raise error(message, self.written.span, f"cast the value: {declared.dtype}(...)")
+        for axis, extent in zip(self.axes, declared.shape, strict=True):
+            if axis.extent is not extent:
+                message = f"axis {axis.name} runs over {axis.extent}, but {declared.name} has {extent} there"
+                raise error(message, self.written.span, f"declare the range {extent}, or change the result's shape")
+        return declared
+
+    # --- recurrences ------------------------------------------------------------------------
+
+    def _recurrence(self, compute: Compute, own: Sequence[Read]) -> Compute:
+        axis = self._ordered_axis(compute, own)
+        scanned = _associative(compute, own, axis)
+        return scanned or replace(compute, ordered=axis)
+
+    def _ordered_axis(self, compute: Compute, own: Sequence[Read]) -> str:
+        """The one axis along which ``own`` look back, by a constant each."""
+        found: set[str] = set()
+        for read in own:
+            for axis, index in zip(compute.axes, read.indices, strict=True):
+                back = index - symbol(axis.name) if isinstance(index, Index) else None
+                if back is None or back.constant is None or back.const > 0:
+                    raise self._bad_recurrence(read)
+                if back.const < 0:
+                    found.add(axis.name)
+        stuck = [r for r in own if all(i is symbol(a.name) for a, i in zip(compute.axes, r.indices, strict=True))]
+        if len(found) != 1 or stuck:
+            raise self._bad_recurrence([*stuck, *own][0])
+        if any(r.otherwise is None for r in own):
+            name = own[0].tensor
+            raise error(f"{name} reads itself without `else`", self._span_of(name), f"write ({name}[...] else 0)")
+        return found.pop()
+
+    def _bad_recurrence(self, read: Read) -> Exception:
+        message = f"{read.tensor} may read itself only at earlier points of one axis"
+        return error(message, self._span_of(read.tensor), f"as in ({read.tensor}[..., i - 1] else 0)")
+
+    def _span_of(self, tensor: str) -> Span:
+        return next(iter(_reads(self.written.value, tensor)), self.written).span
+
+    # --- hoisting ---------------------------------------------------------------------------
+
+    def hoist(self, e: Reducing, scope: Scope) -> Read:
+        """Makes the reduction ``e`` inside an expression a statement of its own, over the axes it depends on."""
+        if isinstance(e, ast.Fold) and (len(e.accumulators) != 1 or e.kind.text != "fold"):
+            raise error("this stands inside an expression", e.span, "assign it to results of its own first")
+        ranges = resolve(e.axes, e, scope)
+        outer = replace(scope, variables={})
+        parts = folded(e, ranges, outer, self.elaborator)
+        needed = frozenset().union(*map(scalar.index_symbols, parts.steps))
+        axes = tuple(Axis(n, x) for n, x in scope.ranges.items() if n in needed)
+        base = self.written.targets[0].text if isinstance(self.written, ast.Assign) else self.written.target.text
+        result = Tensor(self.program.fresh(f"{base}_{e.kind.text}"), parts.accs[0].dtype, tuple(a.extent for a in axes))
+        self.program.body.append(Compute((result,), axes, parts.steps, _reduction(e, ranges, parts), span=e.span))
+        self.program.tensors[result.name] = result
+        return Read(result.name, tuple(symbol(a.name) for a in axes), result.dtype, (), None)
+
+
+# --- parts ----------------------------------------------------------------------------------
+
+
+def _check_target(name: ast.Name, program: Program) -> None:
+    text = name.text
+    if text in program.tensors:
+        raise error(f"{text} is defined twice", name.span, "give the second one another name")
+    if text in {*program.scalars, *program.attributes, *program.dims}:
+        raise error(f"{text} is not a result", name.span, "the left side takes a new name")
+
+
+def _check_rank(tensor: Tensor, axes: Sequence[ast.Axis], span: Span) -> None:
+    if len(axes) != len(tensor.shape):
+        declared = f"{tensor.name}: {tensor.dtype}[{', '.join(map(str, tensor.shape))}]"
+        raise error(f"{tensor.name} has {len(tensor.shape)} axes, not {len(axes)}", span, f"it is {declared}")
+
+
+def _reads(value: ast.Expr, tensor: str) -> list[ast.Element]:
+    return [n for n, _ in ast.walk(value) if isinstance(n, ast.Element) and n.tensor.text == tensor]
+
+
+def _reduction(e: Reducing, ranges: Mapping[str, Index], parts: Folded) -> Reduction:
+    axes = tuple(Axis(name, extent) for name, extent in ranges.items())
+    orders = tuple(Order(a.chunk, a.lanes) for a in e.axes)
+    for axis, order in zip(e.axes, orders, strict=True):
+        if not parts.merge and not order.is_chain:
+            raise error("a fold without a merge is a chain", axis.span, "leave out the order, or add a merge")
+    return Reduction(axes, orders, parts.accs, parts.init, parts.others, parts.merge)
+
+
+def _scan(
+    results: tuple[Tensor, ...], axes: tuple[Axis, ...], axis: str, chunk: int, parts: Folded, span: Span | None
+) -> Compute:
+    scan = Scan(axis, chunk, parts.accs, parts.init, parts.others, parts.merge)
+    return Compute(results, axes, parts.steps, scan=scan, ordered=axis, span=span)
+
+
+def _associative(compute: Compute, own: Sequence[Read], axis: str) -> Compute | None:
+    """The scan that ``self[i - 1] op element`` is, if it starts from what ``op`` leaves alone."""
+    value = compute.values[0]
+    dtype = compute.results[0].dtype.compute
+    if value.dtype is not dtype and isinstance(value, Apply):
+        value = value.args[0]
+    if len(own) != 1 or not isinstance(value, Apply) or value.op not in IDENTITIES:
+        return None
+    previous, start = scalar.convert("cast", own[0], dtype), IDENTITIES[value.op](dtype)
+    at_one = symbol(axis) - 1 in own[0].indices
+    if not at_one or own[0].otherwise is not scalar.convert("cast", start, own[0].dtype):
+        return None
+    left, right = value.args
+    element = right if left is previous else left
+    if previous not in value.args or own[0] in scalar.reads(element):
+        return None
+    taken = scalar.index_symbols(value) | {n.name for n in scalar.walk(value) if isinstance(n, scalar.Param)}
+    acc, other = (Var(_free(n, taken), dtype) for n in ("acc", "other"))
+    parts = join_with(value.op, acc, other, element, start, acc_left=left is previous)
+    return _scan(compute.results, compute.axes, axis, SCAN_CHUNK, parts, compute.span)
+
+
+def _free(name: str, taken: frozenset[str] | set[str]) -> str:
+    while name in taken:
+        name += "_"
+    return name
+
