@@ -83,7 +83,7 @@ class Numbering:
     """Where a kernel finds things: the numbers of the ABI by name.
 
     ``slots``: size-table slots; ``data``: operands, inputs first; ``scalars``: cells; ``counters``: depths of
-    repeats; ``scratch``: per scratch tensor the slot of its byte offset.
+    repeats; ``scratch``: per scratch tensor the slot of its byte offset; ``inputs``: how many operands are inputs.
     """
 
     slots: Mapping[str, int]
@@ -91,6 +91,11 @@ class Numbering:
     scalars: Mapping[str, int]
     counters: Mapping[str, int]
     scratch: Mapping[str, int]
+    inputs: int
+
+    def operand(self, name: str) -> int:
+        """The number that the status record gives an index read from ``name``: of no input, the one after the last."""
+        return min(self.data.get(name, self.inputs), self.inputs)
 
 
 def numbering(plan: Plan) -> Numbering:
@@ -102,6 +107,7 @@ def numbering(plan: Plan) -> Numbering:
         scalars={s.name: n for n, s in enumerate(plan.scalars)},
         counters=_counters(plan.steps, 0),
         scratch={t.name: slots[f"offset({t.name})"] for t in plan.scratch},
+        inputs=len(plan.inputs),
     )
 
 

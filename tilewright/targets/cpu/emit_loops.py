@@ -9,7 +9,6 @@ from tilewright.errors import InternalError, UnsupportedError
 from tilewright.ir.capabilities import Capabilities
 from tilewright.ir.index import Index, const, substitute, symbols
 from tilewright.ir.loops import Block, Kernel, Loop, Stmt, walk
-from tilewright.ir.scalar import Expr, index_symbols
 from tilewright.targets.cpu.code import Function, Module
 from tilewright.targets.cpu.emit_block import Blocks
 from tilewright.targets.cpu.emit_index import Guard
@@ -99,22 +98,8 @@ class Body:
         return extent
 
     def _fits_lanes(self, loop: Loop) -> bool:
-        """Whether lanes run the same inner loops and write to different places; otherwise they take turns."""
-        for s, _ in walk(loop.body):
-            if isinstance(s, Loop) and loop.var in symbols(s.extent):
-                return False
-            if isinstance(s, Block) and not all(self._moves(s, w.buffer, w.indices, loop.var) for w in s.writes):
-                return False
-        return True
-
-    def _moves(self, block: Block, buffer: str, indices: tuple[Index | Expr, ...], var: str) -> bool:
-        """Whether a write's address may change with ``var``."""
-        env = {i.name: b for i, b in zip(block.iters, block.bindings, strict=True)}
-        names = set(symbols(substitute(self.memory.static_offset(buffer, indices), env)))
-        for i in indices:
-            if not isinstance(i, Index):
-                names |= {s for n in index_symbols(i) for s in (symbols(env[n]) if n in env else {n})}
-        return var in names
+        """Whether all lanes run the same inner loops; otherwise they take turns."""
+        return not any(isinstance(s, Loop) and loop.var in symbols(s.extent) for s, _ in walk(loop.body))
 
     # --- blocks -----------------------------------------------------------------------------
 

@@ -215,11 +215,9 @@ class Memory:
 
     def _note(self, operand: str, lanes: int, fails: str, position: str, index: str) -> None:
         """Reports what fails to the status record, lane by lane."""
-        if operand not in self.numbers.data:
-            raise InternalError(f"kernel {self.kernel.name}: an index is checked as one of {operand!r}, not an operand")
         at = self.fn.let(f"getelementptr i8, ptr %args, i64 {ARGS['status']}")
         status = self.fn.let(f"load ptr, ptr {at}")
-        number = self.numbers.data[operand]
+        number = self.numbers.operand(operand)
         if lanes == 1:
             self.fn.do(f"call void @tw.note(ptr {status}, i1 {fails}, i64 {number}, i64 {position}, i64 {index})")
             return

@@ -1,0 +1,547 @@
+"""LLVM text from hand-built plans: compiled at every level, run, and compared bit for bit with the interpreter."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import product
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+from abi import call_sizes, run
+from hand_built import conv1d_plan, doubling_plan, embedding_plan, matmul_plan
+
+from tilewright.errors import CallError, InternalError, UnsupportedError, UserError
+from tilewright.ir import index as ix
+from tilewright.ir.index import Condition, Index, const, symbol
+from tilewright.ir.interpret import TYPED, IndexFault, evaluate, run_plan
+from tilewright.ir.interpret.arrays import storage
+from tilewright.ir.loops import Block, Buffer, Iter, Kernel, Loop, Stmt, Write, row_major
+from tilewright.ir.plan import Check, Phase, Plan, dim, stride
+from tilewright.ir.scalar import OPS, Apply, CheckedIndex, Const, Expr, IndexValue, Param, Read, apply, convert, literal
+from tilewright.ir.tensor import ScalarInput, Tensor
+from tilewright.ir.types import BF16, BOOL, BY_NAME, F16, F32, F64, I8, I32, I64, U32, U64, DType
+from tilewright.targets.cpu import build
+from tilewright.targets.cpu.elf import undefined_symbols
+from tilewright.targets.target import Loaded, Target, get_target
+from tilewright.testing.compare import assert_same_bits
+
+LEVELS = ("native", "x86-64-v3", "x86-64")
+N = symbol("N")
+i, j = symbol("i"), symbol("j")
+
+
+@cache
+def target(level: str) -> Target:
+    try:
+        return get_target("cpu", level)
+    except UserError as e:
+        pytest.skip(e.message)
+
+
+def load(plan: Plan, level: str = "native") -> Loaded:
+    return target(level).load(target(level).emit(plan), plan)
+
+
+def check(plan: Plan, inputs: Mapping[str, Any], scalars: Mapping[str, Any] | None = None, level: str = "native",
+          **how: Any) -> None:
+    """The kernels do what the interpreter says."""
+    expected = run_plan(plan, inputs, scalars or {}, TYPED)
+    actual, status = run(plan, load(plan, level), inputs, scalars, **how)
+    assert status.code == 0
+    for t in plan.outputs:
+        assert_same_bits(actual[t.name], expected[t.name], t.dtype)
+
+
+def fault(plan: Plan, inputs: Mapping[str, Any], **how: Any) -> tuple[int, int, int]:
+    """The failed index that both the interpreter and the kernels report."""
+    with pytest.raises(IndexFault) as caught:
+        run_plan(plan, inputs, {}, TYPED)
+    _, status = run(plan, load(plan), inputs, **how)
+    assert status.code == 1
+    noted = status.operand, status.position, status.value
+    assert noted == (caught.value.operand, caught.value.position, caught.value.value)
+    return noted
+
+
+# --- plans of one block -----------------------------------------------------------------------
+
+
+def nest(extent: Index, lanes: int, block: Block) -> tuple[Stmt, ...]:
+    """``t`` over tiles in parallel, ``l`` in lanes (or one by one for 0 lanes) inside."""
+    if not lanes:
+        return (Loop("t", extent, "parallel", (block,)),)
+    return (Loop("t", ix.ceildiv(extent, lanes), "parallel", (Loop("l", const(lanes), "vectorized", (block,)),)),)
+
+
+def pointwise(inputs: Sequence[Tensor], values: Sequence[tuple[Expr, DType]], extent: Index, lanes: int = 0,
+              scalars: Sequence[ScalarInput] = (), dims: Sequence[tuple[str, Index]] = (("N", dim("x", 0)),),
+              at: Index = i) -> Plan:
+    """``y0[at] = value 0``, ``y1[at] = value 1``, ... for i below ``extent``."""
+    outputs = [Tensor(f"y{n}", d, (extent,)) for n, (_, d) in enumerate(values)]
+    place = symbol("t") * lanes + symbol("l") if lanes else symbol("t")
+    predicate = (ix.lt(place, extent),) if lanes else ()
+    block = Block("map", (Iter("i", "parallel", extent),), (place,), predicate,
+                  tuple(Write(t.name, (at,)) for t in outputs), tuple(v for v, _ in values))
+    buffers = [Buffer(t.name, t.dtype, t.shape, tuple(stride(t.name, a) for a in range(len(t.shape)))) for t in inputs]
+    buffers += [Buffer(t.name, t.dtype, t.shape, row_major(t.shape, t.dtype)) for t in outputs]
+    body = nest(extent, lanes, block)
+    kernel = Kernel("map", tuple(buffers), tuple(scalars), body)
+    return Plan("map", tuple(inputs), tuple(outputs), tuple(scalars), tuple(dims), (), (), (kernel,),
+                (Phase("map", kernel.tasks, const(1)),))
+
+
+def contiguous_input(plan: Plan, name: str) -> Plan:
+    """``plan`` with the stride of a rank-1 input fixed to the element size."""
+    (kernel,) = plan.kernels
+    buffers = tuple(Buffer(b.name, b.dtype, b.shape, (const(b.dtype.bytes),)) if b.name == name else b
+                    for b in kernel.buffers)
+    fixed = Kernel(kernel.name, buffers, kernel.scalars, kernel.body)
+    return Plan(plan.name, plan.inputs, plan.outputs, plan.scalars, plan.symbols, plan.checks, plan.scratch, (fixed,),
+                plan.steps)
+
+
+# --- scalar operations ------------------------------------------------------------------------
+
+FLOATS = [0.0, -0.0, 1.0, -1.0, 0.5, 1.5, -2.5, 3.0, 1e-40, -1e-45, 5e-324, 1e30, -3.4e38, 1e300, 127.6, -128.7, 255.5,
+          65504.0, 65520.0, 6e-8, 2.0**31, -(2.0**31), 2.0**32 - 0.5, 2.0**63, 2.0**64, float("inf"), float("-inf"),
+          float("nan")]
+
+
+@cache
+def edge_cases(dtype: DType) -> np.ndarray:
+    random = Random(dtype.name)
+    kind = storage(dtype, TYPED)
+    if dtype.kind == "bool":
+        return np.array([False, True])
+    if dtype.kind == "float":
+        values = FLOATS + [random.gauss(0, 100) for _ in range(12)]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if dtype is BF16:
+                return (np.array(values, np.float32).view(np.uint32) >> 16).astype(kind)
+            return np.array(values, kind)
+    bits = dtype.bits
+    low, high = (0, 2**bits - 1) if dtype.kind != "int" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    values = {low, low + 1, high, high - 1, 0, 1, 2, 3, 7, bits - 1, bits, high // 2, high // 3}
+    values |= {-1, -2, -7} if dtype.kind == "int" else set()
+    return np.array(sorted(values | {random.randint(low, high) for _ in range(9)}), kind)
+
+
+def operand_dtypes(op: str, dtype: DType) -> tuple[DType, ...]:
+    return (BOOL, F32, F32) if OPS[op].operands == "select" else (dtype,) * OPS[op].arity
+
+
+def combinations(dtypes: Sequence[DType], limit: int = 4000) -> list[np.ndarray]:
+    """Arrays that together run through all combinations of edge cases, or a sample of them."""
+    cases = list(product(*(edge_cases(d).tolist() for d in dtypes)))
+    if len(cases) > limit:
+        cases = Random(1).sample(cases, limit)
+    return [np.array(column, edge_cases(d).dtype) for column, d in zip(zip(*cases, strict=True), dtypes, strict=True)]
+
+
+def op_plan(op: str, dtypes: Sequence[DType], result: DType | None, lanes: int) -> Plan:
+    inputs = [Tensor("xyz"[n], d, (N,)) for n, d in enumerate(dtypes)]
+    args = tuple(Read(t.name, (i,), t.dtype) for t in inputs)
+    value = Apply(op, args, result) if result else apply(op, *args)
+    plan = pointwise(inputs, [(value, value.dtype)], N, lanes)
+    for t in inputs:
+        plan = contiguous_input(plan, t.name)
+    return plan
+
+
+NATIVE_OPS = sorted({(op, d) for op, d in get_target("cpu").capabilities.native if op not in ("cast", "bitcast")})
+NATIVE_CASTS = sorted(d for op, d in get_target("cpu").capabilities.native if op == "cast")
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("op", sorted({op for op, _ in NATIVE_OPS}))
+def test_every_native_operation_follows_the_semantics(op: str, level: str) -> None:
+    for name in (d for o, d in NATIVE_OPS if o == op and (op, d) in target(level).capabilities.native):
+        dtypes = operand_dtypes(op, BY_NAME[name])
+        arrays = dict(zip("xyz", combinations(dtypes, 700), strict=False))
+        check(op_plan(op, dtypes, None, 16 if name != "i64" else 0), arrays, level=level)
+
+
+@pytest.mark.parametrize("op", ["floordiv", "mod", "shl", "shr", "min", "lt"])
+@pytest.mark.parametrize("dtype", [I8, I64, U32], ids=str)
+def test_integers_one_by_one_and_by_literals(op: str, dtype: DType) -> None:
+    x = Read("x", (i,), dtype)
+    values = [-2**7 if dtype.kind == "int" else 200, 3, 1, 0, 7, 64] + ([-1, -5] if dtype.kind == "int" else [])
+    results = [apply(op, x, literal(v, dtype)) for v in values]
+    check(pointwise([Tensor("x", dtype, (N,))], [(r, r.dtype) for r in results], N), {"x": edge_cases(dtype)})
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("source", sorted({c.split(">")[0] for c in NATIVE_CASTS}))
+def test_every_native_cast(source: str, level: str) -> None:
+    native = target(level).capabilities
+    to = [BY_NAME[c.split(">")[1]] for c in NATIVE_CASTS if c.startswith(f"{source}>")]
+    dtype = BY_NAME[source]
+    x = Read("x", (i,), dtype)
+    values = [(Apply("cast", (x,), d), d) for d in to if native.casts(dtype, d) and dtype.kind != "field"]
+    if not values:
+        assert not native.casts(dtype, F32)
+        return
+    for lanes in (0, 16):
+        check(pointwise([Tensor("x", dtype, (N,))], values, N, lanes), {"x": edge_cases(dtype)}, level=level)
+
+
+def test_bitcasts_keep_bits() -> None:
+    for source, to in ((F32, U32), (U32, F32), (F64, I64), (I64, F64), (BF16, BY_NAME["u16"]), (BY_NAME["i16"], F16)):
+        x = convert("bitcast", Read("x", (i,), source), to)
+        check(pointwise([Tensor("x", source, (N,))], [(x, to)], N, 8), {"x": edge_cases(source)})
+
+
+def test_literals_scalars_and_indices() -> None:
+    params = [ScalarInput("p", F32), ScalarInput("b", BOOL), ScalarInput("s", U64), ScalarInput("h", F16)]
+    values: list[tuple[Expr, DType]] = [(Param(s.name, s.dtype), s.dtype) for s in params]
+    values += [(Const(v, d), d) for d in (F32, F64, F16, BF16) for v in (0.1, -0.0, float("inf"), 1e-42, 1e39, 65519.9)]
+    values += [(Const(2**64 - 1, U64), U64), (Const(-128, I8), I8), (Const(True, BOOL), BOOL)]
+    values += [(IndexValue(i * 3 - N), I64), (convert("cast", IndexValue(i % 5 // 2), I32), I32)]
+    given = {"p": 0.3, "b": True, "s": 2**63 + 5, "h": 1.5}
+    for lanes in (0, 16):
+        check(pointwise([Tensor("x", F32, (N,))], values, N, lanes, params), {"x": np.zeros(37, np.float32)}, given)
+
+
+def test_a_shared_expression_of_great_depth_is_emitted_once() -> None:
+    x = Read("x", (i,), I64)
+    value: Expr = x
+    expected = given = np.arange(-2, 3)
+    for _ in range(3000):
+        value = apply("bitxor", apply("add", value, value), x)
+        expected = expected + expected ^ given
+    plan = pointwise([Tensor("x", I64, (N,))], [(value, I64)], N)
+    assert len(target("native").emit(plan).splitlines()) < 6200
+    outputs, _ = run(plan, load(plan), {"x": given})
+    np.testing.assert_array_equal(outputs["y0"], expected)
+
+
+# --- memory -----------------------------------------------------------------------------------
+
+X = Tensor("x", F32, (N,))
+
+
+@pytest.mark.parametrize("lanes", [0, 1, 3, 8, 16, 64])
+@pytest.mark.parametrize("level", LEVELS)
+def test_tails_are_masked(lanes: int, level: str) -> None:
+    x = Read("x", (i,), F32)
+    plan = pointwise([X], [(apply("mul", x, x), F32), (apply("lt", x, Const(0.0, F32)), BOOL)], N, lanes)
+    for n in (0, 1, 15, 16, 17, 130):
+        check(contiguous_input(plan, "x"), {"x": np.linspace(-1, 1, n, dtype=np.float32)}, level=level)
+
+
+@pytest.mark.parametrize("step", [1, 3, -1, -2, 0])
+def test_any_stride(step: int) -> None:
+    base = np.arange(300, dtype=np.float32)
+    x = np.lib.stride_tricks.as_strided(base[150:], (37,), (4 * step,))
+    check(pointwise([X], [(Read("x", (i,), F32), F32)], N, 16), {"x": x})
+
+
+@pytest.mark.parametrize("where", [N - 1 - i, i // 3, i % 4, (i * 5 + 2) % N, i * 0, ix.minimum(i, 9), N - 1 - i // 2],
+                         ids=str)
+@pytest.mark.parametrize("dtype", [F32, BOOL, I8], ids=str)
+def test_any_index(where: Index, dtype: DType) -> None:
+    x = (np.arange(41) * 7 % 11 > 4) if dtype is BOOL else np.arange(41).astype(storage(dtype, TYPED))
+    plan = pointwise([Tensor("x", dtype, (N,))], [(Read("x", (where,), dtype), dtype)], N, 16)
+    check(plan, {"x": x})
+    check(contiguous_input(plan, "x"), {"x": x})
+
+
+@pytest.mark.parametrize("at", [N - 1 - i, i, i // 2 + (i % 2) * ((N + 1) // 2)], ids=str)
+def test_writes_to_any_place(at: Index) -> None:
+    for n in (1, 16, 33):
+        check(pointwise([X], [(Read("x", (i,), F32), F32)], N, 8, at=at), {"x": np.arange(n, dtype=np.float32)})
+
+
+def test_tasks_in_ranges() -> None:
+    def cut(tasks: int) -> list[tuple[int, int]]:
+        return [(tasks // 2, tasks), (0, 0), (0, tasks // 2)]
+
+    check(pointwise([X], [(Read("x", (i,), F32), F32)], N, 4), {"x": np.arange(50, dtype=np.float32)}, ranges=cut)
+
+
+@pytest.mark.parametrize("lanes", [0, 8])
+def test_a_guarded_read_loads_nothing_outside(lanes: int) -> None:
+    def element(at: Index, otherwise: Expr) -> Expr:
+        return Read("x", (at,), F32, (ix.ge(at, 0), ix.lt(at, N)), otherwise)
+
+    values = [
+        apply("add", element(i - 2, Const(0.0, F32)), element(i + 3, Const(1.0, F32))),
+        element(i * 2 - 5, element(N - 1 - i * 3, Const(7.0, F32))),
+        Read("x", (const(0),), F32, (ix.ge(i, 4),), Read("x", (i,), F32)),
+        Read("x", (i + 1000000000,), F32, (ix.ge(N, 1000),), Const(2.0, F32)),
+    ]
+    plan = pointwise([X], [(v, F32) for v in values], N, lanes)
+    for p in (plan, contiguous_input(plan, "x")):
+        check(p, {"x": np.arange(1, 22, dtype=np.float32)})
+
+
+def test_hand_built_plans() -> None:
+    random = np.random.default_rng(0)
+    x, w = (random.standard_normal(n).astype(np.float32) for n in (23, 5))
+    for stride_, pad in ((1, 0), (2, 2), (3, 4)):
+        check(conv1d_plan(stride_, pad), {"x": x, "w": w})
+    for times in (0, 1, 5):
+        check(doubling_plan(const(times)), {"x": np.arange(7)})
+
+
+# --- checked indices --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [I64, I32, U32, U64, I8], ids=str)
+@pytest.mark.parametrize("lanes", [0, 4, 16])
+def test_a_gather_notes_the_first_failing_index(dtype: DType, lanes: int) -> None:
+    index, table = Tensor("x", dtype, (N,)), Tensor("w", F32, (symbol("V"),))
+    row = CheckedIndex(Read("x", (i,), dtype), symbol("V"), "x", i)
+    plan = pointwise([table, index], [(Read("w", (row,), F32), F32)], N, lanes,
+                     dims=[("N", dim("x", 0)), ("V", dim("w", 0))])
+    w, good = np.arange(10, dtype=np.float32) + 1, (np.arange(35) * 3 % 10).astype(storage(dtype, TYPED))
+    check(plan, {"w": w, "x": good})
+    bad = good.copy()
+    bad[[30, 13, 22]] = 10, 100, 77
+    noted = fault(plan, {"w": w, "x": bad}, ranges=lambda n: [(k, k + 1) for k in reversed(range(n))])
+    assert noted == (1, 13, 100)
+    outputs, _ = run(plan, load(plan), {"w": w, "x": bad})
+    inside = bad.astype(np.int64) < 10
+    np.testing.assert_array_equal(outputs["y0"], np.where(inside, w[np.where(inside, bad.astype(np.int64), 0)], 0))
+    if dtype.kind == "int":
+        bad[5] = -1
+        assert fault(plan, {"w": w, "x": bad}) == (1, 5, -1)
+
+
+def test_an_index_is_not_checked_where_the_guard_or_the_predicate_fails() -> None:
+    index = Tensor("x", I64, (N,))
+    guarded = Read("x", (CheckedIndex(Read("x", (i,), I64), N, "x", i),), I64, (ix.ge(i, 3),), Const(-9, I64))
+    for lanes in (0, 8):
+        plan = pointwise([index], [(guarded, I64)], N, lanes)
+        check(plan, {"x": np.array([99, -1, 77, 2, 1, 0, 4, 3, 2, 1])})
+        assert fault(plan, {"x": np.array([99, -1, 77, 2, 1, 0, 10, 3, 2, 1])}) == (0, 6, 10)
+
+
+def test_an_embedding_and_its_failure() -> None:
+    plan, w = embedding_plan(), np.arange(12, dtype=np.float32).reshape(4, 3)
+    check(plan, {"w": w, "idx": np.array([3, 0, 2, 2])})
+    assert fault(plan, {"w": w, "idx": np.array([3, 4, -1])}) == (1, 1, 4)
+    assert fault(plan, {"w": w[:0], "idx": np.array([0])}) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("lanes", [0, 8])
+def test_a_scatter_leaves_out_what_is_outside(lanes: int) -> None:
+    index, value = Tensor("x", I64, (N,)), Tensor("v", F32, (N,))
+    plan = pointwise([index, value], [(Read("v", (i,), F32), F32)], N, lanes)
+    (kernel,) = plan.kernels
+    block = next(b for b in _blocks(kernel.body))
+    row = CheckedIndex(Read("x", (i,), I64), N, "x", i)
+    aimed = Block(block.name, block.iters, block.bindings, block.predicate, (Write("y0", (row,)),), block.values)
+    kernel = Kernel(kernel.name, kernel.buffers, kernel.scalars, nest(N, lanes, aimed))
+    plan = Plan(plan.name, plan.inputs, plan.outputs, (), plan.symbols, (), (), (kernel,), plan.steps)
+    v = np.arange(19, dtype=np.float32) + 1
+    order = np.random.default_rng(3).permutation(19)
+    check(plan, {"x": order, "v": v})
+    order[[4, 9]] = 19, -3
+    assert fault(plan, {"x": order, "v": v}) == (0, 4, 19)
+    outputs, _ = run(plan, load(plan), {"x": order, "v": v})
+    expected = np.zeros(19, np.float32)
+    kept = (order >= 0) & (order < 19)
+    expected[order[kept]] = v[kept]
+    np.testing.assert_array_equal(outputs["y0"], expected)
+
+
+def _blocks(body: Sequence[Stmt]) -> list[Block]:
+    return [b for s in body for b in ([s] if isinstance(s, Block) else _blocks(s.body))]
+
+
+# --- loops and registers ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("kind", ["vectorized", "unrolled", "serial"])
+@pytest.mark.parametrize("dtype", [F32, F64, BY_NAME["i32"]], ids=str)
+def test_matmul(dtype: DType, kind: str, level: str) -> None:
+    random = np.random.default_rng(5)
+    plan = matmul_plan(8, kind, dtype)
+    for m, k, n in ((3, 5, 17), (1, 1, 8), (2, 7, 0), (4, 3, 5)):
+        a, b = ((random.standard_normal(s) * 9).astype(storage(dtype, TYPED)) for s in ((m, k), (k, n)))
+        check(plan, {"a": a, "b": b}, level=level)
+        check(plan, {"a": a[::-1], "b": np.asfortranarray(b)}, level=level)
+
+
+def test_a_failed_check_is_numbered() -> None:
+    plan = matmul_plan()
+    a, b = np.zeros((2, 3), np.float32), np.zeros((4, 2), np.float32)
+    assert call_sizes(plan, load(plan), {"a": a, "b": b})[0] == 1
+    with pytest.raises(CallError, match="a's columns must be as many as b's rows"):
+        run(plan, load(plan), {"a": a, "b": b})
+
+
+def fma_tile(rows: int, width: int, lanes: int, masked: bool) -> Plan:
+    """A matmul of register tiles whose inner loop is unrolled over rows and vectors; full columns unless masked."""
+    m, n, k = symbol("M"), symbol("N"), symbol("K")
+    a = Buffer("a", F32, (m, k), (stride("a", 0), const(4)))
+    b = Buffer("b", F32, (k, n), (stride("b", 0), const(4)))
+    c = Buffer("c", F32, (m, n), row_major((m, n), F32))
+    tile = (const(rows), const(width))
+    acc = Buffer("acc", F32, tile, row_major(tile, F32), "register")
+    p, q = symbol("p"), symbol("q")
+    row, column = symbol("r"), symbol("v") * lanes + symbol("l")
+    cells = (Iter("p", "parallel", tile[0]), Iter("q", "parallel", tile[1]))
+    points = (*cells, Iter("i", "parallel", m), Iter("j", "parallel", n))
+    there = (row, column, symbol("t") * rows + row, symbol("c") * width + column)
+    here, old = (Write("acc", (p, q)),), Read("acc", (p, q), F32)
+    kk = symbol("k")
+    step = apply("fma", Read("a", (i, kk), F32), Read("b", (kk, j), F32), old)
+    inside = (ix.lt(there[3], n),) if masked else ()
+    clear = Block("clear", cells, there[:2], (), here, (Const(0.0, F32),))
+    update = Block("update", (*points, Iter("k", "reduce", k)), (*there, kk), inside, here, (step,))
+    store = Block("store", points, there, inside, (Write("c", (i, j)),), (old,))
+
+    def over_tile(block: Block) -> Loop:
+        inner = Loop("l", const(lanes), "vectorized", (block,))
+        return Loop("r", tile[0], "unrolled", (Loop("v", const(width // lanes), "unrolled", (inner,)),))
+
+    columns = Loop("c", ix.ceildiv(n, width), "serial",
+                   (over_tile(clear), Loop("k", k, "serial", (over_tile(update),)), over_tile(store)))
+    kernel = Kernel("tiles", (a, b, c, acc), (), (Loop("t", m // rows, "parallel", (columns,)),))
+    dims = (("M", dim("a", 0)), ("K", dim("a", 1)), ("N", dim("b", 1)))
+    checks = (Check(ix.eq(m % rows, 0), "rows"), Check(ix.eq(n % (1 if masked else width), 0), "columns"))
+    return Plan("tiles", (Tensor("a", F32, (m, k)), Tensor("b", F32, (k, n))), (Tensor("c", F32, (m, n)),), (), dims,
+                checks, (), (kernel,), (Phase("tiles", m // rows, const(1)),))
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_register_tiles_with_a_masked_tail(level: str) -> None:
+    plan = fma_tile(4, 32, 16, masked=True)
+    if not target(level).capabilities.has("fma", F32):
+        pytest.skip("no FMA")
+    random = np.random.default_rng(7)
+    for n in (1, 16, 37, 64):
+        a, b = (random.standard_normal(s).astype(np.float32) for s in ((8, 9), (9, n)))
+        check(plan, {"a": a, "b": b}, level=level)
+
+
+TILES = [("native", (8, 48, 16)), ("native", (3, 64, 64)), ("x86-64-v3", (6, 16, 8))]
+
+
+@pytest.mark.parametrize(("level", "shape"), TILES)
+def test_accumulators_stay_in_registers(level: str, shape: tuple[int, int, int]) -> None:
+    if get_target("cpu", level).capabilities.vector_bytes < 32:
+        pytest.skip("too few registers")
+    plan = fma_tile(*shape, masked=False)
+    listing = target(level).assembly(target(level).emit(plan))  # type: ignore[misc]
+    pieces = re.split(r"^\.\w+:", listing, flags=re.M)
+    inner = [p for p in pieces if "vfmadd" in p]
+    floats = {"native": target(level).capabilities.vector_bytes // 4}.get(level, 8)
+    assert sum(p.count("vfmadd") for p in inner) == shape[0] * shape[1] // floats
+    for piece in inner:
+        assert "Spill" not in piece and "Reload" not in piece
+        assert not re.search(r"vmov\w+\s+%[xyz]mm\d+, .*\(", piece), "an accumulator is stored inside of the loop"
+
+
+def test_a_reduction_of_64_partials() -> None:
+    """Partials in lanes of a register buffer, then joined by halves."""
+    rows, width = symbol("R"), symbol("N")
+    x, y = Tensor("x", F32, (rows, width)), Tensor("y", F32, (rows,))
+    part = Buffer("part", F32, (const(64),), (const(4),), "register")
+    p, n = symbol("p"), symbol("n")
+    lane = Iter("p", "parallel", const(64))
+
+    def partial(at: Index) -> Read:
+        return Read("part", (at,), F32)
+
+    def lanes(count: int, *blocks: Block) -> Loop:
+        return Loop("l", const(count), "vectorized", blocks)
+
+    here = (Write("part", (p,)),)
+    column = n * 64 + symbol("l")
+    start = Block("start", (lane,), (symbol("l"),), (), here, (Const(0.0, F32),))
+    take = Block("take", (lane, Iter("i", "parallel", rows), Iter("j", "reduce", width)), (symbol("l"), symbol("t"), column),
+                 (ix.lt(column, width),), here, (apply("add", partial(p), Read("x", (i, j), F32)),))
+    joins = tuple(
+        lanes(h, Block(f"join{h}", (Iter("p", "parallel", const(h)),), (symbol("l"),), (), here,
+                       (apply("add", partial(p), partial(p + h)),)))
+        for h in (32, 16, 8, 4, 2, 1)
+    )
+    end = Block("end", (Iter("i", "parallel", rows),), (symbol("t"),), (), (Write("y", (i,)),), (partial(const(0)),))
+    body = (lanes(64, start), Loop("n", ix.ceildiv(width, 64), "serial", (lanes(64, take),)), *joins, end)
+    buffers = (Buffer("x", F32, x.shape, (stride("x", 0), const(4))), Buffer("y", F32, y.shape, (const(4),)), part)
+    kernel = Kernel("sums", buffers, (), (Loop("t", rows, "parallel", body),))
+    plan = Plan("sums", (x,), (y,), (), (("R", dim("x", 0)), ("N", dim("x", 1))), (), (), (kernel,),
+                (Phase("sums", rows, const(1)),))
+    for level in LEVELS:
+        for size in (0, 1, 63, 64, 200):
+            check(plan, {"x": np.random.default_rng(size).standard_normal((3, size)).astype(np.float32)}, level=level)
+
+
+# --- sizes ------------------------------------------------------------------------------------
+
+
+def test_sizes_computes_every_kind_of_index() -> None:
+    a, b = (symbol(f"{n}") for n in ("a", "b"))
+    values = [a // 3, a % 3, a // -8, a % -8, (a - 5) // 4, (a - 5) % 4, (a - 50) // 7, (a - 50) % 7, a // b, a % b,
+              (a - 9) // (b - 6), (a - 9) % (b - 6), ix.minimum(a, b, 7), ix.maximum(a - b, 3), ix.pow2(a % 9),
+              ix.ctz(a + 1), a * b * 3 - a * 2 + 1, (a * b + 3) // (b + 1) * 2]
+    dims = [("a", dim("x", 0)), ("b", dim("x", 1)), *((f"v{n}", v) for n, v in enumerate(values))]
+    x = Tensor("x", F32, (a, b))
+    plan = Plan("sizes", (x,), (), (), tuple(dims), (), (), (), ())
+    loaded = load(plan)
+    for m, n in product((0, 1, 5, 8, 63, 64, 100), (0, 1, 2, 3, 6, 9, 17)):
+        failed, table, _ = call_sizes(plan, loaded, {"x": np.empty((m, n), np.float32)})
+        assert failed == 0
+        for k, v in enumerate(values):
+            try:
+                expected = evaluate(v, {"a": m, "b": n})
+            except Exception:
+                continue  # a division by 0 has no value, and must only not trap
+            assert table[f"v{k}"] == expected, (str(v), m, n)
+
+
+def test_the_first_failing_check_wins() -> None:
+    n = symbol("N")
+    checks = [ix.ge(n, 2), ix.eq(n % 4, 0), ix.lt(n, 100), Condition("ge", const(0))]
+    plan = Plan("checks", (X,), (), (), (("N", dim("x", 0)),), tuple(Check(c, str(c)) for c in checks), (), (), ())
+    loaded = load(plan)
+    for size, failed in ((1, 1), (6, 2), (104, 3), (8, 0), (101, 2)):
+        assert call_sizes(plan, loaded, {"x": np.empty(size, np.float32)})[0] == failed
+
+
+# --- refusals ---------------------------------------------------------------------------------
+
+
+def test_what_is_not_native_is_refused() -> None:
+    plan = pointwise([X], [(apply("exp", Read("x", (i,), F32)), F32)], N)
+    with pytest.raises(UnsupportedError, match=r"kernel map: target cpu:native cannot emit exp of f32"):
+        target("native").emit(plan)
+    x = Read("x", (i,), F32)
+    with pytest.raises(UnsupportedError, match="target cpu:x86-64 cannot emit fma of f32"):
+        target("x86-64").emit(pointwise([X], [(apply("fma", x, x, x), F32)], N))
+
+
+def test_unknown_targets_and_levels() -> None:
+    with pytest.raises(UserError, match="unknown target 'gpu'") as caught:
+        get_target("gpu")
+    assert caught.value.hint == "one of c, cpu"
+    with pytest.raises(UserError, match="target 'cpu' has no level 'z80'"):
+        get_target("cpu", "z80")
+
+
+def test_code_from_outside_is_refused() -> None:
+    with pytest.raises(InternalError, match=r"the intrinsic llvm\.exp is not on the cpu target's list"):
+        build.check_intrinsics("%r = call float @llvm.exp.f32(float %x)")
+    text = "define float @f(float %a, float %b) {\n  %r = frem float %a, %b\n  ret float %r\n}\n"
+    where = build.host_cpu()
+    with pytest.raises(InternalError, match="the object calls outside of itself: fmodf"):
+        build.compile_object(build.header(*where) + text, *where)
+    with pytest.raises(InternalError, match="LLVM refuses"):
+        build.compile_object("define void @f() {", *where)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_objects_are_complete(level: str) -> None:
+    cpu = {"native": build.host_cpu(), "x86-64-v3": ("x86-64-v3", ""), "x86-64": ("x86-64", "")}[level]
+    image = build.compile_object(target(level).emit(embedding_plan()), *cpu)
+    assert undefined_symbols(image) == []
