@@ -105,7 +105,11 @@ def conv2d(stride: int = 1, pad: int = 1) -> Function:
     wide = (ix.symbol("W") + 2 * pad - ix.symbol("S")) // stride + 1
     over = axes(n="N", o="O", p=high, q=wide)
     pixel = read(
-        x, "n", "c", ix.symbol("p") * stride + ix.symbol("r") - pad, ix.symbol("q") * stride + ix.symbol("s") - pad,
+        x,
+        "n",
+        "c",
+        ix.symbol("p") * stride + ix.symbol("r") - pad,
+        ix.symbol("q") * stride + ix.symbol("s") - pad,
         otherwise=0,
     )
     a = total("a", over, axes(c="C", r="R", s="S"), apply("mul", pixel, read(w, "o", "c", "r", "s")))

@@ -66,7 +66,11 @@ def test_equal_dims_become_one_symbol_everywhere() -> None:
     inputs = [tensor("p", "A", "B"), tensor("q", "C", "D"), tensor("v", "E", "F")]
     calls = [Call(matmul(), {"a": "p", "b": "q"}, ["t"]), Call(matmul(), {"a": "v", "b": "t"}, ["u"])]
     assert shapes(compose("f", inputs, calls, ["u"])) == {
-        "p": "A, B", "q": "B, D", "v": "E, A", "t": "A, D", "u": "E, D"
+        "p": "A, B",
+        "q": "B, D",
+        "v": "E, A",
+        "t": "A, D",
+        "u": "E, D",
     }
 
 
@@ -74,7 +78,11 @@ def test_a_dim_may_turn_out_to_be_a_constant_or_an_expression() -> None:
     inputs = [tensor("p", "A", 3), tensor("q", "B", ix.symbol("A") * 2), tensor("r", "C", "C")]
     calls = [Call(matmul(), {"a": "p", "b": "q"}, ["t"]), Call(matmul(), {"a": "t", "b": "r"}, ["u"])]
     assert shapes(compose("f", inputs, calls, ["u"])) == {
-        "p": "A, 3", "q": "3, A*2", "r": "A*2, A*2", "t": "A, A*2", "u": "A, A*2"
+        "p": "A, 3",
+        "q": "3, A*2",
+        "r": "A*2, A*2",
+        "t": "A, A*2",
+        "u": "A, A*2",
     }
 
 
@@ -116,16 +124,32 @@ P, Q = tensor("p", 2, 3), tensor("q", 4, 5)
     [
         ([P, Q], Call(matmul(), {"a": "p", "b": "q"}, ["t"]), CallError, "matmul: dim 0 of 'q' is 4, not 3"),
         ([P, Q], Call(matmul(), {"a": "p"}, ["t"]), CallError, "matmul is called without, or does not take: 'b'"),
-        ([P, Q], Call(matmul(), {"a": "p", "b": "x"}, ["t"]), CallError,
-         "matmul is called with 'x', which does not exist yet"),
+        (
+            [P, Q],
+            Call(matmul(), {"a": "p", "b": "x"}, ["t"]),
+            CallError,
+            "matmul is called with 'x', which does not exist yet",
+        ),
         ([P, Q], Call(matmul(), {"a": "p", "b": "q"}, ["t", "u"]), CallError, "matmul gives 1 results, not 2"),
         ([P, Q], Call(relu(), {"x": "p"}, ["q"]), CallError, "relu is to define 'q', which exists"),
         ([tensor("p", 2)], Call(relu(), {"x": "p"}, ["t"]), CallError, "'x' of relu has 2 dims, and 'p' 1"),
         ([P], Call(relu(BF16), {"x": "p"}, ["t"]), CallTypeError, "'x' of relu is bf16, and 'p' f32"),
-        ([tensor("p", "A", ix.symbol("A") + 1)], Call(Function(
-            "trace", (tensor("x", "N", "N"),), (),
-            (fold("y", "add", (), axes(i="N"), read(tensor("x", "N", "N"), "i", "i"), 0),), ("y",),
-        ), {"x": "p"}, ["t"]), CallError, "trace: dim 1 of 'p' is A + 1, not A"),
+        (
+            [tensor("p", "A", ix.symbol("A") + 1)],
+            Call(
+                Function(
+                    "trace",
+                    (tensor("x", "N", "N"),),
+                    (),
+                    (fold("y", "add", (), axes(i="N"), read(tensor("x", "N", "N"), "i", "i"), 0),),
+                    ("y",),
+                ),
+                {"x": "p"},
+                ["t"],
+            ),
+            CallError,
+            "trace: dim 1 of 'p' is A + 1, not A",
+        ),
     ],
 )
 def test_calls_that_do_not_fit(inputs: Sequence[Tensor], call: Call, error: type[CallError], message: str) -> None:

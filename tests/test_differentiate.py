@@ -138,8 +138,15 @@ CASES: dict[str, tuple[Function, tuple[str, ...]]] = {
     "negated": (unary(apply("neg", apply("mul", X, apply("sub", Z, X)))), ("x", "z")),
     "minimum": (one_op(fold("y", "min", (), axes(i="N"), apply("mul", X, Z), float("inf")), *OPERANDS), ("x", "z")),
     "difference": (
-        one_op(Compute((tensor("y"),), (), (apply("sub", total("y", (), axes(i="N"), X).values[0].args[0], X),),
-                       total("y", (), axes(i="N"), X).reduction), X1),
+        one_op(
+            Compute(
+                (tensor("y"),),
+                (),
+                (apply("sub", total("y", (), axes(i="N"), X).values[0].args[0], X),),
+                total("y", (), axes(i="N"), X).reduction,
+            ),
+            X1,
+        ),
         ("x",),
     ),
 }
@@ -206,9 +213,9 @@ def test_the_identity_is_not_vacuous() -> None:
     rng = np.random.default_rng(0)
     inputs = {t.name: operand(t, rng) for t in f.inputs}
     d_y = {"d_y": operand(f.tensor("y"), rng)}
-    right, = run_function(differentiate(f, ("x",)), {**inputs, **d_y}, {}, EXACT).values()
+    (right,) = run_function(differentiate(f, ("x",)), {**inputs, **d_y}, {}, EXACT).values()
     vjp = differentiate(wrong, ("x",))
-    other, = run_function(vjp, only(vjp, {**inputs, **d_y}), {}, EXACT).values()
+    (other,) = run_function(vjp, only(vjp, {**inputs, **d_y}), {}, EXACT).values()
     assert (right != other).any()
 
 
@@ -292,9 +299,13 @@ def test_casts_between_floats_pass_cotangents_on() -> None:
 
 
 def test_only_what_is_needed_is_an_operand() -> None:
-    scale = Function("scale", (X1,), (ScalarInput("s", F32), ScalarInput("t", F32)), (
-        pointwise("y", axes(i="N"), apply("add", apply("mul", X, Param("s", F32)), Param("t", F32))),
-    ), ("y",))
+    scale = Function(
+        "scale",
+        (X1,),
+        (ScalarInput("s", F32), ScalarInput("t", F32)),
+        (pointwise("y", axes(i="N"), apply("add", apply("mul", X, Param("s", F32)), Param("t", F32))),),
+        ("y",),
+    )
     vjp = differentiate(scale, ("x",))
     assert ([t.name for t in vjp.inputs], [s.name for s in vjp.scalars]) == (["d_y"], ["s"])
     assert [t.name for t in differentiate(embedding(), ("w",)).inputs] == ["w", "idx", "d_y"]
@@ -303,7 +314,7 @@ def test_only_what_is_needed_is_an_operand() -> None:
 def test_an_input_that_no_output_depends_on_gets_zeros() -> None:
     f = one_op(pointwise("y", axes(i="N"), apply("mul", X, X)), X1, tensor("z", "M", "N"))
     vjp = differentiate(f, ("z",))
-    found = run_function(vjp, {t.name: np.ones((2, 3)[-len(t.shape):]) for t in vjp.inputs}, {}, FLOAT64)
+    found = run_function(vjp, {t.name: np.ones((2, 3)[-len(t.shape) :]) for t in vjp.inputs}, {}, FLOAT64)
     assert found["d_z"].tolist() == [[0.0] * 3] * 2
 
 

@@ -164,7 +164,8 @@ def test_what_is_read_at_positions_from_data_is_kept() -> None:
 INLINED: dict[str, tuple[Function, bool]] = {
     "under a reduction": (then(EXP, total("y", axes(i="N"), axes(j="C"), HERE)), False),
     "transposed and shifted": (
-        then(EXP, pointwise("y", axes(j=ix.symbol("C") - 1, i="N"), read(H, "i", ix.symbol("j") + 1))), False
+        then(EXP, pointwise("y", axes(j=ix.symbol("C") - 1, i="N"), read(H, "i", ix.symbol("j") + 1))),
+        False,
     ),
     "reversed": (then(EXP, reader("y", read(H, "i", ix.symbol("C") - 1 - ix.symbol("j")))), False),
     "a copy, read often": (then(COPY, reader("y", apply("mul", HERE, OVER_BORDER)), reader("z", HERE)), False),

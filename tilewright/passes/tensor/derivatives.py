@@ -159,9 +159,7 @@ def _dependents(nodes: list[Expr], active: Leaf) -> set[Expr]:
     return found
 
 
-def _children(
-    node: Expr, value: Expr, g: Expr, tensors: Mapping[str, Tensor]
-) -> list[tuple[Expr, Expr | None]]:
+def _children(node: Expr, value: Expr, g: Expr, tensors: Mapping[str, Tensor]) -> list[tuple[Expr, Expr | None]]:
     if isinstance(node, Apply):
         if node.op not in PULLBACKS:
             raise UnsupportedError(f"the operation {node.op!r} has no derivative")

@@ -64,7 +64,8 @@ class _Producer:
         """Whether the reads ``uses`` of it may become its value."""
         cheap = duplicate or self.computes_nothing or (len(uses) == 1 and _reads_each_point_once(*uses[0]))
         return cheap and all(
-            _is_affine(read) and read not in _inside_indices(c)
+            _is_affine(read)
+            and read not in _inside_indices(c)
             and (read.otherwise is None or self.carries_guards(tensors))
             for c, read in uses
         )
@@ -81,8 +82,11 @@ class _Producer:
         read = self.value
         if not isinstance(read, Read) or read.otherwise is not None or not _is_affine(read):
             return False
-        extents = {i.symbol: d for i, d in zip(read.indices, tensors[read.tensor].shape, strict=True)
-                   if isinstance(i, Index) and i.symbol}
+        extents = {
+            i.symbol: d
+            for i, d in zip(read.indices, tensors[read.tensor].shape, strict=True)
+            if isinstance(i, Index) and i.symbol
+        }
         return len(read.indices) == len(self.axes) and all(extents.get(a.name) is a.extent for a in self.axes)
 
     def at(self, read: Read) -> Expr:
@@ -123,7 +127,7 @@ def _mover(i: Index, c: Compute) -> str | None:
     inside = ix.symbols(i) & {a.name for a in statements.all_axes(c)}
     if len(inside) != 1:
         return None
-    name, = inside
+    (name,) = inside
     factor = ix.coefficient(i, name)
     return name if factor is not None and factor.constant is not None else None
 

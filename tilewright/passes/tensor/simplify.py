@@ -41,10 +41,10 @@ def _folded(e: Apply) -> Expr | None:
     if fold is None or len(values) < len(e.args):
         return None
     value = fold(*values)
-    return literal(bool(value) if e.dtype is BOOL else wrapped(value, e.dtype), e.dtype)
+    return literal(bool(value) if e.dtype is BOOL else _wrapped(value, e.dtype), e.dtype)
 
 
-def wrapped(value: int, dtype: DType) -> int:
+def _wrapped(value: int, dtype: DType) -> int:
     """``value`` modulo ``2**bits``, in the range of the integer ``dtype``."""
     low = -(1 << (dtype.bits - 1)) if dtype.kind == "int" else 0
     return ((value - low) & ((1 << dtype.bits) - 1)) + low

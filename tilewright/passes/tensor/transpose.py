@@ -106,8 +106,11 @@ def _solve_one(flow: Flow, position: int) -> _Solved | None:
     index = flow.read.indices[position]
     if not isinstance(index, Index):
         return None
-    others = [scalar.index_symbols(i) if not isinstance(i, Index) else ix.symbols(i)
-              for k, i in enumerate(flow.read.indices) if k != position]
+    others = [
+        scalar.index_symbols(i) if not isinstance(i, Index) else ix.symbols(i)
+        for k, i in enumerate(flow.read.indices)
+        if k != position
+    ]
     found: list[tuple[tuple[bool, bool, int], _Solved]] = []
     for number, axis in enumerate(flow.axes):
         if axis.name not in ix.symbols(index):

@@ -1,0 +1,12 @@
+"""``make demo``: a photograph filtered and handwritten digits learnt, by ops written in .tw."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from digits import run as digits
+from photo import run as photo
+
+if __name__ == "__main__":
+    photo.main(Path("out") / "photo")
+    digits.main()
