@@ -22,9 +22,7 @@ _MAX_EXPECTED = 6
 @cache
 def _parser(grammar: str, starts: tuple[str, ...], layout: bool) -> Lark:
     text = Path(__file__).with_name(grammar).read_text()
-    return Lark(
-        text, parser="lalr", start=list(starts), postlex=Layout() if layout else None, propagate_positions=True
-    )
+    return Lark(text, parser="lalr", start=list(starts), postlex=Layout() if layout else None, propagate_positions=True)
 
 
 class Reader:
@@ -33,13 +31,13 @@ class Reader:
     def __init__(self, text: str, name: str, grammar: str, starts: tuple[str, ...], layout: bool = True) -> None:
         self.source = Source(text, name)
         self._parser = _parser(grammar, starts, layout)
-        self._lead = "\n" if layout else ""  # the first line break tells the layout the outermost indentation
-        self._tail = "\n" if layout else ""
+        self._break = "\n" if layout else ""
 
     def tree(self, start: str) -> Tree[Any]:
         """The tree of the text; SyntaxUserError if it does not follow the grammar."""
         try:
-            found = self._parser.parse(self._lead + self.source.text + self._tail, start=start)
+            # the first line break tells the layout the outermost indentation; span() takes it off again
+            found = self._parser.parse(self._break + self.source.text + self._break, start=start)
         except LayoutError as e:
             self.fail(e.token, e.message, e.hint)
         except UnexpectedCharacters as e:
@@ -48,14 +46,16 @@ class Reader:
         except UnexpectedInput as e:
             token: Token = getattr(e, "token", None) or Token("$END", "")
             shown = _WORDS.get(token.type, f"unexpected {str(token)!r}") if token else "the text ends too early"
-            self.fail(token, f"{shown}, expected {self._expected(getattr(e, 'accepts', None) or e.expected)}")
+            self.fail(
+                token, f"{shown}, expected {self._expected(getattr(e, 'accepts', None) or getattr(e, 'expected', ()))}"
+            )
         return found
 
     def span(self, node: Node) -> Span:
         """Where ``node`` is in the text."""
         at: Any = node if isinstance(node, Token) else node.meta
         lines = self.source.text.split("\n")
-        lead = len(self._lead)
+        lead = len(self._break)
         line, column = getattr(at, "line", None), getattr(at, "column", None)
         if line is None or column is None or line - lead > len(lines) or line <= lead:
             last = lines[-1]

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from tilewright.errors import InternalError, UnsupportedError, UserError
 from tilewright.ir.index import Condition
 
-_PLAIN = re.compile(r"(?!(?:true|false|none)\b)[A-Za-z_][A-Za-z0-9_-]*\Z")
+_PLAIN = re.compile(r"(?!(?:true|false|none|inf|nan)\b)[A-Za-z_][A-Za-z0-9_-]*\Z")
 
 
 @dataclass(frozen=True)
