@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 
 from tilewright.dsl import bounds
 from tilewright.dsl import syntax as ast
-from tilewright.dsl.indices import affine, extent
-from tilewright.dsl.program import CONSTANTS, TRUTHS, Scope, Untyped, UntypedVar, error, nearest, unknown
+from tilewright.dsl.indices import affine, extent, linear
+from tilewright.dsl.program import CONSTANTS, TRUTHS, Scope, Untyped, UntypedVar, error, unknown
 from tilewright.errors import CheckError
 from tilewright.ir import index as ix
 from tilewright.ir import scalar
-from tilewright.ir.index import const, symbol
+from tilewright.ir.index import symbol
 from tilewright.ir.scalar import OPS, Const, Expr, IndexValue, OpInfo, Param, Read, apply, convert
 from tilewright.ir.tensor import Tensor
 from tilewright.ir.types import BF16, BOOL, F16, F32, I64, U32, U64, DType
@@ -182,7 +182,7 @@ class Elaborator:
     def _call(self, e: ast.Call, scope: Scope) -> Value:
         name = e.function.text
         if name == "linear":
-            return IndexValue(_linear(e, scope))
+            return IndexValue(linear(e, scope))
         if name == "index":
             return IndexValue(extent(self._arg(e, 0, 1), scope, "an index"))
         if name in _EXTREMES:
@@ -304,16 +304,6 @@ def find_tensor(name: ast.Name, scope: Scope) -> Tensor:
     if text in program.scalars or text in program.attributes:
         raise error(f"{text} is not a tensor", name.span, f"write {text} without brackets")
     raise unknown("tensor", name, program.tensors)
-
-
-def _linear(e: ast.Call, scope: Scope) -> ix.Index:
-    """The row-major number of the point at the given axes."""
-    result = const(0)
-    for arg in e.args:
-        if not isinstance(arg, ast.Name) or arg.text not in scope.ranges:
-            raise error("linear takes axes of the statement", arg.span, nearest("", scope.ranges))
-        result = result * scope.ranges[arg.text] + symbol(arg.text)
-    return result
 
 
 # --- typing ---------------------------------------------------------------------------------

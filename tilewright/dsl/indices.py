@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tilewright.dsl import syntax as ast
-from tilewright.dsl.program import Scope, error, unknown
+from tilewright.dsl.program import Scope, error, nearest, unknown
 from tilewright.errors import CheckError
 from tilewright.ir import index as ix
 from tilewright.ir.index import Condition, Index, const, symbol
@@ -18,6 +18,7 @@ _BINARY: dict[str, Callable[[Index, Index], Index]] = {
     "%": ix.mod,
 }
 _FUNCTIONS: dict[str, Callable[..., Index]] = {
+    "index": lambda a: a,
     "min": ix.minimum,
     "max": ix.maximum,
     "pow2": ix.pow2,
@@ -44,6 +45,8 @@ def affine(e: ast.Expr | ast.Pack, scope: Scope) -> Index | None:
     if isinstance(e, ast.Binary) and e.op in _BINARY:
         left, right = affine(e.left, scope), affine(e.right, scope)
         return None if left is None or right is None else _apply(e, left, right)
+    if isinstance(e, ast.Call) and e.function.text == "linear":
+        return linear(e, scope)
     if isinstance(e, ast.Call) and e.function.text in _FUNCTIONS and e.args:
         args = [affine(a, scope) for a in e.args]
         return None if None in args else _FUNCTIONS[e.function.text](*args)
@@ -66,6 +69,16 @@ def _name(name: str, scope: Scope) -> Index | None:
     if type(value) is int:
         return const(value)
     return program.dims.get(name)
+
+
+def linear(e: ast.Call, scope: Scope) -> Index:
+    """The row-major number of the point at the given axes."""
+    result = const(0)
+    for arg in e.args:
+        if not isinstance(arg, ast.Name) or arg.text not in scope.ranges:
+            raise error("linear takes axes of the statement", arg.span, nearest("", scope.ranges))
+        result = result * scope.ranges[arg.text] + symbol(arg.text)
+    return result
 
 
 def extent(e: ast.Expr | ast.Pack, scope: Scope, what: str) -> Index:
