@@ -176,6 +176,13 @@ def test_a_shared_subexpression_is_evaluated_once() -> None:
     assert value_of(e) == 0
 
 
+def test_deep_expressions_do_not_exhaust_the_stack() -> None:
+    e = literal(0, I64)
+    for n in range(20000):
+        e = call("add", e, literal(n, I64))
+    assert value_of(e) == 20000 * 19999 // 2
+
+
 def test_philox_known_answers() -> None:
     ones = 0xFFFFFFFF
     assert philox4x32((0, 0, 0, 0), (0, 0)) == (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)
@@ -300,6 +307,28 @@ def test_the_lowest_index_out_of_range_is_raised() -> None:
     with pytest.raises(KernelIndexError, match="the index -1 at position 2 of 'idx'") as e:
         run_function(embedding(), {"w": f32(6, 3), "idx": np.array([5, 0, -1, 6])}, {}, TYPED)
     assert isinstance(e.value, IndexFault) and (e.value.operand, e.value.position, e.value.value) == (1, 2, -1)
+
+
+def test_an_index_read_by_way_of_another_is_blamed_on_the_innermost() -> None:
+    idx, sel, x, y = (Tensor(n, t, (symbol(d),)) for n, t, d in
+                      (("idx", I64, "A"), ("sel", I32, "N"), ("x", F32, "M"), ("y", F32, "N")))
+    body = Compute((y,), (Axis("i", N),), (read(x, read(idx, read(sel, i))),))
+    f = Function("chain", (idx, sel, x), (), (body,), ("y",))
+    inputs = {"idx": np.array([0, 5]), "sel": np.int32([0, 0, 1]), "x": np.float32([3, 4])}
+    with pytest.raises(IndexFault) as e:
+        run_function(f, inputs, {}, TYPED)
+    assert (e.value.operand, e.value.position, e.value.value) == (1, 2, 5)
+
+
+def test_a_computed_index_is_numbered_after_the_inputs() -> None:
+    x, y, h = Tensor("x", I64, (N,)), Tensor("y", I64, (N,)), Tensor("h", I64, (N,))
+    body = (
+        Compute((h,), (Axis("i", N),), (apply("mul", read(x, i), literal(2, I64)),)),
+        Compute((y,), (Axis("i", N),), (read(x, read(h, i)),)),
+    )
+    with pytest.raises(IndexFault, match="the index 6 at position 1 of 'h'") as e:
+        run_function(Function("f", (x,), (), body, ("y",)), {"x": np.array([0, 3, 1])}, {}, TYPED)
+    assert e.value.operand == 1
 
 
 def test_a_guarded_gather_takes_its_other_value_instead() -> None:

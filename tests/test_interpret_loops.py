@@ -214,7 +214,7 @@ def test_lanes_that_conflict_are_refused(block: Block, message: str) -> None:
         (copy(Read("x", (T,), I64)), "t has no value here"),
         (copy(Read("x", (i,), F32)), "malformed read of 'x'"),
         (copy(Read("x", (i,), I64, (ix.ge(i, 1),))), "malformed read of 'x'"),
-        (copy(CheckedIndex(RX, N, "x", i)), "no meaning for a CheckedIndex here"),
+        (copy(CheckedIndex(RX, N, "x", i)), "no meaning for a CheckedIndex outside of an index"),
         (replace(copy(), writes=(Write("x", (i,)),)), r"x\[0\] is an input and cannot be written"),
     ],
 )

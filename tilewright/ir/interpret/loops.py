@@ -14,17 +14,17 @@ from tilewright.ir import scalar as sc
 from tilewright.ir.index import Index
 from tilewright.ir.interpret.arrays import bind_scalars
 from tilewright.ir.interpret.domains import Domain
-from tilewright.ir.interpret.indices import Env, condition_function, evaluate, index_function
+from tilewright.ir.interpret.indices import Env, IndexFunction, condition_function, evaluate, index_function
 from tilewright.ir.interpret.memory import Memory, View
-from tilewright.ir.interpret.scalar import Function, Meaning
+from tilewright.ir.interpret.scalar import Meaning, Slots, Step, data_indices, refuse_checked
 from tilewright.ir.interpret.status import Status
-from tilewright.ir.loops import Block, Kernel, Loop, Stmt
+from tilewright.ir.loops import Block, Kernel, Loop, Stmt, Write
 from tilewright.ir.scalar import CheckedIndex, Expr
 
 Lanes = list[Env]
 Action = Callable[[Lanes], None]
 Store = tuple[View, list[int], Any]
-Indices = Callable[[Env], "list[int] | None"]
+Place = Callable[[Env, Slots], "list[int] | None"]
 
 
 def run_kernel(
@@ -111,14 +111,14 @@ def _find(memory: Mapping[str, Memory], name: str) -> Memory:
     return memory[name]
 
 
-def _trips(var: str, extent: Function, lanes: Lanes) -> range:
+def _trips(var: str, extent: IndexFunction, lanes: Lanes) -> range:
     extents = {extent(env) for env in lanes}
     if len(extents) > 1:
         raise InternalError(f"lanes disagree on the extent of the loop {var!r}: {sorted(extents)}")
     return range(extents.pop()) if extents else range(0)
 
 
-def _serial(var: str, extent: Function, body: Sequence[Action]) -> Action:
+def _serial(var: str, extent: IndexFunction, body: Sequence[Action]) -> Action:
     def act(lanes: Lanes) -> None:
         for i in _trips(var, extent, lanes):
             inner = [Env({**env, var: i}) for env in lanes]
@@ -128,7 +128,7 @@ def _serial(var: str, extent: Function, body: Sequence[Action]) -> Action:
     return act
 
 
-def _vectorized(var: str, extent: Function, body: Sequence[Action]) -> Action:
+def _vectorized(var: str, extent: IndexFunction, body: Sequence[Action]) -> Action:
     def act(lanes: Lanes) -> None:
         inner = [Env({**env, var: i}) for env in lanes for i in _trips(var, extent, [env])]
         for inner_action in body:
@@ -150,21 +150,15 @@ class _BlockAction:
         self._predicate = condition_function(block.predicate)
         self._bindings = [index_function(b) for b in block.bindings]
         self._extents = [evaluate(i.extent, machine.sizes) for i in block.iters]
-        self._values, self._init = (_LoopMeaning(part, machine) for part in (block.values, block.init))
-        self._views = [machine.view(w.buffer) for w in block.writes]
-        self._targets = [self._values.indices(w.indices) for w in block.writes]
-        self._stores = [self._rounding(block.values), self._rounding(block.init) if block.init else []]
+        self._update = _Assignment(machine, block.writes, block.values)
+        self._init = _Assignment(machine, block.writes, block.init) if block.init else None
         self._reduce = [i.name for i in block.iters if i.kind == "reduce"]
-
-    def _rounding(self, values: Sequence[Expr]) -> list[Callable[[Any], Any]]:
-        return [self.machine.domain.store(e.dtype, v.dtype) for e, v in zip(values, self._views, strict=True)]
 
     def __call__(self, lanes: Lanes) -> None:
         instances = [self._instance(env) for env in lanes if self._predicate(env)]
-        if self.block.init:
-            first = [env for env in instances if all(env[name] == 0 for name in self._reduce)]
-            self._run(first, self._init, self._stores[1])
-        self._run(instances, self._values, self._stores[0])
+        if self._init is not None:
+            self._run([env for env in instances if all(env[name] == 0 for name in self._reduce)], self._init)
+        self._run(instances, self._update)
 
     def _instance(self, env: Env) -> Env:
         """The iteration variables of one instance; InternalError outside of their domain."""
@@ -175,25 +169,18 @@ class _BlockAction:
                 raise InternalError(f"{it.name} = {value} in the block {self.block.name!r} is outside of 0 .. {extent}")
         return inner
 
-    def _run(self, instances: Lanes, meaning: _LoopMeaning, stores: Sequence[Callable[[Any], Any]]) -> None:
+    def _run(self, instances: Lanes, assignment: _Assignment) -> None:
         """Evaluates all instances, then writes all."""
         pending = []
         with _loads(self.machine.views.values(), len(instances) > 1) as loads:
             for env in instances:
-                written = list(self._writes(env, meaning(env), stores))
-                pending.append((written, _taken(loads)))
+                stores = assignment.stores(env)
+                pending.append((stores, _taken(loads)))
         if len(instances) > 1:
             self._refuse_conflicts(pending)
-        for written, _ in pending:
-            for view, where, value in written:
+        for stores, _ in pending:
+            for view, where, value in stores:
                 view.store(where, value)
-
-    def _writes(self, env: Env, values: Sequence[Any], stores: Sequence[Callable[[Any], Any]]) -> Iterator[Store]:
-        for view, target, store, value in zip(self._views, self._targets, stores, values, strict=True):
-            where = target(env)
-            if where is not None:
-                view.locate(where)
-                yield view, where, store(value)
 
     def _refuse_conflicts(self, pending: Sequence[tuple[list[Store], set[tuple[str, int]]]]) -> None:
         """InternalError if a lane reads or writes a cell that another lane writes."""
@@ -208,6 +195,30 @@ class _BlockAction:
                     raise InternalError(
                         f"a lane of the block {self.block.name!r} reads byte {offset} of {name}, which another writes"
                     )
+
+
+class _Assignment:
+    """Values and the elements they are written to."""
+
+    def __init__(self, machine: _Machine, writes: Sequence[Write], values: Sequence[Expr]) -> None:
+        refuse_checked(values)
+        meaning = _LoopMeaning([*values, *(i for w in writes for i in data_indices(w.indices))], machine)
+        self._evaluate = meaning.evaluate
+        self._parts = []
+        for w, e in zip(writes, values, strict=True):
+            view = machine.view(w.buffer)
+            rounded = machine.domain.store(e.dtype, view.dtype)
+            self._parts.append((view, meaning.place(w.indices), meaning.value(e), rounded))
+
+    def stores(self, env: Env) -> list[Store]:
+        """What one instance writes; a write whose index fails its check is left out."""
+        slots, found = self._evaluate(env), []
+        for view, place, value, rounded in self._parts:
+            where = place(env, slots)
+            if where is not None:
+                view.locate(where)
+                found.append((view, where, rounded(value(env, slots))))
+        return found
 
 
 @contextmanager
@@ -238,42 +249,37 @@ class _LoopMeaning(Meaning):
         self.machine = machine
         super().__init__(exprs, machine.domain, machine.params)
 
-    def read(self, e: sc.Read) -> Function:
+    def read(self, e: sc.Read) -> Step:
         view = self.machine.view(e.tensor)
         if view.dtype is not e.dtype or (e.guard and e.otherwise is None):
             raise InternalError(f"malformed read of {e.tensor!r}")
-        place, zero = self.indices(e.indices), self.domain.constant(0, e.dtype)
+        if e.otherwise is not None:
+            return self._guarded(e, e.otherwise)
+        place, zero = self.place(e.indices), self.domain.constant(0, e.dtype)
+        return lambda env, slots: zero if (where := place(env, slots)) is None else view.load(where)
 
-        def load(env: Env) -> Any:
-            where = place(env)
-            return zero if where is None else view.load(where)
+    def _guarded(self, e: sc.Read, otherwise: Expr) -> Step:
+        bare = sc.Read(e.tensor, e.indices, e.dtype)
+        inside, outside = _LoopMeaning([bare], self.machine), _LoopMeaning([otherwise], self.machine)
+        guard = condition_function(e.guard)
+        return lambda env, slots: (inside if guard(env) else outside)(env)[0]
 
-        if e.otherwise is None:
-            return load
-        guard, other = condition_function(e.guard), self.build(e.otherwise)
-        return lambda env: load(env) if guard(env) else other(env)
+    def place(self, indices: Sequence[Index | Expr]) -> Place:
+        """All indices, or None if one failed its check."""
+        steps = [self.value(i) for i in indices]
 
-    def indices(self, indices: Sequence[Index | Expr]) -> Indices:
-        """The function of an environment that gives all indices, or None if one failed its check."""
-        functions = [self._index(i) for i in indices]
-
-        def place(env: Env) -> list[int] | None:
-            where = [f(env) for f in functions]
+        def place(env: Env, slots: Slots) -> list[int] | None:
+            where = [step(env, slots) for step in steps]
             return None if None in where else where
 
         return place
 
-    def _index(self, i: Index | Expr) -> Function:
-        if isinstance(i, Index):
-            return index_function(i)
-        return self._checked(i) if isinstance(i, CheckedIndex) else self.build(i)
-
-    def _checked(self, e: CheckedIndex) -> Function:
-        value, extent, position = self.build(e.value), index_function(e.extent), index_function(e.position)
+    def checked(self, e: CheckedIndex) -> Step:
+        value, extent, position = self.value(e.value), index_function(e.extent), index_function(e.position)
         note = self.machine.status.note
 
-        def check(env: Env) -> int | None:
-            index: int = value(env)
+        def check(env: Env, slots: Slots) -> int | None:
+            index: int = value(env, slots)
             if 0 <= index < extent(env):
                 return index
             note(e.operand, position(env), index)

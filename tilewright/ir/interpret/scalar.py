@@ -6,94 +6,128 @@ the two IR levels; subclasses say what it is.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tilewright.errors import InternalError
 from tilewright.ir import scalar as sc
+from tilewright.ir.index import Index
 from tilewright.ir.interpret.domains import Domain
 from tilewright.ir.interpret.indices import Env, index_function
-from tilewright.ir.scalar import Expr
+from tilewright.ir.scalar import CheckedIndex, Expr
 
-Function = Callable[[Env], Any]
-
-
-def _distinct_nodes(exprs: Sequence[Expr]) -> dict[Expr, None]:
-    return dict.fromkeys(node for e in exprs for node in sc.walk(e))
+Slots = Sequence[Any]
+Step = Callable[[Env, Slots], Any]
+"""One node's value, given those of the nodes before it."""
 
 
 class Meaning:
     """Some expressions, evaluated together: ``meaning(env)`` is the list of their values.
 
-    All operands of an operation are evaluated (of ``where`` too); of a guarded read only what it needs.
-    A node that is used several times is evaluated once.
+    Every node is evaluated once, its operands before it (both sides of ``where`` too), but of a guarded read
+    only the part that it takes. Nothing here recurses, so expressions may be deep.
     """
 
     def __init__(self, exprs: Sequence[Expr], domain: Domain, params: Mapping[str, Any]) -> None:
-        self.domain = domain
-        self.params = params
-        uses = Counter(o for node in _distinct_nodes(exprs) for o in sc.operands(node))
-        uses.update(exprs)
-        self._shared = {node for node, count in uses.items() if count > 1}
-        self._known: dict[Expr, Any] = {}
-        self._built: dict[Expr, Function] = {}
-        self._roots = [self.build(e) for e in exprs]
+        self.domain, self.params = domain, params
+        self._slots: dict[Expr, int] = {}
+        self._steps: list[Step] = []
+        for node in _operands_first(exprs):
+            self._steps.append(self._step(node))
+            self._slots[node] = len(self._slots)
+        self._roots = [self._slots[e] for e in exprs]
 
     def __call__(self, env: Env) -> list[Any]:
-        self._known.clear()
-        return [f(env) for f in self._roots]
+        slots = self.evaluate(env)
+        return [slots[k] for k in self._roots]
 
-    def build(self, e: Expr) -> Function:
-        """The function that ``e`` is; InternalError for a node that has no meaning here."""
-        if e not in self._built:
-            function = self._function(e)
-            self._built[e] = self._remembered(e, function) if e in self._shared else function
-        return self._built[e]
+    def evaluate(self, env: Env) -> list[Any]:
+        """The values of all nodes, to be picked from by :meth:`value`."""
+        slots: list[Any] = []
+        for step in self._steps:
+            slots.append(step(env, slots))
+        return slots
 
-    def _remembered(self, e: Expr, function: Function) -> Function:
-        known = self._known
+    def value(self, i: Index | Expr) -> Step:
+        """What picks the value of an index, or of an expression that is among those evaluated here."""
+        if isinstance(i, Index):
+            affine = index_function(i)
+            return lambda env, slots: affine(env)
+        slot = self._slots[i]
+        return lambda env, slots: slots[slot]
 
-        def recall(env: Env) -> Any:
-            if e not in known:
-                known[e] = function(env)
-            return known[e]
+    def read(self, e: sc.Read) -> Step:
+        """What a read does."""
+        raise InternalError(f"no meaning for a read of {e.tensor!r} here")
 
-        return recall
+    def checked(self, e: CheckedIndex) -> Step:
+        """What a checked index does; its value goes to the read or write that uses it."""
+        raise InternalError("no meaning for a CheckedIndex here")
 
-    def _function(self, e: Expr) -> Function:
+    def _step(self, e: Expr) -> Step:
         if isinstance(e, sc.Const):
             value = self.domain.constant(e.value, e.dtype)
-            return lambda env: value
+            return lambda env, slots: value
         if isinstance(e, sc.IndexValue):
-            return index_function(e.index)
+            return self.value(e.index)
         if isinstance(e, sc.Param):
             return self._param(e)
         if isinstance(e, sc.Var):
-            return lambda env: env[e]
+            return lambda env, slots: env[e]
         if isinstance(e, sc.Apply):
             return self._apply(e)
         if isinstance(e, sc.Read):
             return self.read(e)
+        if isinstance(e, CheckedIndex):
+            return self.checked(e)
         raise InternalError(f"no meaning for a {type(e).__name__} here")
 
-    def _param(self, e: sc.Param) -> Function:
+    def _param(self, e: sc.Param) -> Step:
         if e.name not in self.params:
             raise InternalError(f"there is no scalar {e.name!r}")
         value = self.params[e.name]
-        return lambda env: value
+        return lambda env, slots: value
 
-    def _apply(self, e: sc.Apply) -> Function:
+    def _apply(self, e: sc.Apply) -> Step:
+        refuse_checked(e.args)
         operation = self.domain.operation(e.op, [a.dtype for a in e.args], e.dtype)
-        args = [self.build(a) for a in e.args]
+        args = [self._slots[a] for a in e.args]
         if len(args) == 1:
             only, = args
-            return lambda env: operation(only(env))
+            return lambda env, slots: operation(slots[only])
         if len(args) == 2:
             left, right = args
-            return lambda env: operation(left(env), right(env))
-        return lambda env: operation(*[f(env) for f in args])
+            return lambda env, slots: operation(slots[left], slots[right])
+        return lambda env, slots: operation(*[slots[k] for k in args])
 
-    def read(self, e: sc.Read) -> Function:
-        """The function that a read is."""
-        raise InternalError(f"no meaning for a read of {e.tensor!r} here")
+
+def refuse_checked(exprs: Sequence[Expr]) -> None:
+    """InternalError if one is a checked index, which can only be an index."""
+    if any(isinstance(e, CheckedIndex) for e in exprs):
+        raise InternalError("no meaning for a CheckedIndex outside of an index")
+
+
+def data_indices(indices: Sequence[Index | Expr]) -> list[Expr]:
+    """The data-dependent ones."""
+    return [i for i in indices if not isinstance(i, Index)]
+
+
+def _operands(e: Expr) -> tuple[Expr, ...]:
+    """What is evaluated before ``e`` in any case."""
+    guarded = isinstance(e, sc.Read) and e.otherwise is not None
+    return () if guarded else sc.operands(e)
+
+
+def _operands_first(exprs: Sequence[Expr]) -> Iterator[Expr]:
+    done: set[Expr] = set()
+    stack = [(e, False) for e in reversed(exprs)]
+    while stack:
+        e, ready = stack.pop()
+        if e in done:
+            continue
+        if ready:
+            done.add(e)
+            yield e
+        else:
+            stack.append((e, True))
+            stack.extend((o, False) for o in reversed(_operands(e)))

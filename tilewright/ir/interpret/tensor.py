@@ -13,8 +13,7 @@ from tilewright.ir.interpret.arrays import Array, HostArray, bind_scalars, decod
 from tilewright.ir.interpret.domains import Domain
 from tilewright.ir.interpret.indices import Env, evaluate, holds, index_function
 from tilewright.ir.interpret.reduction import Fold
-from tilewright.ir.interpret.scalar import Function as ScalarFunction
-from tilewright.ir.interpret.scalar import Meaning
+from tilewright.ir.interpret.scalar import Meaning, Slots, Step, data_indices
 from tilewright.ir.interpret.status import Status
 from tilewright.ir.scalar import Expr
 from tilewright.ir.tensor import Axis, Compute, Function, Reduction, Scan, Scatter, Tensor
@@ -75,68 +74,67 @@ class _TensorMeaning(Meaning):
         self.run = run
         super().__init__(exprs, run.domain, run.params)
 
-    def read(self, e: sc.Read) -> ScalarFunction:
+    def read(self, e: sc.Read) -> Step:
         array = self.run.array(e.tensor)
         if array.dtype is not e.dtype:
             raise InternalError(f"{e.tensor!r} of {array.dtype} is read as {e.dtype}")
-        place = Place(self, e.tensor, array.shape, e.indices)
-        zero = self.domain.constant(0, e.dtype)
-        if e.otherwise is None:
-            return lambda env: zero if (where := place.checked(env)) is None else array.load(where)
-        other = self.build(e.otherwise)
-        return lambda env: array.load(where) if place.contains(where := place.indices(env)) else other(env)
+        if e.otherwise is not None:
+            return self._guarded(array, e.indices, e.otherwise)
+        place, zero = Place(self, array, e.indices), self.domain.constant(0, e.dtype)
+        return lambda env, slots: zero if (where := place.checked(env, slots)) is None else array.load(where)
+
+    def _guarded(self, array: Array, indices: Sequence[Index | Expr], otherwise: Expr) -> Step:
+        inside, outside = _TensorMeaning(data_indices(indices), self.run), _TensorMeaning([otherwise], self.run)
+        place = Place(inside, array, indices)
+
+        def read(env: Env, slots: Slots) -> Any:
+            where = place.indices(env, inside.evaluate(env))
+            return array.load(where) if place.contains(where) else outside(env)[0]
+
+        return read
 
 
 class Place:
     """An element of a tensor, named by affine and data-dependent indices."""
 
-    def __init__(
-        self, meaning: _TensorMeaning, tensor: str, shape: Sequence[int], indices: Sequence[Index | Expr]
-    ) -> None:
-        if len(indices) != len(shape):
-            raise InternalError(f"{tensor!r} has {len(shape)} dims, and {len(indices)} indices in a read or write")
-        self.tensor, self.shape, self.status = tensor, shape, meaning.run.status
-        self._functions = [index_function(i) if isinstance(i, Index) else meaning.build(i) for i in indices]
-        self._origins = [None if isinstance(i, Index) else _Origin(meaning, i) for i in indices]
+    def __init__(self, meaning: _TensorMeaning, array: Array, indices: Sequence[Index | Expr]) -> None:
+        if len(indices) != len(array.shape):
+            raise InternalError(f"{array.name!r} has {len(array.shape)} dims, and {len(indices)} indices here")
+        self._array, self._status = array, meaning.run.status
+        self._indices = [meaning.value(i) for i in indices]
+        self._origins = [None if isinstance(i, Index) else _Origin(meaning.run, i) for i in indices]
 
-    def indices(self, env: Env) -> list[int]:
-        return [f(env) for f in self._functions]
+    def indices(self, env: Env, slots: Slots) -> list[int]:
+        return [f(env, slots) for f in self._indices]
 
     def contains(self, where: Sequence[int]) -> bool:
-        return all(0 <= i < extent for i, extent in zip(where, self.shape, strict=True))
+        return all(0 <= i < extent for i, extent in zip(where, self._array.shape, strict=True))
 
-    def checked(self, env: Env) -> list[int] | None:
+    def checked(self, env: Env, slots: Slots) -> list[int] | None:
         """The indices, or None after noting the data-dependent ones that are out of range."""
-        where = self.indices(env)
+        where = self.indices(env, slots)
         if self.contains(where):
             return where
-        for i, extent, origin in zip(where, self.shape, self._origins, strict=True):
+        for i, extent, origin in zip(where, self._array.shape, self._origins, strict=True):
             if not 0 <= i < extent:
                 if origin is None:
-                    raise InternalError(f"{self.tensor}{where} is outside of the shape {tuple(self.shape)}")
-                self.status.note(origin.name, origin.position(env), i)
+                    raise InternalError(f"{self._array.name}{where} is outside of the shape {self._array.shape}")
+                self._status.note(origin.name, origin.position(env), i)
         return None
 
 
 class _Origin:
-    """Where a data-dependent index was read: the first read in it, from outside in, left to right."""
+    """Where a data-dependent index was read: the first read in it, inner ones first, with affine indices only."""
 
-    def __init__(self, meaning: _TensorMeaning, e: Expr) -> None:
-        read = next(_reads_outside_in(e), None)
+    def __init__(self, run: _Run, e: Expr) -> None:
+        affine = (r for r in sc.reads(e) if all(isinstance(i, Index) for i in r.indices))
+        read = next(affine, None)
         self.name = "a computed value" if read is None else read.tensor
-        self._array = None if read is None else meaning.run.array(read.tensor)
-        indices = () if read is None else read.indices
-        self._indices = [index_function(i) if isinstance(i, Index) else meaning.build(i) for i in indices]
+        self._array = None if read is None else run.array(read.tensor)
+        self._indices = [index_function(i) for i in (read.indices if read else ()) if isinstance(i, Index)]
 
     def position(self, env: Env) -> int:
         return 0 if self._array is None else self._array.offset([f(env) for f in self._indices])
-
-
-def _reads_outside_in(e: Expr) -> Iterator[sc.Read]:
-    if isinstance(e, sc.Read):
-        yield e
-    for operand in sc.operands(e):
-        yield from _reads_outside_in(operand)
 
 
 class _Run:
@@ -242,11 +240,11 @@ class _Run:
         start, widen = self.domain.cast(scatter.init.dtype, dtype), self.domain.cast(value.dtype, dtype)
         init, = _TensorMeaning([scatter.init], self)(self.env)
         sums = Array(result.name, dtype, target.shape, [start(init)] * len(target.cells))
-        meaning = _TensorMeaning([value], self)
-        place = Place(meaning, result.name, target.shape, scatter.indices)
+        meaning = _TensorMeaning([value, *data_indices(scatter.indices)], self)
+        place, added = Place(meaning, target, scatter.indices), meaning.value(value)
         for _ in self._points(c.axes):
-            added, = meaning(self.env)
-            where = place.checked(self.env)
+            slots = meaning.evaluate(self.env)
+            where = place.checked(self.env, slots)
             if where is not None:
-                sums.store(where, combine(sums.load(where), widen(added)))
+                sums.store(where, combine(sums.load(where), widen(added(self.env, slots))))
         target.cells = [store(v) for v in sums.cells]
