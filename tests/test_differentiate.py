@@ -120,6 +120,7 @@ CASES: dict[str, tuple[Function, tuple[str, ...]]] = {
     "every second": (windowed(2, 1, 2), ("x",)),
     "reversed": (windowed(-1, ix.symbol("N") - 1, "N"), ("x",)),
     "reversed over the border": (windowed(-1, 2, "N", 1.0), ("x",)),
+    "every second, reversed": (windowed(-2, ix.symbol("N") - 1, 2, 3.0), ("x",)),
     "first rows only": (windowed(1, 0, 3), ("x",)),
     "windows": (strided_sum(2, True), ("x", "w")),
     "windows of a run-time stride": (strided_sum(ix.symbol("S"), True), ("x", "w")),

@@ -60,8 +60,8 @@ class _Solved:
         """What must hold at a position for it to have been read; ``in_range``: the range is known to hold."""
         value = self.at(position)
         found = [] if in_range else [ix.ge(value, 0), ix.lt(value, self.axis.extent)]
-        if self.stride > 1:
-            found.append(ix.eq(ix.mod(ix.symbol(position) - self.rest, ix.const(self.stride)), 0))
+        if abs(self.stride) > 1:
+            found.append(ix.eq(ix.mod(ix.symbol(position) - self.rest, ix.const(abs(self.stride))), 0))
         return found
 
     def covers(self, extent: Index) -> bool:
@@ -119,11 +119,11 @@ def _solve_one(flow: Flow, position: int) -> _Solved | None:
         if factor is None or factor.constant is None:
             return None
         stride = factor.constant
-        if stride > 0 and not any(axis.name in o for o in others):
+        if stride and not any(axis.name in o for o in others):
             small = axis.extent.constant is not None
             reduced = number >= len(flow.axes) - flow.reduced
             solution = _Solved(axis, stride, index - ix.symbol(axis.name) * stride)
-            found.append(((small, reduced, -stride), solution))
+            found.append(((small, reduced, -abs(stride)), solution))
     return min(found, key=lambda pair: pair[0])[1] if found else None
 
 
