@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Union
 
 from tilewright.ir.intern import Interned
@@ -86,10 +86,12 @@ Atom = Union[Symbol, FloorDiv, Mod, Extremum, Pow2, Ctz]
 Monomial = tuple[Atom, ...]
 
 
+@lru_cache(maxsize=1 << 16)
 def _order(atom: Atom) -> tuple[int, str]:
     return (0 if isinstance(atom, Symbol) else 1, str(atom))
 
 
+@lru_cache(maxsize=1 << 16)
 def _monomial_order(m: Monomial) -> tuple[int, tuple[tuple[int, str], ...]]:
     return (-len(m), tuple(map(_order, m)))
 
@@ -186,7 +188,9 @@ def as_index(value: IndexLike) -> Index:
 
 
 def _from_dict(terms: Mapping[Monomial, int], constant: int) -> Index:
-    kept = sorted(((m, c) for m, c in terms.items() if c), key=lambda t: _monomial_order(t[0]))
+    kept = [(m, c) for m, c in terms.items() if c]
+    if len(kept) > 1:
+        kept.sort(key=lambda t: _monomial_order(t[0]))
     return Index(tuple(kept), constant)
 
 
@@ -200,14 +204,20 @@ def total(parts: Iterable[Index]) -> Index:
             terms[m] = terms.get(m, 0) + c
     result = _from_dict(terms, constant)
     for m, c in result.terms:
-        if len(m) == 1 and isinstance(m[0], Mod):
+        if len(m) == 1 and type(m[0]) is Mod:
             quotient = of_atom(FloorDiv(m[0].num, m[0].den)) * m[0].den * c
             if quotient.terms and all(terms.get(qm) == qc for qm, qc in quotient.terms):
                 return total([result, -quotient, -(of_atom(m[0]) * c), m[0].num * c])
     return result
 
 
+@lru_cache(maxsize=1 << 16)
 def _multiply(a: Index, b: Index) -> Index:
+    if not a.terms:
+        a, b = b, a
+    if not b.terms:
+        k = b.const
+        return a if k == 1 else Index(tuple((m, c * k) for m, c in a.terms) if k else (), a.const * k)
     terms: dict[Monomial, int] = {}
     for ma, ca in (*a.terms, ((), a.const)):
         for mb, cb in (*b.terms, ((), b.const)):
@@ -364,6 +374,7 @@ def atoms(index: Index) -> Iterator[Atom]:
                 yield from atoms(child)
 
 
+@lru_cache(maxsize=1 << 16)
 def symbols(index: Index) -> frozenset[str]:
     """The names of all symbols in ``index``."""
     return frozenset(a.name for a in atoms(index) if isinstance(a, Symbol))
@@ -371,7 +382,7 @@ def symbols(index: Index) -> frozenset[str]:
 
 def substitute(index: Index, values: Mapping[str, Index]) -> Index:
     """``index`` with symbols replaced, all at once; the same object if none occurs."""
-    if not values or not any(isinstance(a, Symbol) and a.name in values for a in atoms(index)):
+    if symbols(index).isdisjoint(values):
         return index
     parts = [const(index.const)]
     for monomial, coef in index.terms:

@@ -1,0 +1,66 @@
+"""The command line: ``tilewright check | fmt | run | show | opt``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from tilewright.compiler import commands
+from tilewright.errors import TilewrightError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; 0 on success, 1 when the program or call is wrong (the reason is on stderr)."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except (TilewrightError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tilewright", description="Ops written as math, compiled to kernels.")
+    sub = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    check = sub.add_parser("check", help="say what is wrong in .tw files, and which conditions their ops put on sizes")
+    check.add_argument("files", nargs="+", metavar="FILE")
+    check.set_defaults(run=commands.check)
+
+    fmt = sub.add_parser("fmt", help="lay .tw files out canonically, in place")
+    fmt.add_argument("files", nargs="+", metavar="FILE")
+    fmt.add_argument("--check", action="store_true", help="change nothing; exit with 1 if a file would change")
+    fmt.set_defaults(run=commands.fmt)
+
+    run = sub.add_parser("run", help="run an op on .npy files")
+    _op_arguments(run)
+    run.add_argument("--in", dest="inputs", action="append", default=[], metavar="NAME=FILE.npy", help="a tensor operand")
+    run.add_argument("--out", dest="outputs", action="append", default=[], metavar="FILE.npy", help="where each result goes, in order")
+    run.set_defaults(run=commands.run)
+
+    show = sub.add_parser("show", help="print an op at a stage of its road")
+    _op_arguments(show)
+    show.add_argument("--stage", choices=commands.STAGES, default="tensor")
+    show.add_argument("--dtype", dest="dtypes", action="append", default=[], metavar="T=f32", help="a dtype variable")
+    show.add_argument("--rank", type=int, default=1, help="how many axes each pack stands for (1)")
+    show.set_defaults(run=commands.show)
+
+    opt = sub.add_parser("opt", help="run passes over a text of either IR")
+    opt.add_argument("file", metavar="FILE", help="canonical .tw, or a kernel or plan of loop IR; - for standard input")
+    opt.add_argument("--pipeline", required=True, help="for example 'split{loop=j factor=16 tail=cut},simplify'")
+    opt.add_argument("--each", action="store_true", help="print the text after every pass")
+    opt.set_defaults(run=commands.opt)
+    return parser
+
+
+def _op_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a .tw file")
+    parser.add_argument("--op", help="which op (needed if the file has several)")
+    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="NAME=VALUE", help="an attribute or run-time scalar")
+    parser.add_argument("--target", default="cpu")
+    parser.add_argument("--level", default=None, help="for cpu: native, x86-64-v3 or x86-64")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,146 @@
+"""What the commands of the command line do. Each takes parsed arguments and returns an exit status."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import tempfile
+from argparse import Namespace
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tilewright.compiler.op import Op, STAGES, load_ops
+from tilewright.compiler.optimise import optimise
+from tilewright.dsl.check import check as check_module
+from tilewright.dsl.format import format as format_source
+from tilewright.dsl.parse import parse
+from tilewright.errors import UserError
+from tilewright.ir.types import dtype
+
+__all__ = ["STAGES", "check", "fmt", "opt", "run", "show"]
+
+
+def check(arguments: Namespace) -> int:
+    """Prints every diagnostic and the preconditions of the ops that are sound."""
+    failed = 0
+    for name in arguments.files:
+        report = check_module(parse(_read(name), name))
+        for error in report.errors:
+            print(error, file=sys.stderr)
+        for op, conditions in report.preconditions.items():
+            print(f"{name}: {op}: ok" + "".join(f"\n    requires {c}" for c in conditions))
+        failed += len(report.errors)
+    return 1 if failed else 0
+
+
+def fmt(arguments: Namespace) -> int:
+    """Rewrites files that are not in canonical layout; with ``--check`` only names them."""
+    changed = 0
+    for name in arguments.files:
+        text = _read(name)
+        formatted = format_source(text, name)
+        if formatted != text:
+            changed += 1
+            print(f"{'would change' if arguments.check else 'changed'} {name}")
+            if not arguments.check:
+                write_atomically(Path(name), formatted.encode())
+    return 1 if changed and arguments.check else 0
+
+
+def run(arguments: Namespace) -> int:
+    """Runs an op on arrays from files; prints the results that no ``--out`` takes."""
+    op = _op(arguments)
+    inputs = {name: _load(path) for name, path in _pairs(arguments.inputs)}
+    settings = {name: _literal(text) for name, text in _pairs(arguments.settings)}
+    results = op(**inputs, **settings)
+    for n, result in enumerate(results if isinstance(results, tuple) else (results,)):
+        if n < len(arguments.outputs):
+            _save(Path(arguments.outputs[n]), np.asarray(result))
+        else:
+            print(result)
+    return 0
+
+
+def show(arguments: Namespace) -> int:
+    """Prints one stage of an op for contiguous operands."""
+    op = _op(arguments)
+    dtypes = {name: dtype(text) for name, text in _pairs(arguments.dtypes)}
+    settings = {name: _literal(text) for name, text in _pairs(arguments.settings)}
+    request = op.default_request(dtypes, arguments.rank, settings)
+    print(op.stage_text(arguments.stage, request))
+    return 0
+
+
+def opt(arguments: Namespace) -> int:
+    """Runs a pipeline over a text of tensor IR or loop IR and prints the result."""
+    name = arguments.file
+    text = sys.stdin.read() if name == "-" else _read(name)
+    for stage in optimise(text, name, arguments.pipeline, each=arguments.each):
+        print(stage)
+    return 0
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replaces ``path`` whole, or leaves it as it was."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _read(name: str) -> str:
+    return Path(name).read_text(encoding="utf-8")
+
+
+def _op(arguments: Namespace) -> Op:
+    ops = load_ops(_read(arguments.file), arguments.file, arguments.target, arguments.level)
+    if arguments.op is None and len(ops) == 1:
+        return next(iter(ops.values()))
+    if arguments.op not in ops:
+        asked = "no op was named" if arguments.op is None else f"there is no op {arguments.op!r}"
+        raise UserError(f"{asked} in {arguments.file}", hint=f"--op with one of {', '.join(ops)}")
+    return ops[arguments.op]
+
+
+def _pairs(items: Iterable[str]) -> list[tuple[str, str]]:
+    pairs = []
+    for item in items:
+        name, equals, value = item.partition("=")
+        if not equals or not name:
+            raise UserError(f"expected NAME=VALUE, got {item!r}")
+        pairs.append((name, value))
+    return pairs
+
+
+def _literal(text: str) -> int | float | bool:
+    if text in ("true", "false"):
+        return text == "true"
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(f"not a number, true or false: {text!r}") from None
+
+
+def _load(path: str) -> Any:
+    try:
+        return np.load(path, allow_pickle=False)
+    except ValueError as error:
+        raise UserError(f"{path} is not a .npy file of numbers: {error}") from None
+
+
+def _save(path: Path, array: Any) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    write_atomically(path, buffer.getvalue())

@@ -1,0 +1,184 @@
+"""Ops as users hold them: callable, compiled on demand, printable at every stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Literal
+
+from tilewright.compiler.callable import raiser
+from tilewright.compiler.request import Attribute, OperandClass, Request
+from tilewright.compiler.stages import Compilation, definition_passes, specialise_request, unit_axes
+from tilewright.dsl import syntax as ast
+from tilewright.dsl.format import format_op
+from tilewright.dsl.parse import parse
+from tilewright.dsl.signature import OperandInfo, Signature, signature
+from tilewright.errors import CallError, UnsupportedError, UserError
+from tilewright.ir.text_loops import print_plan
+from tilewright.ir.text_tensor import print_function
+from tilewright.ir.types import BY_NAME, F32, DType
+from tilewright.runtime import Op as CoreOp
+from tilewright.runtime import Program, to_numpy, to_tensor
+from tilewright.targets.target import Target, get_target
+
+Parameter = tuple[str, Literal["tensor", "optional", "attr_int", "attr_float", "attr_bool", "scalar"], str | None, bool, object, bool]
+_ATTRIBUTES: Mapping[str, Literal["attr_int", "attr_float", "attr_bool"]] = {
+    "int": "attr_int", "float": "attr_float", "bool": "attr_bool",
+}
+
+STAGES = ("source", "tensor", "loops", "llvm", "asm", "c")
+
+
+class Op(CoreOp):
+    """An op that is called like a function: arrays in, arrays out; tensors in, tensors out.
+
+    A call compiles only if it meets a new combination of dtypes, ranks, unit-stride axes and attributes.
+
+    >>> import numpy as np, tilewright as tw
+    >>> double = tw.op("op double[T: number](x: T[...]) -> y: T[...]:\\n    y[...] = x[...] + x[...]")
+    >>> double(np.arange(3, dtype=np.int32))
+    array([0, 2, 4], dtype=int32)
+    """
+
+    def __init__(self, definition: ast.Op, target: Target) -> None:
+        self.definition = definition
+        self.target = target
+        self.signature: Signature = signature(definition)
+        on_error = raiser(definition.name, [o.name for o in self.signature.operands], self.form)
+        super().__init__(definition.name, self.parameters(), self._compile, on_error, to_tensor, to_numpy)
+
+    def __repr__(self) -> str:
+        return f"<op {self.name} for {self.target}>"
+
+    @property
+    def form(self) -> str:
+        """How it is called: ``conv2d(x: T[N, C, H, W], ..., *, stride: int = 1)``."""
+        operands = [str(o) for o in self.signature.operands]
+        keywords = [f"{a.name}: {a.kind.text} = {self.signature.attributes[a.name]}" for a in self.definition.attributes]
+        keywords += [f"{name}: scalar {dtype}" for name, dtype in self.signature.scalars.items()]
+        return f"{self.definition.name}({', '.join([*operands, *(['*', *keywords] if keywords else [])])})"
+
+    def parameters(self) -> list[Parameter]:
+        """The parameters as the core binds them: operands, then attributes and run-time scalars by keyword."""
+        made: list[Parameter] = []
+        for o in self.signature.operands:
+            made.append((o.name, "optional" if o.optional else "tensor", None, o.optional, None, False))
+        for a in self.definition.attributes:
+            made.append((a.name, _ATTRIBUTES[a.kind.text], None, True, self.signature.attributes[a.name], True))
+        for name, dtype in self.signature.scalars.items():
+            made.append((name, "scalar", dtype, False, None, True))
+        return made
+
+    def on(self, target: str, level: str | None = None) -> Op:
+        """The same op for another target or level; the same object each time."""
+        return _op_on(self.definition, target, level)
+
+    def text(self, stage: str, *operands: Any, **attributes: Attribute) -> str:
+        """The op at ``stage``: source, tensor, loops, llvm, asm or c.
+
+        ``operands`` (arrays or tensors, None where an optional one is absent) choose dtypes, ranks and
+        layouts as a call would; without them: contiguous, packs of one axis, f32 where the op takes it.
+        """
+        if stage not in STAGES:
+            raise UserError(f"unknown stage {stage!r}", hint=f"one of {', '.join(STAGES)}")
+        request = self.request(operands, attributes) if operands else self.default_request({}, 1, attributes)
+        return self.stage_text(stage, request)
+
+    def stage_text(self, stage: str, request: Request) -> str:
+        """As :meth:`text`, for a request."""
+        if stage == "source":
+            return format_op(self.definition)
+        if stage == "c":
+            return self.compilation(request, get_target("c")).text
+        compilation = self.compilation(request, get_target("cpu") if stage == "llvm" else self.target)
+        if stage == "tensor":
+            return print_function(compilation.tensor)
+        if stage == "loops":
+            return print_plan(compilation.loops)
+        if stage == "llvm":
+            return compilation.text
+        if self.target.assembly is None:
+            raise UnsupportedError(f"target {self.target} has no assembly to show", hint="use target 'cpu'")
+        return self.target.assembly(compilation.text)
+
+    def compilation(self, request: Request, target: Target | None = None) -> Compilation:
+        """The road of one specialisation, stage by stage."""
+        function = specialise_request(self.definition, request)
+        layout = unit_axes(function, request)
+        return Compilation(function, layout, target or self.target, definition_passes(layout))
+
+    def request(self, operands: tuple[Any, ...], attributes: Mapping[str, Attribute]) -> Request:
+        """The specialisation that a call with these operands and attributes would run."""
+        declared = self.signature.operands
+        if len(operands) > len(declared):
+            raise CallError(f"{self.name} takes {len(declared)} operands, got {len(operands)}")
+        padded = operands + (None,) * (len(declared) - len(operands))
+        return Request(tuple(None if x is None else self.operand_class(x) for x in padded), self._all(attributes))
+
+    @staticmethod
+    def operand_class(operand: Any) -> OperandClass:
+        """The class that an array or tensor has in the dispatch key."""
+        tensor = to_tensor(operand)
+        dtype = BY_NAME[tensor.dtype]
+        return OperandClass(dtype, len(tensor.shape), _unit_axis(tensor.shape, tensor.strides, dtype.bytes))
+
+    def default_request(self, dtypes: Mapping[str, DType], rank: int, attributes: Mapping[str, Attribute]) -> Request:
+        """Contiguous operands, all present; ``dtypes`` of variables, ``rank`` axes for each pack."""
+        operands = (
+            OperandClass.contiguous(self._default_dtype(o, dtypes), len(o.dims) + (rank - 1 if o.pack_at is not None else 0))
+            for o in self.signature.operands
+        )
+        return Request(tuple(operands), self._all(attributes))
+
+    def _default_dtype(self, operand: OperandInfo, chosen: Mapping[str, DType]) -> DType:
+        choices = self.signature.dtypes(operand.dtype)
+        return chosen.get(operand.dtype, F32 if F32 in choices else choices[-1])
+
+    def _all(self, attributes: Mapping[str, Attribute]) -> tuple[tuple[str, Attribute], ...]:
+        known = self.signature.attributes
+        unknown = sorted(set(attributes) - set(known) - set(self.signature.scalars))
+        if unknown:
+            raise CallError(f"{self.name} has no attribute {unknown[0]!r}", hint=f"it has {', '.join(known) or 'none'}")
+        return tuple((name, attributes.get(name, default)) for name, default in known.items())
+
+    def _compile(self, key: tuple[tuple[tuple[str, int, int] | None, ...], tuple[Attribute, ...]]) -> Program:
+        classes, values = key
+        operands = tuple(None if c is None else OperandClass(BY_NAME[c[0]], c[1], c[2]) for c in classes)
+        return self.compilation(Request(operands, tuple(zip(self.signature.attributes, values, strict=True)))).program()
+
+
+def _unit_axis(shape: tuple[int, ...], strides: tuple[int, ...], size: int) -> int:
+    """The rule of the dispatch key (docs/architecture.md)."""
+    if not shape:
+        return -1
+    if 0 in shape or shape[-1] <= 1 or strides[-1] == size:
+        return len(shape) - 1
+    return next((a for a, n in enumerate(shape) if n > 1 and strides[a] == size), -1)
+
+
+@cache
+def _op_on(definition: ast.Op, target: str, level: str | None) -> Op:
+    return Op(definition, get_target(target, level))
+
+
+def load_ops(text: str, name: str, target: str = "cpu", level: str | None = None) -> dict[str, Op]:
+    """The ops of a source text by name."""
+    return {o.name: _op_on(o, target, level) for o in parse(text, name).ops}
+
+
+def op(source: str, *, target: str = "cpu", level: str | None = None) -> Op:
+    """The op that ``source`` defines. Its first call for each combination of dtypes and layouts compiles.
+
+    Raises UserError (with place and remedy) for a wrong program, or for a text with more than one op.
+    """
+    ops = load_ops(source, "<op>", target, level)
+    if len(ops) != 1:
+        raise UserError(f"expected one op, found {len(ops)}", hint="tw.load(path) takes files with several")
+    return next(iter(ops.values()))
+
+
+def load(path: str | Path, *, target: str = "cpu", level: str | None = None) -> SimpleNamespace:
+    """The ops of a ``.tw`` file as attributes."""
+    return SimpleNamespace(**load_ops(Path(path).read_text(encoding="utf-8"), str(path), target, level))

@@ -1,0 +1,138 @@
+"""One request on its road: each stage is computed when it is asked for, and kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+from tilewright.compiler.request import Request
+from tilewright.dsl.signature import bind, signature
+from tilewright.dsl.specialise import specialise
+from tilewright.dsl import syntax as ast
+from tilewright.ir.plan import Phase, Plan, Repeat, Step
+from tilewright.ir.tensor import Function
+from tilewright.ir.verify_loops import verify_plan
+from tilewright.ir.verify_tensor import verify
+from tilewright.passes.legalise import legalise
+from tilewright.passes.lower import lower
+from tilewright.passes.pipeline import Pipeline
+from tilewright.passes.schedule.naive import schedule
+from tilewright.passes.tensor.form_fma import FormFma
+from tilewright.passes.tensor.set_order import SetOrder
+from tilewright.runtime import Program
+from tilewright.targets.target import Numbering, Target, numbering
+
+T = TypeVar("T")
+
+
+def unit_axes(function: Function, request: Request) -> Layout:
+    """Per input of the specialised function its unit axis (-1: none)."""
+    present = [o for o in request.operands if o is not None]
+    return {t.name: o.unit_axis for t, o in zip(function.inputs, present, strict=True)}
+
+
+def specialise_request(op: ast.Op, request: Request) -> Function:
+    """The tensor IR of ``op`` for the dtypes, ranks, attributes and present operands of ``request``."""
+    operands = {
+        parameter.name: (o.dtype, o.rank)
+        for parameter, o in zip(signature(op).operands, request.operands, strict=True)
+        if o is not None
+    }
+    attributes = dict(request.attributes)
+    dtypes, packs, present = bind(op, operands, attributes)
+    return specialise(op, dtypes, packs, attributes, present)
+
+
+Layout = Mapping[str, int]
+"""Per input of a function its unit axis, -1 for none."""
+
+
+def definition_passes(layout: Layout) -> Pipeline:
+    """What an op's definition goes through, once, before anything is fused with it: its FMA and orders are its own."""
+    return Pipeline((FormFma(), SetOrder(tuple(sorted(layout.items())))))
+
+
+@dataclass
+class Compilation:
+    """``function`` on the way to ``target`` through the tensor passes ``pipeline``."""
+
+    function: Function
+    layout: Layout
+    target: Target
+    pipeline: Pipeline
+
+    def __post_init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def _timed(self, stage: str, work: Callable[[], T]) -> T:
+        start = time.perf_counter()
+        result = work()
+        self.seconds[stage] = time.perf_counter() - start
+        return result
+
+    @cached_property
+    def tensor(self) -> Function:
+        """After the tensor passes."""
+        return self._timed("tensor", lambda: self.pipeline.run(self.function))
+
+    @cached_property
+    def loops(self) -> Plan:
+        """Lowered and scheduled."""
+        tensor = self.tensor
+        return self._timed("loops", lambda: schedule(lower(tensor, self.layout), self.target.capabilities))
+
+    @cached_property
+    def legal(self) -> Plan:
+        """Of the target's own operations only."""
+        loops = self.loops
+        return self._timed("legalise", lambda: legalise(loops, self.target.capabilities))
+
+    @cached_property
+    def text(self) -> str:
+        """What the target's emitter writes."""
+        legal = self.legal
+        return self._timed("emit", lambda: self.target.emit(legal))
+
+    def verify(self) -> None:
+        """Checks every stage's IR; VerifyError names the broken rule."""
+        verify(self.function)
+        verify(self.tensor)
+        verify_plan(self.loops)
+        verify_plan(self.legal)
+
+    def program(self) -> Program:
+        """The callable form."""
+        text = self.text
+        loaded = self._timed("target", lambda: self.target.load(text, self.legal))
+        numbers = numbering(self.legal)
+        return Program(
+            loaded.sizes,
+            len([n for n in numbers.slots if n.startswith(("dim(", "stride("))]),
+            len(numbers.slots),
+            [
+                (t.dtype.name, [numbers.slots[f"out({t.name},{a})"] for a in range(len(t.shape))])
+                for t in self.legal.outputs
+            ],
+            numbers.slots["scratch"],
+            _steps(self.legal.steps, numbers, loaded.kernels, [0]),
+            [c.message for c in self.legal.checks],
+            loaded.keepalive,
+            [s.dtype.name for s in self.legal.scalars],
+        )
+
+
+def _steps(steps: tuple[Step, ...], numbers: Numbering, kernels: Mapping[str, int], count: list[int]) -> list[object]:
+    """The runner's form of a plan's steps; ``count`` numbers them as :func:`tilewright.ir.plan.tail` does."""
+    made: list[object] = []
+    for step in steps:
+        n = count[0]
+        count[0] += 1
+        if isinstance(step, Phase):
+            slots = numbers.slots[f"tasks({n})"], numbers.slots[f"chunk({n})"]
+            made.append(("phase", kernels[step.kernel], *slots))
+        elif isinstance(step, Repeat):
+            made.append(("repeat", numbers.slots[f"trips({n})"], _steps(step.steps, numbers, kernels, count)))
+    return made

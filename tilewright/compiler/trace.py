@@ -1,0 +1,101 @@
+"""Tracing: the ops that a Python function calls, recorded as one function of tensor IR."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tilewright.compiler.function import FunctionOp
+from tilewright.compiler.op import Op
+from tilewright.compiler.request import OperandClass, Request
+from tilewright.errors import UserError
+from tilewright.ir import index as ix
+from tilewright.ir.scalar import literal
+from tilewright.ir.tensor import Tensor
+from tilewright.ir.types import DType
+from tilewright.passes.pipeline import Pipeline
+from tilewright.passes.tensor.compose import Call, compose
+from tilewright.passes.tensor.eliminate_dead import EliminateDead
+from tilewright.passes.tensor.inline import Inline
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A tensor that is not computed yet: ops called with it are recorded, not run."""
+
+    name: str
+    dtype: DType
+    rank: int
+    recorder: Recorder = field(repr=False, compare=False)
+
+    def __tilewright_record__(self, op: Op, values: tuple[Any, ...]) -> Traced | tuple[Traced, ...]:
+        """What the core calls in place of running ``op``; ``values`` are in the order of its parameters."""
+        return self.recorder.record(op, values)
+
+
+@dataclass
+class Recorder:
+    """The calls so far, in order."""
+
+    inputs: list[Tensor] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    results: int = 0
+
+    def input(self, example: Any) -> Traced:
+        """A new operand of the recorded function, of the example's dtype and rank."""
+        given = Op.operand_class(example)
+        name = f"x{len(self.inputs)}"
+        shape = tuple(ix.symbol(f"{name.upper()}_{axis}") for axis in range(given.rank))
+        self.inputs.append(Tensor(name, given.dtype, shape))
+        return Traced(name, given.dtype, given.rank, self)
+
+    def record(self, op: Op, values: tuple[Any, ...]) -> Traced | tuple[Traced, ...]:
+        """Notes the call. Each op keeps the FMA and the orders that it has when it runs alone."""
+        given = dict(zip((p[0] for p in op.parameters()), values, strict=True))
+        operands = {o.name: given[o.name] for o in op.signature.operands if given[o.name] is not None}
+        for name, value in operands.items():
+            if not isinstance(value, Traced) or value.recorder is not self:
+                raise UserError(f"{op.name}: operand {name!r} is no operand of the traced function nor computed from them",
+                                hint="give it to the traced function as an operand")
+        classes = [operands.get(o.name) for o in op.signature.operands]
+        attributes = tuple((name, given[name]) for name in op.signature.attributes)
+        request = Request(tuple(None if c is None else OperandClass.contiguous(c.dtype, c.rank) for c in classes), attributes)
+        function = op.compilation(request).tensor
+        results = [Traced(self._fresh(), function.tensor(o).dtype, len(function.tensor(o).shape), self) for o in function.outputs]
+        scalars = {s.name: literal(given[s.name], s.dtype) for s in function.scalars}
+        names = {name: value.name for name, value in operands.items()}
+        self.calls.append(Call(function, names, [r.name for r in results], scalars))
+        return results[0] if len(results) == 1 else tuple(results)
+
+    def _fresh(self) -> str:
+        self.results += 1
+        return f"t{self.results}"
+
+
+FUSE = Pipeline((Inline(), EliminateDead()))
+"""What a trace goes through: pointwise statements move to where they are read."""
+
+
+def trace(function: Callable[..., Any], *examples: Any, target: str = "cpu", level: str | None = None) -> FunctionOp:
+    """``function`` as one compiled op; ``examples`` (arrays or tensors) give the operands' dtypes and ranks.
+
+    ``function`` is run once with stand-ins; the ops that it calls are recorded, and pointwise ones share kernels.
+    Run-time scalars become constants. Results are bit for bit those of the ops called one by one on contiguous
+    operands. UserError if an operand comes from elsewhere.
+
+    >>> import numpy as np, tilewright as tw
+    >>> add = tw.op("op add[T: number](a: T[...], b: T[...]) -> c: T[...]:\\n    c[...] = a[...] + b[...]")
+    >>> triple = tw.trace(lambda x: add(add(x, x), x), np.ones(2, np.float32))
+    >>> triple(np.ones(3, np.float32))
+    array([3., 3., 3.], dtype=float32)
+    """
+    recorder = Recorder()
+    results = function(*(recorder.input(x) for x in examples))
+    outputs = results if isinstance(results, tuple) else (results,)
+    for r in outputs:
+        if not isinstance(r, Traced) or r.recorder is not recorder:
+            raise UserError(f"a traced function returns tensors that its ops computed, not {type(r).__name__}")
+    name = getattr(function, "__name__", "traced").strip("<>")
+    composed = compose(name, recorder.inputs, recorder.calls, [r.name for r in outputs])
+    return FunctionOp(composed, lambda _: FUSE, target, level)

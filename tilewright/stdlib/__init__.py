@@ -1,0 +1,1 @@
+"""The standard library: everything that is written with ops."""
