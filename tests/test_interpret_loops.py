@@ -23,16 +23,16 @@ from hand_built import (
     matmul_plan,
 )
 
-from tilewright.errors import CallError, InternalError
+from tilewright.errors import CallError, InternalError, UnsupportedError
 from tilewright.ir import index as ix
 from tilewright.ir.index import const, symbol
 from tilewright.ir.interpret import EXACT, FLOAT64, TYPED, IndexFault, Memory, Status, run_kernel, run_plan, size_table
 from tilewright.ir.loops import Block, Buffer, Iter, Kernel, Loop, Write, row_major
-from tilewright.ir.plan import Phase, Plan
-from tilewright.ir.scalar import CheckedIndex, Expr, IndexValue, Read, apply
-from tilewright.ir.tensor import Tensor
-from tilewright.ir.types import BF16, F16, F32, I64, DType
-from tilewright.testing.compare import assert_plan_means, random_inputs
+from tilewright.ir.plan import Phase, Plan, dim
+from tilewright.ir.scalar import CheckedIndex, Expr, IndexValue, Param, Read, apply
+from tilewright.ir.tensor import ScalarInput, Tensor
+from tilewright.ir.types import BF16, F16, F32, FIELD, I64, U16, DType
+from tilewright.testing.compare import assert_plan_means, assert_same_bits, random_inputs
 
 DOMAINS = [TYPED, FLOAT64, EXACT]
 
@@ -291,3 +291,32 @@ def test_a_faulty_kernel_is_found_out(name: str, fault: Callable[[Kernel], Kerne
     inputs = random_inputs(matmul(), {"M": 3, "N": 6, "K": 2}, EXACT, Random(1))
     with pytest.raises((InternalError, AssertionError)):
         assert_plan_means(matmul(), broken, inputs, {}, EXACT)
+
+
+def test_a_buffer_of_another_dtype_sees_encodings() -> None:
+    """Kernels may hold f16 as u16, scalars too: here they clear the sign bit and add a scalar's encoding."""
+    x, y = Tensor("x", F16, (N,)), Tensor("y", F16, (N,))
+    bx, by = (Buffer(t.name, U16, t.shape, row_major(t.shape, U16)) for t in (x, y))
+    value = apply("bitor", apply("bitand", Read("x", (i,), U16), literal(0x7FFF, U16)), Param("s", U16))
+    block = Block("abs", (PN,), (T,), (), (Write("y", (i,)),), (value,))
+    kernel = Kernel("abs", (bx, by), (ScalarInput("s", U16),), (loop(N, "serial", block),))
+    p = Plan("abs", (x,), (y,), (ScalarInput("s", F16),), (("N", dim("x", 0)),), (), (), (kernel,),
+             (Phase("abs", const(1), const(1)),))
+    got = run_plan(p, {"x": np.float16([-1.5, 2.0, -0.0])}, {"s": -0.0}, TYPED)["y"]
+    assert_same_bits(got, np.float16([-1.5, -2.0, -0.0]))
+    with pytest.raises(UnsupportedError, match="bitcast from f16 to u16 has no meaning in the exact field"):
+        run_plan(p, {"x": np.float16([1.0])}, {"s": 0.0}, EXACT)
+    wide = replace(kernel, buffers=(replace(bx, dtype=I64), by))
+    with pytest.raises(InternalError, match="no bitcast from f16 to i64"):
+        run_plan(replace(p, kernels=(wide,)), {"x": np.float16([1.0])}, {"s": 0.0}, TYPED)
+
+
+def test_field_scalars_are_cells_or_numbers() -> None:
+    y = Tensor("y", FIELD, ())
+    scalar = ScalarInput("s", FIELD)
+    block = Block("copy", (), (), (), (Write("y", ()),), (Param("s", FIELD),))
+    kernel = Kernel("copy", (Buffer("y", FIELD, (), ()),), (scalar,), (block,))
+    p = Plan("copy", (), (y,), (scalar,), (), (), (), (kernel,), (Phase("copy", const(1), const(1)),))
+    for domain in (TYPED, EXACT):
+        assert run_plan(p, {}, {"s": np.uint64(0xFFFFFFFF_00000007)}, domain)["y"] == 0xFFFFFFFF_00000007
+        assert run_plan(p, {}, {"s": 7.0}, domain)["y"] == 7 << 32 | 7

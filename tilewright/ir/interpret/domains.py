@@ -44,7 +44,7 @@ class Domain:
         if op == "cast":
             return self.cast(operands[0], result)
         if op == "bitcast":
-            return self._bitcast(operands[0], result)
+            return self.bitcast(operands[0], result)
         if op == "where":
             return lambda c, a, b: a if c else b
         if op == "bits":
@@ -77,11 +77,12 @@ class Domain:
             raise InternalError(f"a value of {source} is stored as {to}")
         return self.cast(source, to)
 
-    def _bitcast(self, source: DType, to: DType) -> Operation:
+    def bitcast(self, source: DType, to: DType) -> Operation:
+        """The conversion by encoding from one dtype to another of its width."""
         if source.bits != to.bits:
             raise InternalError(f"there is no bitcast from {source} to {to}")
         numbers, target = _NUMBERS[source], _NUMBERS[to]
-        return lambda v: target.from_bits(numbers.to_bits(numbers.constant(v)))
+        return lambda v: target.from_bits(numbers.to_bits(v))
 
 
 class Typed(Domain):
@@ -97,6 +98,13 @@ class Float64(Domain):
     def stand_in(self, dtype: DType) -> DType:
         return F64 if dtype.is_float else dtype
 
+    def bitcast(self, source: DType, to: DType) -> Operation:
+        """Floats are rounded to the dtype whose encoding is asked for."""
+        if FIELD in (source, to):
+            raise UnsupportedError(f"bitcast from {source} to {to} has no meaning for numbers")
+        numbers, by_encoding = _NUMBERS[source], super().bitcast(source, to)
+        return lambda v: by_encoding(numbers.constant(v))
+
 
 class Exact(Domain):
     """Every float as the exact field."""
@@ -104,10 +112,11 @@ class Exact(Domain):
     def stand_in(self, dtype: DType) -> DType:
         return FIELD if dtype.is_float else dtype
 
-    def _bitcast(self, source: DType, to: DType) -> Operation:
-        if source.is_float or to.is_float:
+    def bitcast(self, source: DType, to: DType) -> Operation:
+        """Only of dtypes whose values have the encoding that they say."""
+        if "float" in (source.kind, to.kind):
             raise UnsupportedError(f"bitcast from {source} to {to} has no meaning in the exact field")
-        return super()._bitcast(source, to)
+        return super().bitcast(source, to)
 
 
 TYPED, FLOAT64, EXACT = Typed(), Float64(), Exact()

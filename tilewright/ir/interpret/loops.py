@@ -68,7 +68,7 @@ class _Machine:
             shape, strides = ([evaluate(i, sizes) for i in part] for part in (b.shape, b.strides))
             self.views[b.name] = view = View(b.name, b.dtype, shape, strides)
             if b.scope != "register":
-                view.memory = _find(memory, b.name)
+                view.lay_over(_find(memory, b.name), domain)
 
     def view(self, name: str) -> View:
         if name not in self.views:

@@ -11,6 +11,7 @@ import numpy as np
 from tilewright.errors import InternalError
 from tilewright.ir.interpret.arrays import HostArray, decode, encode
 from tilewright.ir.interpret.domains import Domain
+from tilewright.ir.interpret.numbers import Operation
 from tilewright.ir.types import DType
 
 
@@ -54,13 +55,25 @@ def element_offsets(shape: Sequence[int], strides: Sequence[int]) -> list[int]:
 
 
 class View:
-    """A buffer of a kernel laid over a memory: elements have indices, checked against the shape."""
+    """A buffer of a kernel laid over a memory: elements have indices, checked against the shape.
+
+    A buffer whose dtype is not the memory's sees the encodings of its values.
+    """
 
     def __init__(self, name: str, dtype: DType, shape: Sequence[int], strides: Sequence[int]) -> None:
         self.name, self.dtype, self.shape, self.strides = name, dtype, tuple(shape), tuple(strides)
         self.memory = Memory(name, dtype, {})
+        self._seen: Operation | None = None
+        self._kept: Operation | None = None
         self.loads: set[int] | None = None
         """The offsets loaded, while somebody wants to know."""
+
+    def lay_over(self, memory: Memory, domain: Domain) -> None:
+        """Has the view show ``memory``; InternalError if their elements differ in size."""
+        self.memory = memory
+        if memory.dtype is not self.dtype:
+            self._seen = domain.bitcast(memory.dtype, self.dtype)
+            self._kept = domain.bitcast(self.dtype, memory.dtype)
 
     def renew(self) -> None:
         """Lays the view over a new memory of its own, in which nothing is written."""
@@ -83,14 +96,14 @@ class View:
             raise InternalError(f"{self.name}{list(where)} is read before it is written")
         if self.loads is not None:
             self.loads.add(offset)
-        return value
+        return value if self._seen is None else self._seen(value)
 
     def store(self, where: Sequence[int], value: Any) -> None:
         """Sets the element; InternalError if the memory cannot be written."""
         offset = self.locate(where)
         if not self.memory.writable:
             raise InternalError(f"{self.name}{list(where)} is an input and cannot be written")
-        self.memory.cells[offset] = value
+        self.memory.cells[offset] = value if self._kept is None else self._kept(value)
 
 
 def host_array(data: Any, dtype: DType, domain: Domain) -> HostArray:

@@ -8,14 +8,14 @@ from random import Random
 from typing import Any
 
 from tilewright.errors import CallError, InternalError
-from tilewright.ir.interpret.arrays import HostArray, require_names
+from tilewright.ir.interpret.arrays import HostArray, bind_scalars, encode, require_names
 from tilewright.ir.interpret.domains import Domain
 from tilewright.ir.interpret.indices import Env, evaluate, holds
 from tilewright.ir.interpret.loops import run_kernel
 from tilewright.ir.interpret.memory import Memory, byte_strides, host_array
 from tilewright.ir.interpret.status import Status
 from tilewright.ir.plan import Phase, Plan, Repeat, Step, tail
-from tilewright.ir.tensor import Tensor
+from tilewright.ir.tensor import ScalarInput, Tensor
 
 
 def run_plan(
@@ -75,9 +75,9 @@ class _Call:
         domain: Domain,
         order: Random | None,
     ) -> None:
-        require_names("scalar", [s.name for s in p.scalars], scalars)
-        self.plan, self.memory, self.table, self.scalars = p, memory, table, scalars
-        self.domain, self.order = domain, order
+        self.plan, self.memory, self.table, self.domain, self.order = p, memory, table, domain, order
+        self.scalars = bind_scalars(p.scalars, scalars, domain)
+        self.dtypes = {s.name: s.dtype for s in p.scalars}
         self.status = Status([t.name for t in p.inputs])
         self.kernels = {k.name: k for k in p.kernels}
 
@@ -108,8 +108,15 @@ class _Call:
             raise InternalError(f"phase {n} runs {len(tasks)} tasks of {kernel.name} in chunks of {step.chunk}")
         if self.order is not None:
             self.order.shuffle(tasks)
-        scalars = {s.name: self.scalars[s.name] for s in kernel.scalars}
+        scalars = {s.name: self._scalar(s) for s in kernel.scalars}
         run_kernel(kernel, self.memory, self.table, scalars, self.domain, tasks, self.status, counters)
+
+    def _scalar(self, s: ScalarInput) -> HostArray:
+        """The scalar as a kernel declares it: in the plan's dtype, or as the encoding in another."""
+        value, dtype = self.scalars[s.name], self.dtypes[s.name]
+        if s.dtype is not dtype:
+            value = self.domain.bitcast(dtype, s.dtype)(value)
+        return encode([value], (), s.dtype, self.domain)
 
 
 def _count(steps: Sequence[Step]) -> int:
