@@ -1,0 +1,65 @@
+"""Compiling C with the system's compiler and loading what comes of it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from tilewright.errors import InternalError, UnsupportedError
+from tilewright.ir.plan import Plan
+from tilewright.targets.c.emit import kernel_names
+from tilewright.targets.target import Loaded
+
+FLAGS = ("-std=c99", "-O2", "-ffp-contract=off", "-fno-math-errno", "-fno-strict-aliasing")
+LIBRARY = ("-fPIC", "-shared")
+COMPILERS = ("cc", "gcc", "clang")
+
+
+def compiler() -> list[str]:
+    """The command of the C compiler: $CC, or the first of the usual ones; UnsupportedError if there is none."""
+    wanted = shlex.split(os.environ.get("CC", ""))
+    for command in [wanted] if wanted else [[name] for name in COMPILERS]:
+        if shutil.which(command[0]):
+            return command
+    raise UnsupportedError(
+        f"the c target needs a C compiler, and none was found ({' '.join(wanted) or ', '.join(COMPILERS)})",
+        hint="install gcc or clang, or set CC to a C99 compiler",
+    )
+
+
+def compile_c(text: str, result: Path, options: tuple[str, ...]) -> None:
+    """Compiles a file's text to ``result``; InternalError shows what the compiler says."""
+    command = [*compiler(), *FLAGS, *options, "-x", "c", "-", "-o", str(result), "-lm"]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise InternalError(f"the C compiler refuses what was emitted:\n{done.stderr}")
+
+
+def load(text: str, plan: Plan) -> Loaded:
+    """``text``, emitted for ``plan``, compiled and loaded into this process."""
+    with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
+        path = Path(folder) / "plan.so"
+        compile_c(text, path, LIBRARY)
+        library = ctypes.CDLL(str(path))
+    kernels = {name: _address(library, function) for name, function in kernel_names(plan).items()}
+    return Loaded(kernels, _address(library, "sizes"), library)
+
+
+def _address(library: ctypes.CDLL, name: str) -> int:
+    address = ctypes.cast(getattr(library, name), ctypes.c_void_p).value
+    if address is None:
+        raise InternalError(f"the compiled library has no {name}")
+    return address
+
+
+def assembly(text: str) -> str:
+    """The machine code of ``text`` as assembly."""
+    with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
+        path = Path(folder) / "plan.s"
+        compile_c(text, path, ("-S",))
+        return path.read_text()
