@@ -75,6 +75,8 @@ class Op:
     ``on_error(kind, info)`` must raise: ``("argument", message)`` and ``("check", message)`` for a wrong call,
     ``("index", (code, operand, position, value))`` for what the kernel noted in the status, where
     ``operand`` counts all operands of the op, absent ones too.
+    An operand whose type has ``__tilewright_record__(op, values)`` is asked in place of a run: ``values`` are the
+    arguments and defaults in the order of the parameters, and what it returns is the result of the call.
     Two threads that miss the same key at once both ask; the first program stays.
     """
 

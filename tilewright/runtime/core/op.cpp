@@ -9,6 +9,7 @@ namespace tw {
 
 namespace {
 
+constexpr char kRecord[] = "__tilewright_record__";
 constexpr int kUsual = 16;  // as many of anything as usual calls have
 
 // One call. The inputs are the operands that are present, in order; they are owned.
@@ -19,6 +20,7 @@ struct Call {
     SmallArray<Tensor*, kUsual> inputs;
     int count = 0;
     bool tensors = false, others = false;  // what the operands came as
+    PyObject* recorder = nullptr;          // an operand that records the call instead of running it; borrowed
 
     explicit Call(Definition& definition)
         : op(definition), values(size(definition.parameters)), key(definition.key_words), inputs(definition.operands) {}
@@ -30,6 +32,7 @@ struct Call {
     bool read();
     bool take_operand(PyObject* value, const Parameter& parameter, uint64_t& word);
     PyObject* convert(PyObject* value, const Parameter& parameter);
+    PyObject* record(PyObject* self);
     const Program* find();
     const Program* miss(std::string_view bytes);
     PyObject* describe();
@@ -112,12 +115,23 @@ PyObject* Call::convert(PyObject* value, const Parameter& parameter) {
         if (tensor) return tensor;
         PyErr_Clear();
     }
+    if (PyObject_HasAttrString(reinterpret_cast<PyObject*>(Py_TYPE(value)), kRecord)) return recorder = value, nullptr;
     PyObject* tensor = PyObject_CallOneArg(op.coerce, value);
     if (!tensor) return name_parameter(op, parameter), nullptr;
     if (is_tensor(tensor)) return tensor;
     PyErr_Format(PyExc_TypeError, "coerce returned %R, not a Tensor", tensor);
     Py_DECREF(tensor);
     return nullptr;
+}
+
+// What `operand.__tilewright_record__(op, values)` gives; the values are in the order of the parameters.
+PyObject* Call::record(PyObject* self) {
+    PyObject* all = PyTuple_New(size(op.parameters));
+    if (!all) return nullptr;
+    for (int i = 0; i < size(op.parameters); ++i) PyTuple_SET_ITEM(all, i, Py_NewRef(values[i]));
+    PyObject* result = PyObject_CallMethod(recorder, kRecord, "OO", self, all);
+    Py_DECREF(all);
+    return result;
 }
 
 const Program* Call::find() {
@@ -229,10 +243,11 @@ PyObject* Call::deliver(Tensor** results, int made) {
 
 }  // namespace
 
-PyObject* call(Definition& definition, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
+PyObject* call(PyObject* self, Definition& definition, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
     if (!definition.name) return PyErr_SetString(PyExc_RuntimeError, "the op was not initialised"), nullptr;
     Call call(definition);
-    if (!bind(definition, args, count, keywords, call.values.data()) || !call.read()) return nullptr;
+    if (!bind(definition, args, count, keywords, call.values.data())) return nullptr;
+    if (!call.read()) return call.recorder ? call.record(self) : nullptr;
     const Program* program = call.find();
     return program ? call.run(*program) : nullptr;
 }

@@ -58,8 +58,8 @@ PyObject* attribute_value(uint64_t word, Kind kind);
 // The 8-byte cell of a run-time scalar; false with a Python error when the value is not of the type.
 bool scalar_cell(PyObject* value, DType dtype, uint64_t& cell);
 
-// The call itself.
-PyObject* call(Definition& definition, PyObject* const* args, Py_ssize_t count, PyObject* keywords);
+// The call itself; `self` is the op. An operand whose type has `__tilewright_record__` is asked in place of a run.
+PyObject* call(PyObject* self, Definition& definition, PyObject* const* args, Py_ssize_t count, PyObject* keywords);
 
 // The program inside of a Python Program object, or null.
 const Program* program_of(PyObject* object);

@@ -20,7 +20,7 @@ struct Op {
 Definition& definition_of(PyObject* self) { return *reinterpret_cast<Op*>(self)->definition; }
 
 PyObject* entry(PyObject* self, PyObject* const* args, size_t flags, PyObject* keywords) try {
-    return call(definition_of(self), args, PyVectorcall_NARGS(flags), keywords);
+    return call(self, definition_of(self), args, PyVectorcall_NARGS(flags), keywords);
 } catch (const std::bad_alloc&) {
     return PyErr_NoMemory();
 }
