@@ -8,7 +8,7 @@ from typing import ClassVar
 from tilewright.ir import scalar
 from tilewright.ir.index import Condition, Index, const, eq, ge, substitute, substitute_condition, symbol, symbols
 from tilewright.ir.loops import Block, Kernel, Loop, Stmt, Write
-from tilewright.passes.loops.dependence import Access, accesses, distance
+from tilewright.passes.loops.dependence import Access, accesses, disjoint
 from tilewright.passes.loops.nest import Primitive, facts, fresh, replace_stmt, taken_names
 
 
@@ -108,7 +108,7 @@ class DecomposeReduction(Primitive):
         writes = [a for a in found if a.block is block and a.writes]
         for a in found:
             own = a.block is block and any((a.buffer, a.indices) == (w.buffer, w.indices) for w in writes)
-            if not own and any(a.buffer == w.buffer and distance(a, w, where) is not None for w in writes):
+            if not own and any(a.buffer == w.buffer and not disjoint(a, w, where) for w in writes):
                 self.refuse(f"{a.block.name} touches {a.buffer} in {loop.var} too, maybe in cells of {block.name}")
         self._check_init_reads(block, found)
 

@@ -51,9 +51,14 @@ def block_accesses(block: Block, loops: tuple[Loop, ...]) -> Iterator[Access]:
 
 
 def conflicts(found: Sequence[Access]) -> Iterator[tuple[Access, Access]]:
-    """The pairs of accesses to one buffer of which one writes, each with itself too."""
-    for n, a in enumerate(found):
-        for b in found[n:]:
+    """The pairs of accesses to one buffer of which one writes, each with itself too.
+
+    A read of the very cell that the same block writes adds nothing to the write.
+    """
+    written = {(id(a.block), a.buffer, a.indices) for a in found if a.writes}
+    kept = [a for a in found if a.writes or (id(a.block), a.buffer, a.indices) not in written or None in a.indices]
+    for n, a in enumerate(kept):
+        for b in kept[n:]:
             if a.buffer == b.buffer and (a.writes or b.writes):
                 yield a, b
 
@@ -63,22 +68,36 @@ def distance(a: Access, b: Access, facts: Facts) -> Distance | None:
 
     ``facts`` speak of what is around the loops of ``a`` and ``b``, where both are in the same iteration.
     """
-    other = {o.var: symbol(o.var + "'") for o in b.loops}
-    ranges = {o.var: (const(0), o.extent) for o in a.loops}
-    ranges.update((o.var + "'", (const(0), substitute(o.extent, other))) for o in b.loops)
-    where = [*a.block.predicate, *(ix.substitute_condition(c, other) for c in b.block.predicate)]
-    known = facts.extended(ranges, where)
+    other, known = _two_iterations(a, b, facts)
     found: dict[Atom, int] = {}
-    for i, j in zip(a.indices, b.indices, strict=True):
-        if i is None or j is None:
-            continue
-        i, j = known.simplify(i), known.simplify(substitute(j, other))
-        if known.prove(eq(i, j)) is False or known.prove(lt(i, j)) or known.prove(lt(j, i)):
-            return None
+    for i, j in _plain_indices(a, b, other, known):
         for digit, apart in _digit_distances(i, j, [o.var for o in a.loops], other, known):
             if found.setdefault(digit, apart) != apart:
                 return None
     return _of_variables(found)
+
+
+def disjoint(a: Access, b: Access, facts: Facts) -> bool:
+    """Whether some index keeps ``a`` and ``b`` apart, in any two iterations."""
+    other, known = _two_iterations(a, b, facts)
+    pairs = _plain_indices(a, b, other, known)
+    return any(known.prove(eq(i, j)) is False or known.prove(lt(i, j)) or known.prove(lt(j, i)) for i, j in pairs)
+
+
+def _two_iterations(a: Access, b: Access, facts: Facts) -> tuple[dict[str, Index], Facts]:
+    """Names for the variables of the iteration of ``b``, and what holds in both."""
+    other = {o.var: symbol(o.var + "'") for o in b.loops}
+    ranges = {o.var: (const(0), o.extent) for o in a.loops}
+    ranges.update((o.var + "'", (const(0), substitute(o.extent, other))) for o in b.loops)
+    where = [*a.block.predicate, *(ix.substitute_condition(c, other) for c in b.block.predicate)]
+    return other, facts.extended(ranges, where)
+
+
+def _plain_indices(a: Access, b: Access, other: dict[str, Index], facts: Facts) -> Iterator[tuple[Index, Index]]:
+    """The indices of both per axis, where no data decide."""
+    for i, j in zip(a.indices, b.indices, strict=True):
+        if i is not None and j is not None:
+            yield facts.simplify(i), facts.simplify(substitute(j, other))
 
 
 def _digit_distances(

@@ -7,8 +7,7 @@ from typing import ClassVar
 
 from tilewright.ir.index import symbol, symbols
 from tilewright.ir.loops import Kernel, Loop
-from tilewright.passes.loops.legality import Part, check_cover
-from tilewright.passes.loops.nest import Primitive, facts, fresh, replace_stmt, substitute, taken_names
+from tilewright.passes.loops.nest import Primitive, fresh, replace_stmt, substitute, taken_names
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Fuse(Primitive):
     into: str = ""
 
     def run(self, kernel: Kernel) -> Kernel:
-        outer, around = self.find_serial(kernel, self.outer)
+        outer, _ = self.find_serial(kernel, self.outer)
         inner, _ = self.find_serial(kernel, self.inner)
         if len(outer.body) != 1 or outer.body[0] is not inner:
             self.refuse(f"{inner.var} is not the only statement in {outer.var}", "fuse perfectly nested loops")
@@ -37,8 +36,6 @@ class Fuse(Primitive):
         if self.into in taken:
             self.refuse(f"the name {self.into} is taken", "choose a name that nothing in the kernel has")
         var = self.into or fresh(f"{outer.var}_{inner.var}", taken)
-        shell = Loop(var, outer.extent * inner.extent, "serial", ())
-        i, j = symbol(var) // inner.extent, symbol(var) % inner.extent
-        check_cover(str(self), (outer, inner), [Part((i, j), (shell,), ())], facts(kernel, around))
-        fused = Loop(var, shell.extent, "serial", substitute(inner.body, {outer.var: i, inner.var: j}))
+        values = {outer.var: symbol(var) // inner.extent, inner.var: symbol(var) % inner.extent}
+        fused = Loop(var, outer.extent * inner.extent, "serial", substitute(inner.body, values))
         return replace_stmt(kernel, outer, [fused])

@@ -14,7 +14,7 @@ from tilewright.ir.facts import Facts
 from tilewright.ir.index import Index, const, ge, lt, substitute, substitute_condition, symbols
 from tilewright.ir.loops import Block, Iter, Kernel, Loop, Write, blocks, walk
 from tilewright.passes.loops.cover import Box, Part, Unproved, covered_box, partitions
-from tilewright.passes.loops.dependence import Access, Distance, accesses, conflicts, distance
+from tilewright.passes.loops.dependence import Access, Distance, accesses, conflicts, disjoint, distance
 from tilewright.passes.loops.nest import facts as kernel_facts
 from tilewright.passes.loops.witness import Point, witness
 
@@ -81,7 +81,7 @@ def check_order(step: str, kernel: Kernel, around: tuple[Loop, ...], old: Sequen
     for a, b in conflicts(accesses((old[0],))):
         apart = distance(a, b, where)
         turned = None if apart is None else _turned(names, new, apart)
-        if turned is None:
+        if turned is None or disjoint(a, b, where):
             continue
 
         def broken(x: Point, y: Point) -> bool:
@@ -118,7 +118,7 @@ def check_lanes(
     shared = [a for a in accesses((loop,)) if a.buffer not in private]
     for a, b in conflicts(shared):
         apart = distance(a, b, where)
-        if apart is None or apart.get(loop.var) == 0:
+        if apart is None or apart.get(loop.var) == 0 or disjoint(a, b, where):
             continue
 
         def broken(x: Point, y: Point) -> bool:
