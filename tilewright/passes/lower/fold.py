@@ -105,6 +105,7 @@ class Tree:
     inner: Axes
 
     def statements(self, where: Where) -> list[Stmt]:
+        """All of the axis: its chunks, and the total joined with what the accumulators had before."""
         extent, chunk = self.axis.extent, self.order.chunk
         count = ceildiv(extent, chunk)
         if count.constant == 0:
@@ -114,13 +115,17 @@ class Tree:
         if count.constant == 1:
             return [*self._chunk(partials, const(0), extent, where), self._finish(total, where)]
         levels = self._registers("_level", LEVELS)
+        used = minimum(count, LEVELS)
+        d = self._level("_bit", "parallel", used, const(LEVELS))
+        blank = loops((d,), [self.fold.start(element(levels, d.at), where.inside(d))])
         q = self._level("_chunk", "ordered", count)
         first = q.at * chunk
         body = self._chunk(partials, first, minimum(chunk, extent - first), where.inside(q))
-        body += self._carry(levels, total, q, where.inside(q))
+        body += self._carry(levels, total, q, used, where.inside(q))
         return [
+            *blank,
             *loops((q,), body),
-            *self._collect(levels, total, count, where),
+            *self._collect(levels, total, count, used, where),
             self._finish(total, where.under(ge(count, 1))),
         ]
 
@@ -180,17 +185,16 @@ class Tree:
 
     # --- the pairwise tree over chunks ------------------------------------------------------
 
-    def _carry(self, levels: Cells, total: Cells, q: Level, where: Where) -> list[Stmt]:
+    def _carry(self, levels: Cells, total: Cells, q: Level, used: Index, where: Where) -> list[Stmt]:
         """A binary counter: bit d of the number of chunks so far says whether level d holds 2**d of them joined."""
         rank = ctz(q.at + 1)
-        d = self._level("_bit", "ordered", rank, const(LEVELS))
+        d = self._level("_bit", "ordered", minimum(rank, used), const(LEVELS))
         carried = self.fold.join(total, element(levels, d.at), total, where.inside(d))
         return [*loops((d,), [carried]), self.fold.copy(element(levels, rank), total, where)]
 
-    def _collect(self, levels: Cells, total: Cells, count: Index, where: Where) -> list[Stmt]:
-        """The levels that hold something, lowest first, into ``total``; no more levels than chunks can."""
+    def _collect(self, levels: Cells, total: Cells, count: Index, used: Index, where: Where) -> list[Stmt]:
+        """The levels that hold something, lowest first, into ``total``, which holds the lowest already."""
         lowest = ctz(maximum(count, 1))
-        first = self.fold.copy(total, element(levels, lowest), where.under(ge(count, 1)))
-        d = self._level("_bit", "ordered", minimum(count, LEVELS), const(LEVELS))
-        held = where.inside(d).under(lt(lowest, d.at), eq(count // pow2(d.at) % 2, 1))
-        return [first, *loops((d,), [self.fold.join(total, element(levels, d.at), total, held)])]
+        d = self._level("_bit", "ordered", used, const(LEVELS))
+        held = where.inside(d).under(ge(count, 1), lt(lowest, d.at), eq(count // pow2(d.at) % 2, 1))
+        return [*loops((d,), [self.fold.join(total, element(levels, d.at), total, held)])]

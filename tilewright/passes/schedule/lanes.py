@@ -1,0 +1,182 @@
+"""Steps that make a loop fit for lanes: predicates become extents, registers get a lane each, vectors go inside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from tilewright.errors import ScheduleError
+from tilewright.ir.index import Condition, Index, coefficient, const, minimum, symbol, symbols
+from tilewright.ir.loops import Block, Buffer, Iter, Kernel, Loop, Stmt, Write, row_major, walk
+from tilewright.ir.scalar import CheckedIndex, Expr, Read, reads, rewrite
+from tilewright.passes.loops.nest import expressions, fresh, replace_stmt, substitute, taken_names
+from tilewright.passes.pipeline import Pass
+
+
+@dataclass(frozen=True)
+class Clip(Pass):
+    """``for i in 0..E: B where i < b`` becomes ``for i in 0..min(E, b): B``.
+
+    Every block in the loop must have the condition; where none is common to all, nothing changes.
+    """
+
+    name: ClassVar[str] = "clip"
+    loop: str
+
+    def run(self, kernel: Kernel) -> Kernel:
+        loop = find(kernel, self.loop)
+        inside = [s for s, _ in walk(loop.body) if isinstance(s, Block)]
+        within = {s.var for s, _ in walk(loop.body) if isinstance(s, Loop)}
+        for c in inside[0].predicate:
+            bound = c.index + symbol(loop.var) + 1
+            alone = not symbols(bound) & {loop.var, *within} and coefficient(c.index, loop.var) is const(-1)
+            if c.kind == "ge" and alone and all(c in b.predicate for b in inside):
+                body = _without(loop.body, c)
+                return replace_stmt(kernel, loop, [replace(loop, extent=minimum(loop.extent, bound), body=body)])
+        return kernel
+
+
+def find(kernel: Kernel, var: str) -> Loop:
+    """The loop called ``var``; ScheduleError if there is none."""
+    for s, _ in walk(kernel.body):
+        if isinstance(s, Loop) and s.var == var:
+            return s
+    raise ScheduleError(f"kernel {kernel.name} has no loop {var}")
+
+
+def _without(body: tuple[Stmt, ...], condition: Condition) -> tuple[Stmt, ...]:
+    return tuple(
+        replace(s, body=_without(s.body, condition))
+        if isinstance(s, Loop)
+        else replace(s, predicate=tuple(c for c in s.predicate if c is not condition))
+        for s in body
+    )
+
+
+@dataclass(frozen=True)
+class ExpandRegisters(Pass):
+    """Every register buffer used inside ``loops`` gets a last axis with a cell for each of their iterations.
+
+    The loops must have one constant extent, and the buffers must not be used outside of them.
+    """
+
+    name: ClassVar[str] = "expand-registers"
+    loops: tuple[str, ...]
+
+    def run(self, kernel: Kernel) -> Kernel:
+        found = [find(kernel, v) for v in self.loops]
+        if len({o.extent for o in found}) != 1 or found[0].extent.constant is None:
+            raise ScheduleError(f"{self}: the loops do not have one constant extent")
+        registers = {b.name for b in kernel.buffers if b.scope == "register"}
+        inside = registers.intersection(*({n for o in found for n in _touched(o.body)},))
+        taken = taken_names(kernel)
+        for loop in found:
+            lane = fresh(f"{loop.var}_lane", taken)
+            body = _with_lane(loop.body, Iter(lane, "parallel", loop.extent), loop.var, inside)
+            kernel = replace_stmt(kernel, find(kernel, loop.var), [replace(loop, body=body)])
+        buffers = tuple(_wider(b, found[0].extent) if b.name in inside else b for b in kernel.buffers)
+        return replace(kernel, buffers=buffers)
+
+
+def _touched(body: tuple[Stmt, ...]) -> set[str]:
+    """The buffers that blocks in ``body`` read or write."""
+    found = [s for s, _ in walk(body) if isinstance(s, Block)]
+    read = {r.tensor for b in found for e in expressions(b) for r in reads(e)}
+    return read | {w.buffer for b in found for w in b.writes}
+
+
+def _wider(b: Buffer, extent: Index) -> Buffer:
+    shape = (*b.shape, extent)
+    return replace(b, shape=shape, strides=row_major(shape, b.dtype))
+
+
+def _with_lane(body: tuple[Stmt, ...], lane: Iter, var: str, buffers: set[str]) -> tuple[Stmt, ...]:
+    """``body`` with the accesses of ``buffers`` at the lane that ``var`` is."""
+    made: list[Stmt] = []
+    for s in body:
+        if isinstance(s, Loop):
+            made.append(replace(s, body=_with_lane(s.body, lane, var, buffers)))
+        elif buffers & _touched((s,)):
+            made.append(_block_with_lane(s, lane, var, buffers))
+        else:
+            made.append(s)
+    return tuple(made)
+
+
+def _block_with_lane(b: Block, lane: Iter, var: str, buffers: set[str]) -> Block:
+    at = symbol(lane.name)
+
+    def rule(e: Expr) -> Expr:
+        if isinstance(e, Read) and e.tensor in buffers:
+            return Read(e.tensor, (*e.indices, at), e.dtype, e.guard, e.otherwise)
+        return e
+
+    def place(i: Index | CheckedIndex) -> Index | CheckedIndex:
+        found = i if isinstance(i, Index) else rewrite(i, rule)
+        return found if isinstance(found, (Index, CheckedIndex)) else i
+
+    def write(w: Write) -> Write:
+        indices = tuple(map(place, w.indices))
+        return Write(w.buffer, (*indices, at) if w.buffer in buffers else indices)
+
+    return replace(
+        b,
+        iters=(*b.iters, lane),
+        bindings=(*b.bindings, symbol(var)),
+        writes=tuple(map(write, b.writes)),
+        values=tuple(rewrite(v, rule) for v in b.values),
+        init=tuple(rewrite(v, rule) for v in b.init),
+    )
+
+
+@dataclass(frozen=True)
+class SinkLanes(Pass):
+    """Every vectorized loop goes inside the loops in it: ``for i vectorized: (A; for k: B)`` becomes
+    ``for i vectorized: A; for k: for i vectorized: B``.
+
+    Lanes run in lockstep, so this is what the loop means; it only says so in a form that any emitter does well.
+    """
+
+    name: ClassVar[str] = "sink-lanes"
+
+    def run(self, kernel: Kernel) -> Kernel:
+        return replace(kernel, body=_sunk(kernel.body, taken_names(kernel)))
+
+
+def _sunk(body: tuple[Stmt, ...], taken: set[str]) -> tuple[Stmt, ...]:
+    made: list[Stmt] = []
+    for s in body:
+        if isinstance(s, Block):
+            made.append(s)
+        elif s.kind == "vectorized":
+            made += _distributed(s, taken, [s.var])
+        else:
+            made.append(replace(s, body=_sunk(s.body, taken)))
+    return tuple(made)
+
+
+def _distributed(lanes: Loop, taken: set[str], names: list[str]) -> list[Stmt]:
+    """The statements of ``lanes`` with a lane loop around each run of blocks; the first keeps its name in ``names``."""
+    made: list[Stmt] = []
+    run: list[Stmt] = []
+    for s in (*lanes.body, None):
+        if isinstance(s, Block):
+            run.append(s)
+            continue
+        if run:
+            made.append(_renamed(replace(lanes, body=tuple(run)), taken, names))
+            run = []
+        if s is not None:
+            made.append(replace(s, body=tuple(_distributed(replace(lanes, body=s.body), taken, names))))
+    return made
+
+
+def _renamed(lanes: Loop, taken: set[str], names: list[str]) -> Loop:
+    var = names.pop() if names else fresh(lanes.var, taken)
+    return lanes if var == lanes.var else _with_var(lanes, var)
+
+
+def _with_var(loop: Loop, var: str) -> Loop:
+    renaming: Mapping[str, Index] = {loop.var: symbol(var)}
+    return replace(loop, var=var, body=substitute(loop.body, renaming))

@@ -1,0 +1,212 @@
+"""The naive default schedule: lanes along the rows of the result, everything outside them as tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from tilewright.ir.capabilities import Capabilities
+from tilewright.ir.index import Index, ceildiv, maximum, product, symbols
+from tilewright.ir.loops import Block, Kernel, Loop, blocks, walk
+from tilewright.ir.plan import Phase, Plan, Repeat, Step
+from tilewright.ir.scalar import Apply, Expr, Read, operands
+from tilewright.ir.types import DType
+from tilewright.passes.loops.fuse import Fuse
+from tilewright.passes.loops.nest import fresh, taken_names
+from tilewright.passes.loops.parallel import Parallel
+from tilewright.passes.loops.reorder import Reorder
+from tilewright.passes.loops.simplify import Simplify
+from tilewright.passes.loops.split import Split
+from tilewright.passes.loops.vectorize import Vectorize
+from tilewright.passes.pipeline import Pass
+from tilewright.passes.schedule.lanes import Clip, ExpandRegisters, SinkLanes, find
+
+CHUNK_POINTS = 16384
+"""So many points are worth a claim of work."""
+ROW_POINTS = 4096
+"""A task takes so much of a row,"""
+ROW_VECTORS = 16
+"""or, where each point is a loop of its own, so many vectors."""
+
+
+def schedule(plan: Plan, capabilities: Capabilities) -> Plan:
+    """``plan`` with every kernel vectorised and in tasks."""
+    kernels = {k.name: scheduled(k, capabilities) for k in plan.kernels}
+    work = {k.name: _points(k) for k in plan.kernels}
+    return replace(plan, kernels=tuple(kernels.values()), steps=_steps(plan.steps, kernels, work))
+
+
+def _steps(steps: tuple[Step, ...], kernels: dict[str, Kernel], work: dict[str, Index]) -> tuple[Step, ...]:
+    made: list[Step] = []
+    for step in steps:
+        if isinstance(step, Repeat):
+            made.append(replace(step, steps=_steps(step.steps, kernels, work)))
+        else:
+            tasks = kernels[step.kernel].tasks
+            chunk = maximum(1, ceildiv(tasks * CHUNK_POINTS, maximum(1, work[step.kernel])))
+            made.append(Phase(step.kernel, tasks, chunk))
+    return tuple(made)
+
+
+def _points(kernel: Kernel) -> Index:
+    """How many points the deepest block has."""
+    deepest = max((b for b, _ in blocks(kernel)), key=lambda b: len(b.iters))
+    return product(i.extent for i in deepest.iters)
+
+
+def scheduled(kernel: Kernel, capabilities: Capabilities) -> Kernel:
+    """``kernel`` after the naive schedule's steps."""
+    return Naive(kernel, capabilities).run().kernel
+
+
+class Naive:
+    """The schedule of one kernel in the making; ``steps`` are the passes applied so far, each with its reason."""
+
+    def __init__(self, kernel: Kernel, capabilities: Capabilities) -> None:
+        self.kernel = kernel
+        self.capabilities = capabilities
+        self.steps: list[tuple[Pass, str]] = []
+
+    def run(self) -> Naive:
+        """Applies all steps."""
+        axes = self._free_axes()
+        partials = _partials(self.kernel)
+        row = None if partials else self._row(axes)
+        inner = self._tile(axes, row) if row else None
+        self._tasks(axes)
+        if row and inner:
+            self._vectorise(inner, self._width(row))
+        for var in partials:
+            self._apply(Vectorize(var), "the partial results of a chunk are independent of each other")
+        self._apply(Simplify(), "what the extents decide is decided")
+        return self
+
+    def _apply(self, step: Pass, reason: str) -> None:
+        self.kernel = step.run(self.kernel)
+        self.steps.append((step, reason))
+
+    def _new(self, *names: str) -> tuple[str, ...]:
+        taken = taken_names(self.kernel)
+        return tuple(fresh(name, taken) for name in names)
+
+    # --- tasks ------------------------------------------------------------------------------
+
+    def _free_axes(self) -> list[str]:
+        """The loops whose iterations are independent, of the nest around everything; they are outermost now."""
+        nest = _perfect_nest(self.kernel)
+        free = [o.var for o in nest if _is_free(o)]
+        order = (*free, *(o.var for o in nest if not _is_free(o)))
+        if len(free) > 0 and order != tuple(o.var for o in nest):
+            self._apply(Reorder(order), "independent iterations go outside of those that keep their order")
+        return free
+
+    def _tile(self, axes: list[str], row: Row) -> str:
+        """Cuts the row into tiles, one per task; the loop inside a tile."""
+        points = ROW_POINTS if row.innermost else ROW_VECTORS * self._width(row)
+        tile, inner = self._new(f"{row.var}_tile", f"{row.var}_in")
+        self._apply(Split(row.var, points, "guard", (tile, inner)), "a task takes part of a row")
+        axes[-1] = tile
+        return inner
+
+    def _tasks(self, axes: list[str]) -> None:
+        if not axes:
+            return
+        task = axes[0]
+        for var in axes[1:]:
+            (into,) = self._new(f"{task}_{var}")
+            self._apply(Fuse(task, var, into), "all independent iterations count as tasks")
+            task = into
+        self._apply(Parallel(task), "tasks run on all cores")
+
+    # --- lanes ------------------------------------------------------------------------------
+
+    def _row(self, axes: list[str]) -> Row | None:
+        """The innermost free axis if results are stored along it and vectors are of use."""
+        if not axes:
+            return None
+        loop = find(self.kernel, axes[-1])
+        inside = [s for s, _ in walk(loop.body) if isinstance(s, Block)]
+        row = Row(loop.var, all(isinstance(s, Block) for s in loop.body), _widest(inside))
+        short = loop.extent.constant is not None and loop.extent.const <= 1
+        stored = all(_is_last(b, loop.var, self.kernel) for b in inside)
+        return row if stored and not short and self._width(row) > 1 else None
+
+    def _width(self, row: Row) -> int:
+        return self.capabilities.lanes(row.dtype)
+
+    def _vectorise(self, inner: str, width: int) -> None:
+        self._apply(Clip(inner), "the last tile is shorter")
+        vector, lane, rest = self._new(f"{inner}_v", f"{inner}_l", f"{inner}_rest")
+        self._apply(Split(inner, width, "cut", (vector, lane, rest)), "whole vectors need no mask")
+        last, masked = self._new(f"{rest}_v", f"{rest}_l")
+        self._apply(Split(rest, width, "mask", (last, masked)), "what is left is one vector with a mask")
+        self._apply(ExpandRegisters((lane, masked)), "each lane has its own accumulators")
+        for var in (lane, masked):
+            self._apply(Vectorize(var), "the lanes store neighbouring elements")
+        self._apply(SinkLanes(), "vectors are innermost")
+
+
+@dataclass(frozen=True)
+class Row:
+    """The loop to vectorise: whether it is innermost, and the widest dtype computed with in it."""
+
+    var: str
+    innermost: bool
+    dtype: DType
+
+
+def _perfect_nest(kernel: Kernel) -> list[Loop]:
+    """The loops around everything, outermost first."""
+    nest: list[Loop] = []
+    body = kernel.body
+    while len(body) == 1 and isinstance(body[0], Loop):
+        nest.append(body[0])
+        body = body[0].body
+    return nest
+
+
+def _is_free(loop: Loop) -> bool:
+    """Whether every block takes the loop's iterations in any order."""
+    inside = (s for s, _ in walk(loop.body) if isinstance(s, Block))
+    bound = ((i, at) for b in inside for i, at in zip(b.iters, b.bindings, strict=True))
+    return all(i.kind == "parallel" for i, at in bound if loop.var in symbols(at))
+
+
+def _is_last(block: Block, var: str, kernel: Kernel) -> bool:
+    """Whether the block's results, unless they are registers, are stored along ``var``."""
+    names = {i.name for i, at in zip(block.iters, block.bindings, strict=True) if at.symbol == var}
+    stored = [w for w in block.writes if kernel.buffer(w.buffer).scope != "register"]
+    return all(isinstance(w.indices[-1], Index) and w.indices[-1].symbol in names for w in stored if w.indices)
+
+
+def _partials(kernel: Kernel) -> list[str]:
+    """The loops over partial results: innermost, of constant extent, storing into registers along themselves."""
+    found = []
+    for s, _ in walk(kernel.body):
+        if isinstance(s, Loop) and (s.extent.constant or 0) > 1 and _stores_partials(s, kernel):
+            found.append(s.var)
+    return found
+
+
+def _stores_partials(loop: Loop, kernel: Kernel) -> bool:
+    inside = [b for b in loop.body if isinstance(b, Block)]
+    writes = [w for b in inside for w in b.writes]
+    registers = all(kernel.buffer(w.buffer).scope == "register" and w.indices for w in writes)
+    return len(inside) == len(loop.body) and registers and all(
+        isinstance(w.indices[-1], Index) and loop.var in symbols(w.indices[-1]) for w in writes
+    )
+
+
+def _widest(inside: Iterable[Block]) -> DType:
+    """The widest dtype that values are computed in."""
+    values = [v for b in inside for v in b.values]
+    found = {d for v in values for d in _computed(v)} | {v.dtype.compute for v in values}
+    return max(found, key=lambda d: (d.bits, d.name))
+
+
+def _computed(e: Expr) -> Iterator[DType]:
+    """The dtypes of the operations and reads of ``e``, indices left out."""
+    if isinstance(e, (Apply, Read)):
+        yield e.dtype.compute
+    for part in operands(e) if isinstance(e, Apply) else (e.otherwise,) if isinstance(e, Read) and e.otherwise else ():
+        yield from _computed(part)
