@@ -1,0 +1,27 @@
+"""Tilewright: ops written as math, compiled to fast kernels."""
+
+from tilewright.compiler.op import Op, load, op
+from tilewright.compiler.trace import trace
+from tilewright.errors import (
+    CallError,
+    CallTypeError,
+    CheckError,
+    InternalError,
+    KernelIndexError,
+    ScheduleError,
+    SyntaxUserError,
+    TilewrightError,
+    UnsupportedError,
+    UserError,
+)
+from tilewright.runtime import Tensor, get_threads, set_threads, threads
+from tilewright.runtime import to_tensor as tensor
+from tilewright.stdlib import ops
+
+__all__ = [
+    "CallError", "CallTypeError", "CheckError", "InternalError", "KernelIndexError", "Op", "ScheduleError",
+    "SyntaxUserError", "Tensor", "TilewrightError", "UnsupportedError", "UserError", "get_threads", "load", "op",
+    "ops", "set_threads", "tensor", "threads", "trace",
+]  # fmt: skip
+
+__version__ = "0.1.0"

@@ -29,11 +29,8 @@ def check(arguments: Namespace) -> int:
     failed = 0
     for name in arguments.files:
         report = check_module(parse(_read(name), name))
-        for error in report.errors:
-            print(error, file=sys.stderr)
-        for op, conditions in report.preconditions.items():
-            print(f"{name}: {op}: ok" + "".join(f"\n    requires {c}" for c in conditions))
-        failed += len(report.errors)
+        print(report.render(), end="", file=sys.stderr if report.diagnostics else sys.stdout)
+        failed += len(report.diagnostics)
     return 1 if failed else 0
 
 
@@ -42,7 +39,7 @@ def fmt(arguments: Namespace) -> int:
     changed = 0
     for name in arguments.files:
         text = _read(name)
-        formatted = format_source(text, name)
+        formatted = format_source(text)
         if formatted != text:
             changed += 1
             print(f"{'would change' if arguments.check else 'changed'} {name}")

@@ -12,7 +12,7 @@ from tilewright.compiler.callable import raiser
 from tilewright.compiler.request import Attribute, OperandClass, Request
 from tilewright.compiler.stages import Compilation, definition_passes, specialise_request, unit_axes
 from tilewright.dsl import syntax as ast
-from tilewright.dsl.format import format_op
+from tilewright.dsl.format import format as format_source
 from tilewright.dsl.parse import parse
 from tilewright.dsl.signature import OperandInfo, Signature, signature
 from tilewright.errors import CallError, UnsupportedError, UserError
@@ -89,7 +89,7 @@ class Op(CoreOp):
     def stage_text(self, stage: str, request: Request) -> str:
         """As :meth:`text`, for a request."""
         if stage == "source":
-            return format_op(self.definition)
+            return format_source(_source(self.definition))
         if stage == "c":
             return self.compilation(request, get_target("c")).text
         compilation = self.compilation(request, get_target("cpu") if stage == "llvm" else self.target)
@@ -156,6 +156,12 @@ def _unit_axis(shape: tuple[int, ...], strides: tuple[int, ...], size: int) -> i
     if 0 in shape or shape[-1] <= 1 or strides[-1] == size:
         return len(shape) - 1
     return next((a for a, n in enumerate(shape) if n > 1 and strides[a] == size), -1)
+
+
+def _source(definition: ast.Op) -> str:
+    span = definition.span
+    end = max(node.span.end_line for node, _ in ast.walk(definition))
+    return "\n".join(span.source.text.split("\n")[span.line - 1 : end]) + "\n"
 
 
 @cache

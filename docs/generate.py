@@ -1,0 +1,53 @@
+"""Rewrites what the docs quote from the compiler: softmax at every stage.
+
+    python docs/generate.py          # docs/softmax/*.txt, and the excerpts in docs/architecture.md
+
+The target level is x86-64-v3, so that the texts do not depend on the machine.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import tilewright as tw
+
+DOCS = Path(__file__).parent
+LINES = {"source": 40, "tensor": 40, "loops": 60, "llvm": 50, "c": 60, "asm": 40}
+
+
+def texts() -> dict[str, str]:
+    """Per stage the whole text of softmax for f32 rows."""
+    op = tw.ops.get("softmax").on("cpu", "x86-64-v3")
+    return {stage: op.text(stage).rstrip() + "\n" for stage in LINES}
+
+
+def excerpt(stage: str, text: str) -> str:
+    lines = text.splitlines()
+    shown = lines[: LINES[stage]]
+    rest = [f"... {len(lines) - len(shown)} more lines in softmax/{stage}.txt"] if len(lines) > len(shown) else []
+    return "\n".join(["```", *shown, *rest, "```"])
+
+
+def page(current: str, stages: dict[str, str]) -> str:
+    """``current`` with each block between ``<!-- softmax STAGE -->`` and ``<!-- end -->`` made anew."""
+
+    def fresh(match: re.Match[str]) -> str:
+        stage = match.group(1)
+        return f"<!-- softmax {stage} -->\n{excerpt(stage, stages[stage])}\n<!-- end -->"
+
+    return re.sub(r"<!-- softmax (\w+) -->.*?<!-- end -->", fresh, current, flags=re.DOTALL)
+
+
+def files() -> dict[Path, str]:
+    """What every generated file should say."""
+    stages = texts()
+    made = {DOCS / "softmax" / f"{stage}.txt": text for stage, text in stages.items()}
+    architecture = DOCS / "architecture.md"
+    return {**made, architecture: page(architecture.read_text(), stages)}
+
+
+if __name__ == "__main__":
+    for path, text in files().items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
