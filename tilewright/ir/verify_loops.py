@@ -242,7 +242,8 @@ class _PlanCheck:
         inputs = {t.name for t in p.inputs}
         written = {w.buffer for s, _ in walk(k.body) if isinstance(s, Block) for w in s.writes}
         _require(not inputs & written, "read-only", f"kernel {k.name} writes the input {', '.join(inputs & written)}")
-        extra = [s for s in k.scalars if s not in p.scalars]
+        cells = {(s.name, s.dtype.bits) for s in p.scalars}
+        extra = [s for s in k.scalars if (s.name, s.dtype.bits) not in cells]
         _require(not extra, "unknown-scalar", f"kernel {k.name} has the scalar {', '.join(s.name for s in extra)}")
 
     def _check_steps(self, steps: tuple[Step, ...], counters: tuple[str, ...]) -> None:

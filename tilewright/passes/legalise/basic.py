@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 
 from tilewright.ir.types import ALL, BOOL, F32, F64, U32, U64, DType
 from tilewright.passes.legalise.term import Term, number, where
@@ -68,14 +67,3 @@ TABLE: Mapping[tuple[str, str], Expansion] = {
     **_each("ge", (*FLOATS, *INTEGERS, BOOL), lambda a, b: b <= a),
     **_each("ne", (*FLOATS, *INTEGERS, BOOL), lambda a, b: ~a.same(b)),
 }
-
-
-def through(carrier: DType, op: str, *args: Term) -> Term:
-    """``op`` done in ``carrier``: operands are cast to it, a result of the operands' dtype is cast back."""
-    value = args[0].to(carrier).op(op, *(a.to(carrier) for a in args[1:]))
-    return value.to(args[0].dtype) if value.dtype is carrier else value
-
-
-def widened(op: str, carrier: DType) -> Expansion:
-    """The expansion of ``op`` on a dtype whose arithmetic is done in ``carrier``."""
-    return partial(through, carrier, op)

@@ -19,7 +19,6 @@ Expansion = Callable[..., Term]
 
 EXPANSIONS: Mapping[tuple[str, str], Expansion] = {
     **basic.TABLE,
-    **halves.TABLE,
     **math.TABLE,
     **bits.TABLE,
     **fma.TABLE,
@@ -43,12 +42,12 @@ def legalise(plan: Plan, capabilities: Capabilities) -> Plan:
     """``plan`` with kernels of native operations only; its operands and scratch tensors stay as declared.
 
     A dtype of :data:`CARRIERS` that no native operation but ``bitcast`` mentions is gone from the kernels: its
-    buffers, reads and scalars have the carrier's dtype. A value in the compute dtype of the storage type it is
-    written to is rounded by a cast. Raises UnsupportedError for an operation that is neither native nor has an
-    expansion.
+    buffers, reads and scalars have the carrier's dtype. Raises UnsupportedError for an operation that is
+    neither native nor has an expansion.
     """
     carried = {t: carrier for t, carrier in CARRIERS.items() if not _mentions(capabilities, t)}
-    return replace(plan, kernels=tuple(_Legaliser(capabilities, carried, k).legal() for k in plan.kernels))
+    legaliser = _Legaliser(capabilities, carried)
+    return replace(plan, kernels=tuple(map(legaliser.kernel, plan.kernels)))
 
 
 def _mentions(capabilities: Capabilities, dtype: DType) -> bool:
@@ -65,10 +64,8 @@ def signature(node: Apply) -> tuple[str, str]:
 class _Legaliser:
     capabilities: Capabilities
     carried: Mapping[DType, DType]
-    kernel: Kernel
 
-    def legal(self) -> Kernel:
-        k = self.kernel
+    def kernel(self, k: Kernel) -> Kernel:
         return replace(
             k,
             buffers=tuple(replace(b, dtype=self.carrier(b.dtype)) for b in k.buffers),
@@ -83,14 +80,10 @@ class _Legaliser:
             return replace(
                 s,
                 writes=tuple(map(self.write, s.writes)),
-                values=self.stored(s, s.values),
-                init=self.stored(s, s.init),
+                values=tuple(map(self.expr, s.values)),
+                init=tuple(map(self.expr, s.init)),
             )
         raise InternalError(f"no rule for the statement {type(s).__name__}")
-
-    def stored(self, s: Block, values: tuple[Expr, ...]) -> tuple[Expr, ...]:
-        targets = [self.kernel.buffer(w.buffer).dtype for w in s.writes[: len(values)]]
-        return tuple(self.expr(_rounded(v, t)) for v, t in zip(values, targets, strict=True))
 
     def write(self, w: Write) -> Write:
         return replace(w, indices=tuple(self.checked(i) if isinstance(i, CheckedIndex) else i for i in w.indices))
@@ -138,7 +131,3 @@ class _Legaliser:
         if isinstance(node, Read):
             return Read(node.tensor, node.indices, dtype, node.guard, node.otherwise)
         raise InternalError(f"no rule for the expression {type(node).__name__}")
-
-
-def _rounded(value: Expr, to: DType) -> Expr:
-    return convert("cast", value, to) if value.dtype is to.compute else value

@@ -1,13 +1,11 @@
-"""f16 and bf16: conversions by integer operations on their patterns, all else through f32."""
+"""f16 and bf16 by integer operations on their patterns."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from math import copysign, frexp, isfinite, isnan, ldexp
 
-from tilewright.ir.scalar import OPS
 from tilewright.ir.types import BF16, F16, F32, U16, U32
-from tilewright.passes.legalise.basic import Expansion, widened
 from tilewright.passes.legalise.term import Term, number, where
 
 F32_INF = 0x7F800000
@@ -79,13 +77,4 @@ CASTS: Mapping[tuple[str, str], Callable[[Term], Term]] = {
     ("f32", "bf16"): bf16_from_f32,
     ("f16", "f32"): f32_from_f16,
     ("bf16", "f32"): f32_from_bf16,
-}
-
-_MOVES = ("cast", "bitcast", "where")
-
-TABLE: Mapping[tuple[str, str], Expansion] = {
-    (op, half.name): widened(op, F32)
-    for op, info in OPS.items()
-    for half in (F16, BF16)
-    if "float" in info.kinds and op not in _MOVES
 }
