@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 
+_LONGEST = 200
+
+
 @dataclass(frozen=True)
 class Source:
     """A text and the name under which errors quote it."""
@@ -32,8 +35,13 @@ class Span:
         return f"{self.source.name}:{self.line}:{self.column}"
 
     def snippet(self) -> str:
-        """The first line of the span with carets under it."""
+        """The first line of the span with carets under it; of a very long line, the part around them."""
         text = self.source.line(self.line)
         last = self.end_column if self.end_line == self.line else len(text) + 1
+        if len(text) > _LONGEST:
+            start = max(0, self.column - 1 - _LONGEST // 2)
+            text, last = text[start : start + _LONGEST], min(last - start, _LONGEST + 1)
+            margin = " " * (self.column - 1 - start)
+            return f"    {text}\n    {margin}{'^' * max(1, last - len(margin) - 1)}"
         margin = "".join("\t" if c == "\t" else " " for c in text[: self.column - 1])
         return f"    {text}\n    {margin}{'^' * max(1, last - self.column)}"

@@ -23,6 +23,7 @@ Hoist = Callable[[ast.Reduce | ast.Fold, Scope], Read]
 _BINARY = {info.text: op for op, info in OPS.items() if info.text and info.arity == 2}
 _UNARY = {info.text: op for op, info in OPS.items() if info.text and info.arity == 1}
 _EXTREMES = ("lowest", "highest")
+_REDUCTIONS = ("sum", "prod", "any", "all", "fold", "scan")
 _SPECIAL = ("linear", "index", "bitcast", "uniform", *_EXTREMES)
 
 
@@ -35,11 +36,11 @@ class Literal(Untyped):
         self.span = span
 
     def make(self, dtype: DType) -> Expr:
-        hint = f"cast it: {dtype}({self.value})" if dtype is BOOL else f"write a number that fits {dtype}, or cast"
         if dtype is BOOL:
             raise error(f"the number {self.value} stands where a bool is needed", self.span, "write true or false")
         if dtype.is_integer and (isinstance(self.value, float) or not fits(self.value, dtype)):
-            raise error(f"{self.value} is not an {dtype}", self.span, hint)
+            hint = f"write a number that fits {dtype}, or cast the other side"
+            raise error(f"{self.value} does not fit {dtype}", self.span, hint)
         return scalar.literal(self.value, dtype)
 
 
@@ -139,6 +140,8 @@ class Elaborator:
     def read(self, e: ast.Element, scope: Scope, otherwise: Expr | None = None) -> Read:
         """The read ``e``, its indices in bounds or noted as a precondition unless it is guarded."""
         tensor = find_tensor(e.tensor, scope)
+        if otherwise is None and tensor.name == scope.target:
+            raise _unguarded(e.tensor)
         found = Read(tensor.name, self.indices(e.indices, tensor, e.span, scope), tensor.dtype, (), otherwise)
         if otherwise is None:
             bounds.require(tensor, found.indices, e.indices, scope)
@@ -195,6 +198,8 @@ class Elaborator:
             return self._cast(e, scope)
         if name not in OPS or OPS[name].result == "given":
             functions = [*_SPECIAL, *(op for op, i in OPS.items() if i.result != "given" and not i.text), "bits"]
+            if name in _REDUCTIONS:
+                raise error(f"{name} is a reduction", e.span, f"write {name}[axes](value)")
             raise unknown("function", e.function, [*functions, *scope.program.dtypes, "f32", "i64"])
         arity = OPS[name].arity
         return combine(name, [self.value(self._arg(e, n, arity), scope) for n in range(arity)], e.span)
@@ -293,17 +298,21 @@ def find_tensor(name: ast.Name, scope: Scope) -> Tensor:
     if text == scope.target and text in program.declared:
         return program.declared[text]
     if text == scope.target:
-        hint = f"write ({text}[..., i - 1, ...] else 0): what it is before the first point"
-        raise error(f"{text} reads itself without `else`", name.span, hint)
+        raise _unguarded(name)
     if text in program.absent:
         raise error(f"{text} is optional and may be absent here", name.span, f"put this under `if {text}:`")
     if text in program.later:
         raise error(f"{text} is read before it is defined", name.span, "move its statement up")
-    if text in (*_EXTREMES, "sum", "prod", "max", "min", "any", "all", "fold"):
+    if text in (*_REDUCTIONS, "max", "min"):
         raise error(f"{text} is not a tensor", name.span, f"a reduction is {text}[axes](value)")
     if text in program.scalars or text in program.attributes:
         raise error(f"{text} is not a tensor", name.span, f"write {text} without brackets")
     raise unknown("tensor", name, program.tensors)
+
+
+def _unguarded(name: ast.Name) -> CheckError:
+    hint = f"say what it is before the first point: ({name.text}[i - 1] else 0)"
+    return error(f"{name.text} reads itself without `else`", name.span, hint)
 
 
 # --- typing ---------------------------------------------------------------------------------
@@ -373,7 +382,7 @@ def _arity_hint(e: ast.Call) -> str | None:
     name = e.function.text
     if name in ("min", "max"):
         return f"nest them: {name}(a, {name}(b, c)); over an axis: {name}[i](x[i])"
-    return f"a reduction is {name}[axes](value)" if name in ("sum", "prod", "any", "all") else None
+    return None
 
 
 def _axes(n: int) -> str:

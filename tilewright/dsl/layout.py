@@ -31,18 +31,23 @@ class Layout(PostLex):
     always_accept = ("_NEWLINE",)
 
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
-        depth = 0
+        brackets: list[Token] = []
         levels: list[int] = []
         token = None
         for token in stream:
             if token.type == "_NEWLINE":
-                if depth == 0:
+                if not brackets:
                     yield from _line(token, levels)
                 continue
-            depth += (token in _OPEN) - (token in _CLOSE and depth > 0)
-            if depth > MAX_NESTING:
+            if token in _OPEN:
+                brackets.append(token)
+            elif token in _CLOSE and brackets:
+                brackets.pop()
+            if len(brackets) > MAX_NESTING:
                 raise LayoutError(token, f"brackets are nested over {MAX_NESTING} deep", "name a part of it")
             yield token
+        if brackets:
+            raise LayoutError(brackets[-1], f"this {str(brackets[-1])!r} is never closed", "close it")
         for _ in levels[1:]:
             yield _like(token, "_DEDENT")
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lark import Lark, Token
-from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+from lark import Lark, Token, Tree
+from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken, VisitError
 from lark.tree import Meta
 from lark.visitors import Transformer_NonRecursive, v_args
 
@@ -17,19 +17,27 @@ from tilewright.dsl.layout import MAX_NESTING, Layout, LayoutError
 from tilewright.errors import SyntaxUserError
 from tilewright.source import Source, Span
 
-_KEYWORDS = ("edition", "op", "scalar", "if", "else", "where", "for", "or", "and", "not")
 _WORDS = {
     "NAME": "a name",
     "INT": "a number",
     "FLOAT": "",
+    "VALUE": "a value",
     "_NEWLINE": "the end of the line",
     "_INDENT": "an indented block",
     "_DEDENT": "",
-    "COMPARE": "a comparison",
+    "WHERE": "",
     "$END": "the end of the text",
 }
-_OPERATORS = {"BAR", "CARET", "AMPERSAND", "SHIFT", "PLUS", "MINUS", "STAR", "SLASH", "TILDE", "OR", "AND", "NOT"}
-_MAX_EXPECTED = 4
+_INFIX = {"COMPARE", "BAR", "CARET", "AMPERSAND", "SHIFT", "PLUS", "SLASH", "OR", "AND"}
+_OPERATORS = {*_INFIX, "MINUS", "STAR", "TILDE", "NOT"}
+_HINTS = {
+    "<-": "'<-' is an arrow; write '< -' for \"less than minus\"",
+    "else": "a guarded read stands in parentheses: (x[i - 1] else 0)",
+    "if": "choose between values with where(condition, a, b)",
+    "=": "compare with ==",
+    "*": "there is no power operator: multiply, or use exp and log",
+}
+_PREFIXES = {"NAME", "INT", "FLOAT", "LPAR", "MINUS", "TILDE"}
 
 
 def parse(text: str, name: str = "<string>") -> ast.Module:
@@ -43,9 +51,17 @@ def parse(text: str, name: str = "<string>") -> ast.Module:
         raise SyntaxUserError(e.message, Span(source, line, column, line, column + 1), e.hint) from None
     except UnexpectedInput as e:
         raise _explain(e, source) from None
-    module = _Builder(source).transform(tree)
-    assert isinstance(module, ast.Module)
+    module = _build(tree, source)
     _check_depth(module)
+    return module
+
+
+def _build(tree: Tree[Token], source: Source) -> ast.Module:
+    try:
+        module = _Builder(source).transform(tree)
+    except VisitError as e:
+        raise e.orig_exc from None
+    assert isinstance(module, ast.Module)
     return module
 
 
@@ -53,17 +69,6 @@ def parse(text: str, name: str = "<string>") -> ast.Module:
 def _parser() -> Lark:
     grammar = Path(__file__).with_name("grammar.lark").read_text()
     return Lark(grammar, parser="lalr", start="module", postlex=Layout(), propagate_positions=True)
-
-
-def tokens(text: str) -> list[Token]:
-    """The tokens of a text that parses, comments and line breaks among them."""
-    lexer = Lark(
-        Path(__file__).with_name("grammar.lark").read_text().replace("%ignore COMMENT", ""),
-        parser=None,
-        lexer="basic",
-        start="module",
-    )
-    return list(lexer.lex(text))
 
 
 def _check_depth(module: ast.Module) -> None:
@@ -92,7 +97,7 @@ def _explain(e: UnexpectedInput, source: Source) -> SyntaxUserError:
     token = e.token if isinstance(e, UnexpectedToken) else Token("$END", "")
     span = _token_span(token, source)
     expected = _expected(e.accepts or e.expected if isinstance(e, UnexpectedToken) else ())
-    return SyntaxUserError(f"{_describe(token)}, expected {expected}", span, _hint(token, source))
+    return SyntaxUserError(f"{_describe(token)}, expected {expected}", span, _hint(token, expected))
 
 
 def _token_span(token: Token, source: Source) -> Span:
@@ -114,12 +119,12 @@ def _describe(token: Token) -> str:
     return f"unexpected {str(token)!r}"
 
 
-def _expected(kinds: Sequence[str] | set[str]) -> str:
+def _expected(kinds: Collection[str]) -> str:
+    if _PREFIXES <= set(kinds):
+        kinds = set(kinds) - _PREFIXES | {"VALUE"}
     words = sorted({_word(k) for k in kinds if k not in _OPERATORS} - {""}, key=lambda w: (w[0] == "'", w))
-    if _OPERATORS & set(kinds) - {"MINUS", "TILDE", "NOT", "STAR"}:
+    if _INFIX & set(kinds):
         words.append("an operator")
-    if len(words) > _MAX_EXPECTED and "a name" in words:
-        words = ["an expression"]
     return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words) or "something else"
 
 
@@ -130,20 +135,14 @@ def _word(kind: str) -> str:
     return f"'{pattern}'"
 
 
-def _hint(token: Token, source: Source) -> str:
-    if token.type == "FROM":
-        return "'<-' is an arrow; write '< -' for \"less than minus\""
-    if token == "else":
-        return "a guarded read stands in parentheses: (x[i - 1] else 0)"
+def _hint(token: Token, expected: str) -> str | None:
     if token.type == "COMPARE":
         return "comparisons do not chain: write a < b and b < c"
-    if token == "=" and "op" not in source.line((token.line or 2) - 1):
-        return "compare with =="
-    if token == "**":
-        return "there is no power operator: multiply, or use exp and log"
     if token.type == "_INDENT":
         return "blocks follow a line that ends in ':'"
-    return "see docs/language.md for the grammar"
+    if token == "=" and "'['" in expected:
+        return "name the axes: y[i] = ..., or y[] = ... for a single value"
+    return _HINTS.get(str(token))
 
 
 # --- building -------------------------------------------------------------------------------

@@ -36,12 +36,19 @@ def resolve(
         _places([e for e in elements if id(e) in guarded], scope),
     ]
     found: dict[str, Index] = {}
+    for name, axis in _distinct(axes, scope).items():
+        places = next(filter(None, ([p for n, p in level if n == name] for level in levels)), [])
+        found[name] = _extent(axis, name, places, scope)
+    return found
+
+
+def _distinct(axes: Sequence[ast.Axis], scope: Scope) -> dict[str, ast.Axis]:
+    found: dict[str, ast.Axis] = {}
     for axis in axes:
         name = axis_name(axis, scope)
         if name in found or name in scope.ranges:
             raise error(f"axis {name} is used twice", axis.span, "give each axis a name of its own")
-        places = next(filter(None, ([p for n, p in level if n == name] for level in levels)), [])
-        found[name] = _extent(axis, name, places, scope)
+        found[name] = axis
     return found
 
 

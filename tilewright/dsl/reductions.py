@@ -112,7 +112,7 @@ def _check_counts(e: ast.Fold) -> None:
         needed += [("names on the other side", e.others), ("merged values", e.merge)]
     for what, parts in needed:
         if len(parts) != wanted:
-            raise _count(f"{wanted} accumulators but {len(parts)} {what}", parts, e)
+            raise _count(f"accumulators: {wanted}, {what}: {len(parts)}", parts, e)
 
 
 def _count(message: str, parts: Sequence[ast.Node], e: ast.Fold) -> CheckError:

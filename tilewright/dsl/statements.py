@@ -169,7 +169,7 @@ class _Statement:
         assert isinstance(self.written, ast.Assign)
         targets = self.written.targets
         if len(targets) != len(dtypes):
-            message = f"{len(targets)} results but {len(dtypes)} accumulators"
+            message = f"results: {len(targets)}, accumulators: {len(dtypes)}"
             raise error(message, self.written.span, "write one result per accumulator")
         return tuple(self._result(t, d, rounding) for t, d in zip(targets, dtypes, strict=True))
 
@@ -208,9 +208,6 @@ class _Statement:
         stuck = [r for r in own if all(i is symbol(a.name) for a, i in zip(compute.axes, r.indices, strict=True))]
         if len(found) != 1 or stuck:
             raise self._bad_recurrence([*stuck, *own][0])
-        if any(r.otherwise is None for r in own):
-            name = own[0].tensor
-            raise error(f"{name} reads itself without `else`", self._span_of(name), f"write ({name}[...] else 0)")
         return found.pop()
 
     def _bad_recurrence(self, read: Read) -> Exception:

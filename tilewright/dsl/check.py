@@ -1,0 +1,101 @@
+"""Checks every op of a module for all that it may be called with, as far as that changes its meaning."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from tilewright.dsl import syntax as ast
+from tilewright.dsl.program import Attribute, error
+from tilewright.dsl.signature import Signature, signature
+from tilewright.dsl.specialise import specialise
+from tilewright.errors import UserError
+from tilewright.ir.types import BF16, BOOL, F16, F32, I32, I64, U8, DType
+
+_RANKS = (0, 1, 2)
+_TYPICAL = (F32, F16, BF16, I32, I64, U8, BOOL)
+_MOST_OPTIONAL = 3
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What :func:`check` found: diagnostics in source order, and each op's preconditions as text."""
+
+    diagnostics: tuple[UserError, ...]
+    preconditions: Mapping[str, tuple[str, ...]]
+
+    def render(self) -> str:
+        """The diagnostics, or what every op requires of its sizes."""
+        if self.diagnostics:
+            return "\n\n".join(str(d) for d in self.diagnostics) + "\n"
+        lines = [f"{op}: {' and '.join(found) if found else 'any sizes'}" for op, found in self.preconditions.items()]
+        return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to choose everything that an op leaves open."""
+
+    dtypes: Mapping[str, DType]
+    packs: Mapping[str, int]
+    attributes: Mapping[str, Attribute]
+    present: frozenset[str]
+
+
+def check(module: ast.Module) -> Report:
+    """Specialises each op in every variant: packs at ranks 0, 1 and 2, typical dtypes, optional operands there and not,
+    bool attributes both ways, other attributes at their defaults.
+    """
+    found: dict[object, UserError] = {}
+    preconditions: dict[str, tuple[str, ...]] = {}
+    for op in module.ops:
+        if op.name in preconditions:
+            _note(found, error(f"there are two ops called {op.name}", op.span, "rename one"))
+        conditions: dict[str, None] = {}
+        try:
+            sig = signature(op)
+        except UserError as e:
+            _note(found, e)
+            continue
+        for variant in variants(sig):
+            try:
+                f = specialise(op, variant.dtypes, variant.packs, variant.attributes, variant.present)
+                conditions.update((str(c), None) for c in f.preconditions)
+            except UserError as e:
+                _note(found, e)
+        preconditions[op.name] = tuple(conditions)
+    return Report(tuple(sorted(found.values(), key=_place)), preconditions)
+
+
+def variants(sig: Signature) -> Iterator[Variant]:
+    """All that :func:`check` tries of an op."""
+    dtypes = {name: [d for d in _TYPICAL if d in allowed][:3] for name, allowed in sig.variables.items()}
+    packs = dict.fromkeys([o.pack for o in sig.operands if o.pack_at is not None], _RANKS)
+    flags = {name: (False, True) for name, value in sig.attributes.items() if isinstance(value, bool)}
+    optional = [o.name for o in sig.operands if o.optional]
+    for chosen in itertools.product(_choices(dtypes), _choices(packs), _choices(flags), _subsets(optional)):
+        yield Variant(*chosen)
+
+
+def _choices(options: Mapping[str, Sequence[T]]) -> list[dict[str, T]]:
+    return [dict(zip(options, values, strict=True)) for values in itertools.product(*options.values())]
+
+
+def _subsets(names: Sequence[str]) -> list[frozenset[str]]:
+    """All subsets of a few names; of many: all, none, and each one left out."""
+    if len(names) > _MOST_OPTIONAL:
+        return [frozenset(names), frozenset(), *(frozenset(names) - {n} for n in names)]
+    return [frozenset(c) for n in range(len(names) + 1) for c in itertools.combinations(names, n)]
+
+
+def _note(found: dict[object, UserError], e: UserError) -> None:
+    """Keeps one diagnostic per place: variants repeat each other."""
+    found.setdefault((e.span.line, e.span.column) if e.span else e.message, e)
+
+
+def _place(e: UserError) -> tuple[int, int]:
+    return (e.span.line, e.span.column) if e.span else (0, 0)
