@@ -57,7 +57,7 @@ class Fold:
 
     def start(self, cells: Cells, where: Where) -> Stmt:
         """``cells`` take their initial values."""
-        return self.kernel.block("init", where.around, cells, self.init, where.predicate)
+        return self.kernel.block("start", where.around, cells, self.init, where.predicate)
 
     def step(self, cells: Cells, where: Where) -> Stmt:
         """``cells`` take in the point at ``where``."""
@@ -74,7 +74,7 @@ class Fold:
         return self.kernel.block("join", where.around, into, self.joined(left, right), where.predicate)
 
     def copy(self, into: Cells, cells: Cells, where: Where) -> Stmt:
-        return self.kernel.block("copy", where.around, into, [c.read for c in cells], where.predicate)
+        return self.kernel.block("keep", where.around, into, [c.read for c in cells], where.predicate)
 
     @staticmethod
     def _bound(variables: tuple[Var, ...], cells: Cells) -> dict[Expr, Expr]:

@@ -57,7 +57,7 @@ class Lowering:
         pairs = [(r, v) for r, v in zip(self.c.results, values, strict=True) if r.name in self.live]
         cells = [k.cell(r.name, at, where.around) for r, _ in pairs]
         rounded = [convert("cast", substitute(v, where.axes), r.dtype) for r, v in pairs]
-        return k.block(pairs[0][0].name, where.around, cells, rounded, where.predicate)
+        return k.block("store", where.around, cells, rounded, where.predicate)
 
     # --- reductions and scans ---------------------------------------------------------------
 
@@ -126,7 +126,7 @@ class Lowering:
         at = [level.at for level in around]
         cell = k.cell(target, at, around)
         new = k.cell(self.sums, at, around).read if value is None else value
-        block = k.block(target, around, [cell], [convert("cast", new, cell.dtype)])
+        block = k.block("store", around, [cell], [convert("cast", new, cell.dtype)])
         return k.finish(loops(around, [block]))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from tilewright.ir.capabilities import Capabilities
-from tilewright.ir.index import Index, ceildiv, maximum, product, symbols
+from tilewright.ir.index import Index, maximum, product, symbols
 from tilewright.ir.loops import Block, Kernel, Loop, blocks, walk
 from tilewright.ir.plan import Phase, Plan, Repeat, Step
 from tilewright.ir.scalar import Apply, Expr, Read, operands
@@ -43,7 +43,7 @@ def _steps(steps: tuple[Step, ...], kernels: dict[str, Kernel], work: dict[str, 
             made.append(replace(step, steps=_steps(step.steps, kernels, work)))
         else:
             tasks = kernels[step.kernel].tasks
-            chunk = maximum(1, ceildiv(tasks * CHUNK_POINTS, maximum(1, work[step.kernel])))
+            chunk = maximum(1, tasks * CHUNK_POINTS // maximum(1, work[step.kernel]))
             made.append(Phase(step.kernel, tasks, chunk))
     return tuple(made)
 
