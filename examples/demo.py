@@ -6,7 +6,9 @@ from pathlib import Path
 
 from digits import run as digits
 from photo import run as photo
+from threadpoolctl import threadpool_limits
 
 if __name__ == "__main__":
     photo.main(Path("out") / "photo")
-    digits.main()
+    with threadpool_limits(1, "blas"):  # NumPy's matrix products are faster on one thread at these sizes
+        digits.main()

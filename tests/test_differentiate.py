@@ -27,6 +27,7 @@ from tensor_programs import (
     total,
 )
 
+from tilewright.compiler.function import FunctionOp
 from tilewright.dsl.parse import parse
 from tilewright.dsl.specialise import specialise
 from tilewright.errors import CallError, UnsupportedError
@@ -252,6 +253,18 @@ op conv2d_vjp(x: f32[N, C, H, W], w: f32[O, C, R, S], d_y: f32[N, O, H - R + 3, 
 )
 def test_the_text_of_gradients(f: Function, wrt: str, text: str) -> None:
     assert print_function(differentiate(f, tuple(wrt))) == text
+
+
+def test_gradients_compile_and_run() -> None:
+    rng = np.random.default_rng(5)
+    a, b, d_c = (rng.normal(size=s).astype(np.float32) for s in ((17, 33), (33, 9), (17, 9)))
+    d_a, d_b = FunctionOp(differentiate(matmul(), ("a", "b")))(a, b, d_c)
+    np.testing.assert_allclose(d_a, d_c @ b.T, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(d_b, a.T @ d_c, rtol=1e-4, atol=1e-5)
+    w, idx, d_y = np.zeros((6, 3), np.float32), np.array([4, 0, 4, 5]), rng.normal(size=(4, 3)).astype(np.float32)
+    expected = np.zeros_like(w)
+    np.add.at(expected, idx, d_y)
+    np.testing.assert_array_equal(FunctionOp(differentiate(embedding(), ("w",)))(w, idx, d_y), expected)
 
 
 SMOOTH: dict[str, tuple[Function, tuple[str, ...]]] = {

@@ -28,21 +28,25 @@ def numpy_blur(image: Floats, weights: Floats, axis: int) -> Floats:
     """The blur along one axis, with the border going on."""
     radius, size = len(weights) // 2, image.shape[axis]
     around = np.pad(image, [(radius, radius) if a == axis else (0, 0) for a in range(image.ndim)], mode="edge")
-    shifted = [around.take(range(k, k + size), axis) for k in range(len(weights))]
-    return sum((w * s for w, s in zip(weights, shifted, strict=True)), start=np.zeros_like(image))
+    before = (slice(None),) * axis
+    blurred = np.zeros_like(image)
+    for k, weight in enumerate(weights):
+        blurred += weight * around[(*before, slice(k, k + size))]
+    return blurred
 
 
 def numpy_unsharp_mask(image: Picture, weights: Floats, amount: float) -> Picture:
     """What the op ``unsharp_mask`` does, in NumPy."""
     pixels = image.astype(np.float32)
-    blurred = numpy_blur(numpy_blur(pixels, weights, 0), weights, 1)
+    blurred = numpy_blur(numpy_blur(pixels, weights, 1), weights, 2)
     sharp = pixels * np.float32(1 + amount) - blurred * np.float32(amount) + np.float32(0.5)
     return np.clip(sharp, 0, 255).astype(np.uint8)
 
 
 def numpy_sobel(image: Picture) -> Picture:
     """What the op ``sobel`` does, in NumPy."""
-    grey = np.pad(image.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32), 1, mode="edge")
+    red, green, blue = image.astype(np.float32)
+    grey = np.pad(0.299 * red + 0.587 * green + 0.114 * blue, 1, mode="edge")
     slope, smooth = grey[:, 2:] - grey[:, :-2], grey[:, :-2] + 2 * grey[:, 1:-1] + grey[:, 2:]
     across, along = slope[:-2] + 2 * slope[1:-1] + slope[2:], smooth[2:] - smooth[:-2]
     steepness = np.sqrt(across * across + along * along) + np.float32(0.5)
@@ -57,15 +61,19 @@ def check_close(name: str, ours: Picture, theirs: Picture) -> None:
 
 
 def main(out: Path) -> None:
-    image: Picture = np.ascontiguousarray(load_sample_image("china.jpg"))
+    image: Picture = np.ascontiguousarray(load_sample_image("china.jpg").transpose(2, 0, 1))
     weights, amount = gaussian(radius=4, sigma=1.6), 1.5
-    print(f"photo: {image.shape[1]} x {image.shape[0]} pixels")
+    print(f"photo: {image.shape[2]} x {image.shape[1]} pixels")
     sharp = filters.unsharp_mask(image, weights, amount=amount)
     edges = filters.sobel(image)
     check_close("unsharp_mask", sharp, numpy_unsharp_mask(image, weights, amount))
     check_close("sobel", edges, numpy_sobel(image))
     out.mkdir(parents=True, exist_ok=True)
-    for name, picture in {"before": image, "sharp": sharp, "edges": edges}.items():
+    for name, picture in {
+        "before": image.transpose(1, 2, 0),
+        "sharp": sharp.transpose(1, 2, 0),
+        "edges": edges,
+    }.items():
         Image.fromarray(picture).save(out / f"{name}.png")
     print(f"  saved {out}/before.png, sharp.png and edges.png")
     beside_numpy(
