@@ -233,7 +233,7 @@ def doubling_plan(times: Index) -> Plan:
 
     def pointwise(name: str, source: Buffer, target: Buffer, value: Expr) -> Kernel:
         block = Block(name, (n,), (t,), (), (Write(target.name, (i,)),), (value,))
-        return Kernel(name, (source, target), (), (Loop("t", N, "parallel", (block,)),))
+        return Kernel(name, tuple(dict.fromkeys((source, target))), (), (Loop("t", N, "parallel", (block,)),))
 
     scratch = contiguous(s, "scratch")
     value = apply("add", apply("mul", read(s, i), literal(2, I64)), IndexValue(symbol("round")))

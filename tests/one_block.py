@@ -27,20 +27,28 @@ N, HERE = symbol("N"), symbol("i")
 
 def pointwise(
     operands: Sequence[DType],
-    make: Callable[..., Expr],
-    result: DType | None = None,
+    make: Callable[..., Expr | Sequence[Expr]],
     scalars: Sequence[ScalarInput] = (),
+    names: str | Sequence[str] = "abcdefg",
 ) -> Plan:
-    """``y[i] = make(a[i], b[i], ...)`` on vectors of N elements and any strides; ``i`` is one task each."""
-    inputs = tuple(Tensor(name, t, (N,)) for name, t in zip("abcdefg", operands, strict=False))
-    value = make(*(Read(t.name, (HERE,), t.dtype) for t in inputs))
-    y = Tensor("y", result or value.dtype, (N,))
-    block = Block("map", (Iter("i", "parallel", N),), (symbol("t"),), (), (Write("y", (HERE,)),), (value,))
-    buffers = [Buffer(t.name, t.dtype, t.shape, (stride(t.name, 0),)) for t in inputs]
-    buffers.append(Buffer("y", y.dtype, y.shape, row_major(y.shape, y.dtype)))
-    kernel = Kernel("map", tuple(buffers), tuple(scalars), (Loop("t", N, "parallel", (block,)),))
+    """``y[i] = make(a[i], b[i], ...)`` on vectors of N elements and any strides; each ``i`` is a task.
+
+    Of several values the results are y0, y1, ...; ``names`` are the operands'.
+    """
+    inputs = tuple(Tensor(name, t, (N,)) for name, t in zip(names, operands, strict=False))
+    made = make(*(Read(t.name, (HERE,), t.dtype) for t in inputs))
+    values = tuple(made) if isinstance(made, Sequence) else (made,)
+    results = tuple(Tensor(f"y{n}" if isinstance(made, Sequence) else "y", v.dtype, (N,)) for n, v in enumerate(values))
+    writes = tuple(Write(t.name, (HERE,)) for t in results)
+    block = Block("map", (Iter("i", "parallel", N),), (symbol("t"),), (), writes, values)
+    buffers = (
+        *(Buffer(t.name, t.dtype, t.shape, (stride(t.name, 0),)) for t in inputs),
+        *(Buffer(t.name, t.dtype, t.shape, row_major(t.shape, t.dtype)) for t in results),
+    )
+    kernel = Kernel("map", buffers, tuple(scalars), (Loop("t", N, "parallel", (block,)),))
+    sizes = (("N", dim(inputs[0].name, 0)),)
     steps = (Phase("map", N, const(64)),)
-    return Plan("map", inputs, (y,), tuple(scalars), (("N", dim("a", 0)),), (), (), (kernel,), steps)
+    return Plan("map", inputs, results, tuple(scalars), sizes, (), (), (kernel,), steps)
 
 
 def operand_dtypes(op: str, dtype: DType) -> tuple[DType, ...]:

@@ -41,11 +41,12 @@ def f32_to_odd(x: Term) -> Term:
 
 def f64_to_odd(x: Term) -> Term:
     """A 64-bit integer as f64, exact in its top bits: where it is large, its low word is one sticky bit."""
-    negative = x < 0 if x.dtype.kind == "int" else number(False, BOOL)
-    u = where(negative, -x, x).to(U64)
-    sticky = where((u & 0xFFFFFFFF).differs(0), u.like(1 << 32), 0)
-    jammed = where(u >= 1 << 44, (u & (0xFFFFFFFF << 32)) | sticky, u).to(F64)
-    return where(negative, -jammed, jammed)
+    if x.dtype.kind == "int":
+        negative = x < 0
+        size = f64_to_odd(where(negative, -x, x).to(U64))
+        return where(negative, -size, size)
+    sticky = where((x & 0xFFFFFFFF).differs(0), x.like(1 << 32), 0)
+    return where(x >= 1 << 44, (x & (0xFFFFFFFF << 32)) | sticky, x).to(F64)
 
 
 def _half_from_integer(to: DType, x: Term) -> Term:

@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import partial, reduce
 from math import inf, isfinite
 
-from tilewright.ir.types import ALL, BOOL, F64, FIELD, U64, DType
+from tilewright.ir.types import ALL, BOOL, F64, FIELD, I64, U64, DType
 from tilewright.passes.legalise.term import Term, Termish, number, where, word
 
 NONE = 0xFFFFFFFF
@@ -199,8 +199,12 @@ def _from_magnitude(negative: Term, magnitude: Callable[[Modulus], Term]) -> Ter
 
 def from_integer(x: Term) -> Term:
     """Both residues of a signed or unsigned integer."""
-    negative = x < 0
-    u = where(negative, -x, x).to(U64) & ((1 << x.dtype.bits) - 1)
+    if x.dtype.kind == "uint":
+        u = x.to(U64)
+        return _field(_pack(P.reduce(u), Q.reduce(u)))
+    wide = x.to(I64)
+    negative = wide < 0
+    u = where(negative, -wide, wide).to(U64)
     return _field(_from_magnitude(negative, lambda m: m.reduce(u)))
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
-from tilewright.ir.index import Index
+from tilewright.ir.index import Index, symbols
 from tilewright.ir.plan import Plan, head, tail
 from tilewright.targets.c.emit_index import condition_text, index_text
 from tilewright.targets.c.emit_kernel import emit_kernel
@@ -59,29 +59,27 @@ def _title(plan: Plan) -> str:
 def _sizes(plan: Plan) -> str:
     """The function ``sizes``: dims by name, then the checks, then all else."""
     names, out = Names(), Writer(1)
-    known = {slot: (names.fresh(slot), f"head[{n}]") for n, slot in enumerate(head(plan))}
-    used: dict[str, None] = {}
+    slots, count = tail(plan), len(plan.symbols)
+    needed = used_symbols([*(value for _, value in slots), *(c.condition.index for c in plan.checks)])
+    known = {slot: names.fresh(slot) for slot in (*head(plan), *(slot for slot, _ in slots)) if slot in needed}
 
-    def scope(symbol: str) -> str:
-        if symbol in known:
-            used[symbol] = None
-            return known[symbol][0]
-        return defined[symbol]
+    def define(first: int, last: int) -> None:
+        for n, (slot, value) in enumerate(slots[first:last], first):
+            store = f"tail[{n}] = {index_text(value, known.__getitem__)};"
+            out.line(f"const int64_t {known[slot]} = {store}" if slot in known else f"{store}  /* {slot} */")
 
-    defined: dict[str, str] = {}
-    slots = tail(plan)
-
-    def define(slots: Sequence[tuple[str, Index]], first: int) -> None:
-        for n, (slot, value) in enumerate(slots, first):
-            text = index_text(value, scope)
-            defined[slot] = names.fresh(slot)
-            out.line(f"const int64_t {defined[slot]} = tail[{n}] = {text};")
-
-    define(slots[: len(plan.symbols)], 0)
+    for n, slot in enumerate(head(plan)):
+        if slot in known:
+            out.line(f"const int64_t {known[slot]} = head[{n}];")
+    define(0, count)
     for n, check in enumerate(plan.checks):
-        out.line(f"if (!({condition_text(check.condition, scope)}))")
+        out.line(f"if (!({condition_text(check.condition, known.__getitem__)}))")
         out.line(f"    return {n + 1};")
-    define(slots[len(plan.symbols) :], len(plan.symbols))
-    declared = [f"    const int64_t {known[s][0]} = {known[s][1]};" for s in used]
-    lines = ["int sizes(const int64_t *head, int64_t *tail)", "{", "    (void)head;", *declared, *out.lines]
+    define(count, len(slots))
+    lines = ["int sizes(const int64_t *head, int64_t *tail)", "{", "    (void)head;", *out.lines]
     return "\n".join([*lines, "    return 0;", "}"]) + "\n"
+
+
+def used_symbols(indices: Iterable[Index]) -> frozenset[str]:
+    """The symbols that occur in any of ``indices``."""
+    return frozenset().union(*map(symbols, indices))
