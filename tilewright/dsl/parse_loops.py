@@ -275,10 +275,10 @@ def _kernel(reader: Reader, tree: Tree[Any]) -> Kernel:
     build = IndexBuilder(reader)
     name, *middle, body = tree.children
     parts = _by_rule(middle)
-    scalars = {s.name: s for s in map(build.scalar, parts.get("scalar", []))}
-    buffers = {b.name: b for b in (_buffer(build, t) for t in parts.get("buffer", []))}
-    statements = _Statements(reader, buffers, scalars)
-    return Kernel(build.name(name), tuple(buffers.values()), tuple(scalars.values()), statements.body(body))
+    scalars = tuple(map(build.scalar, parts.get("scalar", [])))
+    buffers = tuple(_buffer(build, t) for t in parts.get("buffer", []))
+    statements = _Statements(reader, {b.name: b for b in buffers}, {s.name: s for s in scalars})
+    return Kernel(build.name(name), buffers, scalars, statements.body(body))
 
 
 def _buffer(build: IndexBuilder, tree: Tree[Any]) -> Buffer:

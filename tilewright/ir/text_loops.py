@@ -33,9 +33,10 @@ def print_kernel(kernel: Kernel) -> str:
 
 def print_plan(plan: Plan) -> str:
     """The text of a plan: its operands, symbols and checks, its steps, then its kernels."""
-    lines = [f"plan {name_text(plan.name)}:", *_indented(_declarations(plan)), *_indented(_steps(plan.steps))]
+    inside = [*_declarations(plan), *_steps(plan.steps)]
     for kernel in plan.kernels:
-        lines += _indented(_kernel(kernel))
+        inside += _kernel(kernel)
+    lines = [f"plan {name_text(plan.name)}:", *_indented(inside or ["pass"])]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -54,7 +55,7 @@ def _steps(steps: Iterable[Step]) -> Iterator[str]:
             yield f"run {name_text(step.kernel)} tasks {index_text(step.tasks)} chunk {index_text(step.chunk)}"
         elif isinstance(step, Repeat):
             yield f"repeat {name_text(step.counter)} in 0..{index_text(step.trips)}:"
-            yield from _indented(_steps(step.steps))
+            yield from _indented(list(_steps(step.steps)) or ["pass"])
         else:
             raise InternalError(f"a plan has no step {type(step).__name__}")
 

@@ -11,7 +11,7 @@ from tilewright.ir import index as ix
 from tilewright.ir.facts import Facts
 from tilewright.ir.index import Condition, Index
 from tilewright.ir.loops import ITER_KINDS, LOOP_KINDS, SCOPES, Block, Buffer, Kernel, Loop, walk
-from tilewright.ir.plan import Phase, Plan, Repeat, Step, head, tail
+from tilewright.ir.plan import Phase, Plan, Step, head, tail
 from tilewright.ir.scalar import CheckedIndex, Expr, index_symbols
 from tilewright.ir.tensor import Tensor
 from tilewright.ir.verify_scalar import check_expression
@@ -250,12 +250,10 @@ class _PlanCheck:
         for step in steps:
             if isinstance(step, Phase):
                 self._check_phase(step, counters)
-            elif isinstance(step, Repeat):
+            else:
                 fresh = step.counter not in (*counters, *self.slots)
                 _require(fresh, "shadowing", f"the counter {step.counter} hides a slot or an outer counter")
                 self._check_steps(step.steps, (*counters, step.counter))
-            else:
-                raise VerifyError("step", f"{type(step).__name__} is no step of a plan")
 
     def _check_phase(self, phase: Phase, counters: tuple[str, ...]) -> None:
         k = self.kernels.get(phase.kernel)
