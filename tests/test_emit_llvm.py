@@ -459,7 +459,8 @@ def test_a_reduction_of_64_partials() -> None:
     here = (Write("part", (p,)),)
     column = n * 64 + symbol("l")
     start = Block("start", (lane,), (symbol("l"),), (), here, (Const(0.0, F32),))
-    take = Block("take", (lane, Iter("i", "parallel", rows), Iter("j", "reduce", width)), (symbol("l"), symbol("t"), column),
+    take = Block("take", (lane, Iter("i", "parallel", rows), Iter("j", "reduce", width)),
+                 (symbol("l"), symbol("t"), column),
                  (ix.lt(column, width),), here, (apply("add", partial(p), Read("x", (i, j), F32)),))
     joins = tuple(
         lanes(h, Block(f"join{h}", (Iter("p", "parallel", const(h)),), (symbol("l"),), (), here,
