@@ -117,7 +117,8 @@ def test_new_sizes_compile_nothing(op: str) -> None:
         case = row.case(rng, "f32", "odd")
         grown = {"matmul": resize_matmul, "conv2d": resize_conv, "embedding": resize_embedding}.get(op, resize)
         case = grown(rng, case)
-        for actual, expected in zip(_tuple(compiled(*case.operands, **case.keywords)), row.oracle(widened(case)), strict=True):
+        results = compiled(*case.operands, **case.keywords)
+        for actual, expected in zip(_tuple(results), row.oracle(widened(case)), strict=True):
             assert_agrees(actual, expected, row, "f32")
 
     for _ in range(20):

@@ -35,14 +35,14 @@ def _parser() -> argparse.ArgumentParser:
 
     run = sub.add_parser("run", help="run an op on .npy files")
     _op_arguments(run)
-    run.add_argument("--in", dest="inputs", action="append", default=[], metavar="NAME=FILE.npy", help="a tensor operand")
-    run.add_argument("--out", dest="outputs", action="append", default=[], metavar="FILE.npy", help="where each result goes, in order")
+    _repeated(run, "--in", "inputs", "NAME=FILE.npy", "a tensor operand")
+    _repeated(run, "--out", "outputs", "FILE.npy", "where each result goes, in order")
     run.set_defaults(run=commands.run)
 
     show = sub.add_parser("show", help="print an op at a stage of its road")
     _op_arguments(show)
     show.add_argument("--stage", choices=commands.STAGES, default="tensor")
-    show.add_argument("--dtype", dest="dtypes", action="append", default=[], metavar="T=f32", help="a dtype variable")
+    _repeated(show, "--dtype", "dtypes", "T=f32", "a dtype variable")
     show.add_argument("--rank", type=int, default=1, help="how many axes each pack stands for (1)")
     show.set_defaults(run=commands.show)
 
@@ -57,9 +57,13 @@ def _parser() -> argparse.ArgumentParser:
 def _op_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a .tw file")
     parser.add_argument("--op", help="which op (needed if the file has several)")
-    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="NAME=VALUE", help="an attribute or run-time scalar")
+    _repeated(parser, "--set", "settings", "NAME=VALUE", "an attribute or run-time scalar")
     parser.add_argument("--target", default="cpu")
     parser.add_argument("--level", default=None, help="for cpu: native, x86-64-v3 or x86-64")
+
+
+def _repeated(parser: argparse.ArgumentParser, flag: str, dest: str, metavar: str, text: str) -> None:
+    parser.add_argument(flag, dest=dest, action="append", default=[], metavar=metavar, help=text)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from tilewright.errors import CallError, CallTypeError, InternalError, KernelIndexError
+
+Parameter = tuple[
+    str, Literal["tensor", "optional", "attr_int", "attr_float", "attr_bool", "scalar"], str | None, bool, object, bool
+]
+"""As the core takes it: (name, kind, a scalar's dtype, has a default, the default, keyword only)."""
 
 
 def raiser(op: str, operands: Sequence[str], form: str) -> Callable[[str, Any], NoReturn]:
@@ -18,8 +23,9 @@ def raiser(op: str, operands: Sequence[str], form: str) -> Callable[[str, Any], 
             raise CallError(f"{op}: {info}")
         if kind == "index":
             _, operand, position, value = info
+            place = f"element {position} of {operands[operand]!r} (counted row by row)"
             raise KernelIndexError(
-                f"{op}: element {position} of {operands[operand]!r} (counted row by row) is the index {value}, out of range",
+                f"{op}: {place} is the index {value}, out of range",
                 hint="indices count from 0 and stay below the extent of the axis that they index",
             )
         raise InternalError(f"the runtime reports {kind!r}: {info}")

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tilewright.compiler.op import Op, STAGES, load_ops
+from tilewright.compiler.op import STAGES, Op, load_ops
 from tilewright.compiler.optimise import optimise
 from tilewright.dsl.check import check as check_module
 from tilewright.dsl.format import format as format_source

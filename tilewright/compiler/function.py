@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tilewright.compiler.callable import raiser
+from tilewright.compiler.callable import Parameter, raiser
 from tilewright.compiler.stages import Compilation, Layout, definition_passes
 from tilewright.errors import CallTypeError
 from tilewright.ir.tensor import Function
@@ -34,7 +34,7 @@ class FunctionOp(CoreOp):
         self.function = function
         self.passes = passes
         self.target = get_target(target, level)
-        parameters = [(t.name, "tensor", None, False, None, False) for t in function.inputs]
+        parameters: list[Parameter] = [(t.name, "tensor", None, False, None, False) for t in function.inputs]
         parameters += [(s.name, "scalar", s.dtype.name, False, None, True) for s in function.scalars]
         names = [t.name for t in function.inputs]
         form = f"{function.name}({', '.join([*names, *(s.name for s in function.scalars)])})"

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
 
-from tilewright.compiler.callable import raiser
+from tilewright.compiler.callable import Parameter, raiser
 from tilewright.compiler.request import Attribute, OperandClass, Request
 from tilewright.compiler.stages import Compilation, definition_passes, specialise_request, unit_axes
 from tilewright.dsl import syntax as ast
@@ -23,7 +23,6 @@ from tilewright.runtime import Op as CoreOp
 from tilewright.runtime import Program, to_numpy, to_tensor
 from tilewright.targets.target import Target, get_target
 
-Parameter = tuple[str, Literal["tensor", "optional", "attr_int", "attr_float", "attr_bool", "scalar"], str | None, bool, object, bool]
 _ATTRIBUTES: Mapping[str, Literal["attr_int", "attr_float", "attr_bool"]] = {
     "int": "attr_int", "float": "attr_float", "bool": "attr_bool",
 }
@@ -56,7 +55,8 @@ class Op(CoreOp):
     def form(self) -> str:
         """How it is called: ``conv2d(x: T[N, C, H, W], ..., *, stride: int = 1)``."""
         operands = [str(o) for o in self.signature.operands]
-        keywords = [f"{a.name}: {a.kind.text} = {self.signature.attributes[a.name]}" for a in self.definition.attributes]
+        defaults = self.signature.attributes
+        keywords = [f"{a.name}: {a.kind.text} = {defaults[a.name]}" for a in self.definition.attributes]
         keywords += [f"{name}: scalar {dtype}" for name, dtype in self.signature.scalars.items()]
         return f"{self.definition.name}({', '.join([*operands, *(['*', *keywords] if keywords else [])])})"
 
@@ -126,10 +126,10 @@ class Op(CoreOp):
 
     def default_request(self, dtypes: Mapping[str, DType], rank: int, attributes: Mapping[str, Attribute]) -> Request:
         """Contiguous operands, all present; ``dtypes`` of variables, ``rank`` axes for each pack."""
-        operands = (
-            OperandClass.contiguous(self._default_dtype(o, dtypes), len(o.dims) + (rank - 1 if o.pack_at is not None else 0))
-            for o in self.signature.operands
-        )
+        operands = []
+        for o in self.signature.operands:
+            whole = len(o.dims) if o.pack_at is None else len(o.dims) - 1 + rank
+            operands.append(OperandClass.contiguous(self._default_dtype(o, dtypes), whole))
         return Request(tuple(operands), self._all(attributes))
 
     def _default_dtype(self, operand: OperandInfo, chosen: Mapping[str, DType]) -> DType:

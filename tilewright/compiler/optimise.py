@@ -55,8 +55,8 @@ def registry(table: Mapping[str, str]) -> dict[str, type[Pass]]:
 def optimise(text: str, name: str, pipeline: str, each: bool = False) -> Iterator[str]:
     """The text after ``pipeline``, or with ``each`` after every pass of it, verified each time.
 
-    ``text`` is a ``.tw`` op with nothing to choose, a kernel, or a plan (whose kernels all go through the pipeline). Raises
-    UserError for a text or pipeline that is not understood, and what the passes refuse.
+    ``text`` is a ``.tw`` op with nothing to choose, a kernel, or a plan (whose kernels all go through the pipeline).
+    Raises UserError for a text or pipeline that is not understood, and what the passes refuse.
     """
     subject = _parse(text, name)
     table = registry(TENSOR_PASSES if isinstance(subject, Function) else LOOP_PASSES)

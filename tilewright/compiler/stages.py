@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from tilewright.compiler.request import Request
+from tilewright.dsl import syntax as ast
 from tilewright.dsl.signature import bind, signature
 from tilewright.dsl.specialise import specialise
-from tilewright.dsl import syntax as ast
 from tilewright.ir.plan import Phase, Plan, Repeat, Step
 from tilewright.ir.tensor import Function
 from tilewright.ir.verify_loops import verify_plan
@@ -24,6 +24,9 @@ from tilewright.passes.tensor.form_fma import FormFma
 from tilewright.passes.tensor.set_order import SetOrder
 from tilewright.runtime import Program
 from tilewright.targets.target import Numbering, Target, numbering
+
+if TYPE_CHECKING:
+    from tilewright.runtime._core import Step as RunStep
 
 T = TypeVar("T")
 
@@ -76,7 +79,7 @@ class Compilation:
     @cached_property
     def tensor(self) -> Function:
         """After the tensor passes."""
-        return self._timed("tensor", lambda: self.pipeline.run(self.function))
+        return self._timed("tensor", lambda: cast(Function, self.pipeline.run(self.function)))
 
     @cached_property
     def loops(self) -> Plan:
@@ -124,9 +127,9 @@ class Compilation:
         )
 
 
-def _steps(steps: tuple[Step, ...], numbers: Numbering, kernels: Mapping[str, int], count: list[int]) -> list[object]:
+def _steps(steps: tuple[Step, ...], numbers: Numbering, kernels: Mapping[str, int], count: list[int]) -> list[RunStep]:
     """The runner's form of a plan's steps; ``count`` numbers them as :func:`tilewright.ir.plan.tail` does."""
-    made: list[object] = []
+    made: list[RunStep] = []
     for step in steps:
         n = count[0]
         count[0] += 1

@@ -29,6 +29,11 @@ class Traced:
     rank: int
     recorder: Recorder = field(repr=False, compare=False)
 
+    @property
+    def operand_class(self) -> OperandClass:
+        """As a result is laid out when it is computed: contiguous."""
+        return OperandClass.contiguous(self.dtype, self.rank)
+
     def __tilewright_record__(self, op: Op, values: tuple[Any, ...]) -> Traced | tuple[Traced, ...]:
         """What the core calls in place of running ``op``; ``values`` are in the order of its parameters."""
         return self.recorder.record(op, values)
@@ -55,22 +60,26 @@ class Recorder:
         given = dict(zip((p[0] for p in op.parameters()), values, strict=True))
         operands = {o.name: given[o.name] for o in op.signature.operands if given[o.name] is not None}
         for name, value in operands.items():
-            if not isinstance(value, Traced) or value.recorder is not self:
-                raise UserError(f"{op.name}: operand {name!r} is no operand of the traced function nor computed from them",
-                                hint="give it to the traced function as an operand")
-        classes = [operands.get(o.name) for o in op.signature.operands]
+            self._require_own(op, name, value)
+        classes = tuple(operands[o.name].operand_class if o.name in operands else None for o in op.signature.operands)
         attributes = tuple((name, given[name]) for name in op.signature.attributes)
-        request = Request(tuple(None if c is None else OperandClass.contiguous(c.dtype, c.rank) for c in classes), attributes)
-        function = op.compilation(request).tensor
-        results = [Traced(self._fresh(), function.tensor(o).dtype, len(function.tensor(o).shape), self) for o in function.outputs]
+        function = op.compilation(Request(classes, attributes)).tensor
+        results = [self._result(function.tensor(o)) for o in function.outputs]
         scalars = {s.name: literal(given[s.name], s.dtype) for s in function.scalars}
         names = {name: value.name for name, value in operands.items()}
         self.calls.append(Call(function, names, [r.name for r in results], scalars))
         return results[0] if len(results) == 1 else tuple(results)
 
-    def _fresh(self) -> str:
+    def _require_own(self, op: Op, name: str, value: object) -> None:
+        if not isinstance(value, Traced) or value.recorder is not self:
+            raise UserError(
+                f"{op.name}: operand {name!r} is no operand of the traced function nor computed from them",
+                hint="give it to the traced function as an operand",
+            )
+
+    def _result(self, tensor: Tensor) -> Traced:
         self.results += 1
-        return f"t{self.results}"
+        return Traced(f"t{self.results}", tensor.dtype, len(tensor.shape), self)
 
 
 FUSE = Pipeline((Inline(), EliminateDead()))
