@@ -45,14 +45,14 @@ class Literal(Untyped):
 
 
 class Deferred(Untyped):
-    """An operation on untyped values."""
+    """An operation on untyped values, after ``first`` ones that have a dtype of their own."""
 
-    def __init__(self, op: str, args: Sequence[Untyped], span: Span) -> None:
+    def __init__(self, op: str, first: Sequence[Expr], args: Sequence[Untyped], span: Span) -> None:
         super().__init__(join([a.default for a in args]))
-        self.op, self.args, self.span = op, args, span
+        self.op, self.first, self.args, self.span = op, first, args, span
 
     def make(self, dtype: DType) -> Expr:
-        return checked(self.op, [a.make(dtype) for a in self.args], self.span)
+        return checked(self.op, [*self.first, *(a.make(dtype) for a in self.args)], self.span)
 
 
 def fits(value: int, dtype: DType) -> bool:
@@ -333,14 +333,15 @@ def widen(e: Expr) -> Expr:
 def combine(op: str, args: Sequence[Value], span: Span) -> Value:
     """``op(args)``: untyped arguments take the dtype of the typed ones they meet."""
     info = OPS[op]
-    same = args[1:] if info.operands == "select" else args
+    selects = info.operands == "select"
+    first = [settle(args[0], BOOL)] if selects else []
+    same = args[1:] if selects else args
     typed = [a for a in same if not isinstance(a, Untyped)]
     untyped = [a for a in same if isinstance(a, Untyped)]
-    if not typed and info.operands != "bool" and info.result != "bool" and len(same) == len(args):
-        return Deferred(op, untyped, span)
+    if not typed and info.operands != "bool" and info.result != "bool":
+        return Deferred(op, first, untyped, span)
     dtype = typed[0].dtype if typed else BOOL if info.operands == "bool" else join([a.default for a in untyped])
-    settled = [settle(a, dtype) for a in same]
-    return checked(op, [settle(args[0], BOOL), *settled] if len(same) < len(args) else settled, span)
+    return checked(op, [*first, *(settle(a, dtype) for a in same)], span)
 
 
 def checked(op: str, args: Sequence[Expr], span: Span) -> Expr:
