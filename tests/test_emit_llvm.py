@@ -478,6 +478,44 @@ def test_a_reduction_of_64_partials() -> None:
             check(plan, {"x": np.random.default_rng(size).standard_normal((3, size)).astype(np.float32)}, level=level)
 
 
+def test_loops_that_differ_between_lanes_and_lanes_inside_of_lanes() -> None:
+    """``y[i, j] = sum of x[0..i]`` with i in lanes, and j in lanes inside of it."""
+    x, y = Tensor("x", I64, (N,)), Tensor("y", I64, (const(4), const(3)))
+    old = Read("y", (i, j), I64)
+    cell = (Iter("i", "parallel", const(4)), Iter("j", "parallel", const(3)))
+    take = Block("take", (*cell, Iter("k", "reduce", const(4))), (symbol("l"), symbol("m"), symbol("k")), (),
+                 (Write("y", (i, j)),), (apply("add", old, Read("x", (symbol("k"),), I64)),), (Const(0, I64),))
+    inner = Loop("k", symbol("l") + 1, "serial", (take,))
+    body = Loop("l", const(4), "vectorized", (Loop("m", const(3), "vectorized", (inner,)),))
+    buffers = (Buffer("x", I64, x.shape, (stride("x", 0),)), Buffer("y", I64, y.shape, row_major(y.shape, I64)))
+    kernel = Kernel("sums", buffers, (), (body,))
+    plan = Plan("sums", (x,), (y,), (), (("N", dim("x", 0)),), (), (), (kernel,), (Phase("sums", const(1), const(1)),))
+    outputs, _ = run(plan, load(plan), {"x": np.array([1, 10, 100, 1000])})
+    np.testing.assert_array_equal(outputs["y"], [[1] * 3, [11] * 3, [111] * 3, [1111] * 3])
+
+
+@pytest.mark.parametrize("dtype", [BOOL, F16, I8, F64], ids=str)
+def test_registers_of_any_dtype_under_a_mask(dtype: DType) -> None:
+    """Lanes go through a register buffer; those beyond the tail leave it alone."""
+    x = Tensor("x", dtype, (N,))
+    buffer = Buffer("r", dtype, (const(8),), (const(dtype.bytes),), "register")
+    place = symbol("t") * 8 + symbol("l")
+    lane, cell = Iter("p", "parallel", const(8)), Iter("i", "parallel", N)
+    here, there = Read("r", (symbol("p"),), dtype), (symbol("l"), place)
+    blocks = (
+        Block("in", (lane, cell), there, (ix.lt(place, N),), (Write("r", (symbol("p"),)),), (Read("x", (i,), dtype),)),
+        Block("out", (lane, cell), there, (ix.lt(place, N),), (Write("y", (i,)),), (here,)),
+    )
+    body = Loop("t", ix.ceildiv(N, 8), "parallel", (Loop("l", const(8), "vectorized", blocks),))
+    y = Buffer("y", dtype, x.shape, (const(dtype.bytes),))
+    buffers = (Buffer("x", dtype, x.shape, (stride("x", 0),)), y, buffer)
+    kernel = Kernel("copy", buffers, (), (body,))
+    plan = Plan("copy", (x,), (Tensor("y", dtype, (N,)),), (), (("N", dim("x", 0)),), (), (), (kernel,),
+                (Phase("copy", ix.ceildiv(N, 8), const(1)),))
+    check(plan, {"x": edge_cases(dtype)})
+    check(plan, {"x": np.repeat(edge_cases(dtype)[::-1], 2)[1::3]})
+
+
 # --- sizes ------------------------------------------------------------------------------------
 
 

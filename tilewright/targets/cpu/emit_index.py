@@ -201,9 +201,14 @@ class Indices:
         return self._product(term[0], term[1]).text
 
     def _product(self, monomial: Monomial, coef: int) -> Value:
-        index = Index(((monomial, 1),), 0)
-        product = reduce(lambda a, b: self._combine("mul", a, b, index), map(self._atom, monomial))
-        return product if coef == 1 else self._combine("mul", product, Value(str(coef)), index)
+        index = Index(((monomial, coef),), 0)
+        memo, key = self._scope(index).memo, ("product", index, self.lanes if self.varies(index) else None)
+        if key not in memo:
+            factors = [*map(self._atom, monomial), *([] if coef == 1 else [Value(str(coef))])]
+            memo[key] = reduce(lambda a, b: self._combine("mul", a, b, index), factors)
+        found = memo[key]
+        assert isinstance(found, Value)
+        return found
 
     # --- lanes ------------------------------------------------------------------------------
 
@@ -277,7 +282,7 @@ class Indices:
         if d is not None and d > 0 and d & (d - 1) == 0:
             return self._combine("ashr", a, Value(str(d.bit_length() - 1)), at)
         if d is None and self._nonnegative(atom.den):
-            b = self._call("smax", [b, Value("1")], [], at)
+            b = self._call("smax", [b, Value("1")], [], atom.den)
         elif d is None or d <= 0:
             return self._general_quotient(a, b, at)
         if self._nonnegative(atom.num):

@@ -62,7 +62,7 @@ class Memory:
         self.fn = fn
         self.kernel = kernel
         self.numbers = numbers
-        self.indices = Indices(fn, self._size, frozenset(s for s in numbers.slots if not s.startswith("stride(")))
+        self.indices = Indices(fn, self._size, _sizes(numbers))
         self.mask: str | None = None
         self._buffers = {b.name: b for b in kernel.buffers}
         self._bases: dict[str, str] = {}
@@ -322,6 +322,11 @@ class Memory:
         if source == to:
             return text
         return self.fn.let(f"{how} {vector(source, lanes)} {text} to {vector(to, lanes)}")
+
+
+def _sizes(numbers: Numbering) -> frozenset[str]:
+    """The symbols from outside that are never negative once the checks hold."""
+    return frozenset(s for s in (*numbers.slots, *numbers.counters) if not s.startswith("stride("))
 
 
 def _register_bytes(buffer: Buffer) -> int:
