@@ -81,9 +81,7 @@ def op(name: str, *dtypes: DType, result: DType | None = None) -> Plan:
 # --- every expansion against the interpreter --------------------------------------------------
 
 OPERATIONS = sorted(
-    (name, dtype)
-    for name, dtype in EXPANSIONS
-    if name != "cast" and (dtype == "field" or name not in ("exp", "log"))
+    (name, dtype) for name, dtype in EXPANSIONS if name != "cast" and (dtype == "field" or name not in ("exp", "log"))
 )
 CASTS = sorted(dtypes for name, dtypes in EXPANSIONS if name == "cast")
 
@@ -227,8 +225,10 @@ def test_fma_on_random_patterns_is_the_math_librarys() -> None:
     random = np.random.default_rng(2)
     for dtype in (F32, F64):
         kind = np.dtype(dtype.name.replace("f", "float"))
-        columns = [random.integers(0, 2**dtype.bits, 200_000, dtype=np.uint64).astype(f"u{dtype.bytes}").view(kind)
-                   for _ in range(3)]
+        columns = [
+            random.integers(0, 2**dtype.bits, 200_000, dtype=np.uint64).astype(f"u{dtype.bytes}").view(kind)
+            for _ in range(3)
+        ]
         inputs = dict(zip("abc", columns, strict=True))
         plan = op("fma", dtype, dtype, dtype)
         assert_same_bits(compiled(plan, inputs, SPARSE), compiled(plan, inputs, ALL))

@@ -59,27 +59,39 @@ def _hex(text: str) -> tuple[float, ...]:
     return tuple(map(float.fromhex, text.split()))
 
 
+# relative errors of the polynomials: 2^-30.8, 2^-31.5
 SINGLE = Format(
-    F32, I32, 23, 127, 0.693359375, float.fromhex("-0x1.bd0106p-13"), 0x3F3504F3, (-104.0, 89.0),
-    # relative errors 2^-30.8 and 2^-31.5
-    _hex("0x1.0p-1 0x1.555556p-3 0x1.5554e8p-5 0x1.1110acp-7 0x1.6d43b2p-10 0x1.a17ebp-13"),
-    _hex("0x1.555556p-1 0x1.9999ecp-2 0x1.245c0cp-2 0x1.ddd8e2p-3"),
-)  # fmt: skip
+    dtype=F32,
+    bits=I32,
+    fraction=23,
+    bias=127,
+    ln2_hi=0.693359375,
+    ln2_lo=float.fromhex("-0x1.bd0106p-13"),
+    root_bits=0x3F3504F3,
+    exp_range=(-104.0, 89.0),
+    exp_tail=_hex("0x1.0p-1 0x1.555556p-3 0x1.5554e8p-5 0x1.1110acp-7 0x1.6d43b2p-10 0x1.a17ebp-13"),
+    log_tail=_hex("0x1.555556p-1 0x1.9999ecp-2 0x1.245c0cp-2 0x1.ddd8e2p-3"),
+)
+# 2^-61.5, 2^-57.5
 DOUBLE = Format(
-    F64, I64, 52, 1023, float.fromhex("0x1.62e42feep-1"), float.fromhex("0x1.a39ef35793c76p-33"), 0x3FE6A09E667F3BCD,
-    (-746.0, 710.0),
-    # relative errors 2^-61.5 and 2^-57.5
-    _hex(
+    dtype=F64,
+    bits=I64,
+    fraction=52,
+    bias=1023,
+    ln2_hi=float.fromhex("0x1.62e42feep-1"),
+    ln2_lo=float.fromhex("0x1.a39ef35793c76p-33"),
+    root_bits=0x3FE6A09E667F3BCD,
+    exp_range=(-746.0, 710.0),
+    exp_tail=_hex(
         "0x1.0p-1 0x1.5555555555557p-3 0x1.5555555555558p-5 0x1.11111111100bdp-7 0x1.6c16c16c151ccp-10"
         " 0x1.a01a01abf87f0p-13 0x1.a01a01ad0cc6ap-16 0x1.71de01fd5b18ep-19 0x1.27e4cca28ebaep-22"
         " 0x1.af4e55fd0eed3p-26 0x1.1f8b959e6a204p-29"
     ),
-    _hex(
+    log_tail=_hex(
         "0x1.5555555555558p-1 0x1.9999999995223p-2 0x1.2492492e03ec7p-2 0x1.c71c62d035d28p-3 0x1.7462ba29daeebp-3"
         " 0x1.39fdb91646c86p-3 0x1.2b5fc0cc3894bp-3"
     ),
-)  # fmt: skip
-
+)
 
 LN2 = 0.6931471805599453
 

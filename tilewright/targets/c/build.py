@@ -45,7 +45,12 @@ def load(text: str, plan: Plan) -> Loaded:
     with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
         path = Path(folder) / "plan.so"
         compile_c(text, path, LIBRARY)
-        library = ctypes.CDLL(str(path))
+        return open_library(path, plan)
+
+
+def open_library(path: Path, plan: Plan) -> Loaded:
+    """What was compiled for ``plan``, out of a shared library; the file may be removed afterwards."""
+    library = ctypes.CDLL(str(path))
     kernels = {name: _address(library, function) for name, function in kernel_names(plan).items()}
     return Loaded(kernels, _address(library, "sizes"), library)
 

@@ -15,9 +15,9 @@ from tilewright.targets.target import ABI_VERSION, numbering
 
 
 def kernel_names(plan: Plan) -> dict[str, str]:
-    """The C function of each kernel."""
+    """The C function of each kernel (``exp`` and the like are the math library's)."""
     names = Names()
-    return {k.name: names.fresh(k.name) for k in plan.kernels}
+    return {k.name: names.fresh(f"kernel_{k.name}") for k in plan.kernels}
 
 
 def emit(plan: Plan) -> str:

@@ -15,6 +15,10 @@ unix linux
 RESERVED = frozenset(f"{_KEYWORDS} {_USED}".split())
 
 
+FOREIGN = re.compile("tw_|u?int|U?INT|FP_|MATH_|math_|HUGE|SIZE_|PTRDIFF_|WCHAR_|WINT_|SIG_")
+"""How names of the headers, and of our helpers, begin."""
+
+
 class Names:
     """The identifiers of a scope; an inner scope does not hide names of the outer one."""
 
@@ -37,4 +41,4 @@ def identifier(text: str) -> str:
     name = re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_")
     if not name or name[0].isdigit():
         name = f"v{name}"
-    return f"{name}_" if name.startswith(("tw_", "int", "uint")) else name
+    return f"{name}_" if FOREIGN.match(name) else name

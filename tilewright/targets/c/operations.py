@@ -83,15 +83,9 @@ def _cast(source: DType, to: DType) -> str:
 
 
 def _bitcast(source: DType, to: DType) -> str:
-    if source.is_integer and to.is_integer:
-        return "({T}){0}"
-    floating, pattern = (source, to) if source.kind == "float" else (to, source)
-    helper = f"tw_{floating}_bits" if floating is source else f"tw_bits_{floating}"
-    to_pattern, from_pattern = "({T})" + helper + "({0})", helper + "(({S}){0})"
-    plain = helper + "({0})"
-    if pattern.kind == "uint":
-        return plain
-    return to_pattern if floating is source else from_pattern
+    if source.kind == "float":
+        return f"({{T}})tw_{source}_bits({{0}})"
+    return f"tw_bits_{to}(({{S}}){{0}})" if to.kind == "float" else "({T}){0}"
 
 
 def _can_bitcast(source: DType, to: DType) -> bool:
