@@ -13,7 +13,9 @@ from pathlib import Path
 import tilewright as tw
 
 DOCS = Path(__file__).parent
-LINES = {"source": 40, "tensor": 40, "loops": 60, "llvm": 50, "c": 60, "asm": 40}
+LINES = {"source": 40, "tensor": 40, "loops": 60, "llvm": 90, "c": 60, "asm": 60}
+FROM = {"llvm": "define void @\"softmax_y\"", "c": "void kernel_softmax_y(", "asm": "softmax_y:"}
+"""Where the excerpt of a long text starts: at the division by the sum."""
 
 
 def texts() -> dict[str, str]:
@@ -24,9 +26,10 @@ def texts() -> dict[str, str]:
 
 def excerpt(stage: str, text: str) -> str:
     lines = text.splitlines()
-    shown = lines[: LINES[stage]]
-    rest = [f"... {len(lines) - len(shown)} more lines in softmax/{stage}.txt"] if len(lines) > len(shown) else []
-    return "\n".join(["```", *shown, *rest, "```"])
+    start = next((n for n, line in enumerate(lines) if line.startswith(FROM.get(stage, ""))), 0)
+    shown = lines[start : start + LINES[stage]]
+    where = f"(lines {start + 1} to {start + len(shown)} of the {len(lines)} in `docs/softmax/{stage}.txt`)"
+    return "\n".join(["```", *shown, "```", *([where] if len(shown) < len(lines) else [])])
 
 
 def page(current: str, stages: dict[str, str]) -> str:
