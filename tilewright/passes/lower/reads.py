@@ -71,5 +71,12 @@ class Shapes:
         guard = tuple(c for c in dict.fromkeys(conditions) if not facts.prove(c))
         result: Expr = Read(read.tensor, tuple(indices), read.dtype, guard, otherwise if guard else None)
         for fits in inside:
-            result = apply("where", fits, result, otherwise)
+            result = _chosen(fits, result, otherwise)
         return result
+
+
+def _chosen(condition: Expr, yes: Expr, no: Expr) -> Expr:
+    """``where`` of any dtype: storage types go through their compute types, which changes no value."""
+    compute = yes.dtype.compute
+    sides = (convert("cast", e, compute) for e in (yes, no))
+    return convert("cast", apply("where", condition, *sides), yes.dtype)

@@ -10,7 +10,7 @@ from tilewright.errors import ScheduleError
 from tilewright.ir.index import Condition, Index, coefficient, const, minimum, symbol, symbols
 from tilewright.ir.loops import Block, Buffer, Iter, Kernel, Loop, Stmt, Write, row_major, walk
 from tilewright.ir.scalar import CheckedIndex, Expr, Read, reads, rewrite
-from tilewright.passes.loops.nest import expressions, fresh, replace_stmt, substitute, taken_names
+from tilewright.passes.loops.nest import expressions, facts, fresh, replace_stmt, substitute, taken_names
 from tilewright.passes.pipeline import Pass
 
 
@@ -25,7 +25,7 @@ class Clip(Pass):
     loop: str
 
     def run(self, kernel: Kernel) -> Kernel:
-        loop = find(kernel, self.loop)
+        loop, around = find(kernel, self.loop)
         inside = [s for s, _ in walk(loop.body) if isinstance(s, Block)]
         within = {s.var for s, _ in walk(loop.body) if isinstance(s, Loop)}
         for c in inside[0].predicate:
@@ -33,15 +33,16 @@ class Clip(Pass):
             alone = not symbols(bound) & {loop.var, *within} and coefficient(c.index, loop.var) is const(-1)
             if c.kind == "ge" and alone and all(c in b.predicate for b in inside):
                 body = _without(loop.body, c)
-                return replace_stmt(kernel, loop, [replace(loop, extent=minimum(loop.extent, bound), body=body)])
+                extent = facts(kernel, around).simplify(minimum(loop.extent, bound))
+                return replace_stmt(kernel, loop, [replace(loop, extent=extent, body=body)])
         return kernel
 
 
-def find(kernel: Kernel, var: str) -> Loop:
-    """The loop called ``var``; ScheduleError if there is none."""
-    for s, _ in walk(kernel.body):
+def find(kernel: Kernel, var: str) -> tuple[Loop, tuple[Loop, ...]]:
+    """The loop called ``var`` and the loops around it; ScheduleError if there is none."""
+    for s, around in walk(kernel.body):
         if isinstance(s, Loop) and s.var == var:
-            return s
+            return s, around
     raise ScheduleError(f"kernel {kernel.name} has no loop {var}")
 
 
@@ -65,7 +66,7 @@ class ExpandRegisters(Pass):
     loops: tuple[str, ...]
 
     def run(self, kernel: Kernel) -> Kernel:
-        found = [find(kernel, v) for v in self.loops]
+        found = [find(kernel, v)[0] for v in self.loops]
         if len({o.extent for o in found}) != 1 or found[0].extent.constant is None:
             raise ScheduleError(f"{self}: the loops do not have one constant extent")
         registers = {b.name for b in kernel.buffers if b.scope == "register"}
@@ -74,7 +75,7 @@ class ExpandRegisters(Pass):
         for loop in found:
             lane = fresh(f"{loop.var}_lane", taken)
             body = _with_lane(loop.body, Iter(lane, "parallel", loop.extent), loop.var, inside)
-            kernel = replace_stmt(kernel, find(kernel, loop.var), [replace(loop, body=body)])
+            kernel = replace_stmt(kernel, find(kernel, loop.var)[0], [replace(loop, body=body)])
         buffers = tuple(_wider(b, found[0].extent) if b.name in inside else b for b in kernel.buffers)
         return replace(kernel, buffers=buffers)
 

@@ -101,8 +101,11 @@ class Naive:
         return free
 
     def _tile(self, axes: list[str], row: Row) -> str:
-        """Cuts the row into tiles, one per task; the loop inside a tile."""
+        """Cuts the row into tiles, one per task, which takes the row's place in ``axes``; the loop inside a tile."""
         points = ROW_POINTS if row.innermost else ROW_VECTORS * self._width(row)
+        extent = find(self.kernel, row.var)[0].extent.constant
+        if extent is not None and extent <= points:
+            return axes.pop()
         tile, inner = self._new(f"{row.var}_tile", f"{row.var}_in")
         self._apply(Split(row.var, points, "guard", (tile, inner)), "a task takes part of a row")
         axes[-1] = tile
@@ -124,7 +127,7 @@ class Naive:
         """The innermost free axis if results are stored along it and vectors are of use."""
         if not axes:
             return None
-        loop = find(self.kernel, axes[-1])
+        loop, _ = find(self.kernel, axes[-1])
         inside = [s for s, _ in walk(loop.body) if isinstance(s, Block)]
         row = Row(loop.var, all(isinstance(s, Block) for s in loop.body), _widest(inside))
         short = loop.extent.constant is not None and loop.extent.const <= 1
@@ -138,10 +141,13 @@ class Naive:
         self._apply(Clip(inner), "the last tile is shorter")
         vector, lane, rest = self._new(f"{inner}_v", f"{inner}_l", f"{inner}_rest")
         self._apply(Split(inner, width, "cut", (vector, lane, rest)), "whole vectors need no mask")
-        last, masked = self._new(f"{rest}_v", f"{rest}_l")
-        self._apply(Split(rest, width, "mask", (last, masked)), "what is left is one vector with a mask")
-        self._apply(ExpandRegisters((lane, masked)), "each lane has its own accumulators")
-        for var in (lane, masked):
+        vectors = [lane]
+        if rest in {s.var for s, _ in walk(self.kernel.body) if isinstance(s, Loop)}:
+            last, masked = self._new(f"{rest}_v", f"{rest}_l")
+            self._apply(Split(rest, width, "mask", (last, masked)), "what is left is one vector with a mask")
+            vectors.append(masked)
+        self._apply(ExpandRegisters(tuple(vectors)), "each lane has its own accumulators")
+        for var in vectors:
             self._apply(Vectorize(var), "the lanes store neighbouring elements")
         self._apply(SinkLanes(), "vectors are innermost")
 
