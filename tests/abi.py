@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -71,8 +72,12 @@ def run(
     inputs: Mapping[str, np.ndarray],
     scalars: Mapping[str, Any] | None = None,
     ranges: Callable[[int], Sequence[tuple[int, int]]] = lambda tasks: [(0, tasks)],
+    threads: int = 1,
 ) -> tuple[dict[str, np.ndarray], Status]:
-    """The outputs and the status of one call; ``ranges`` cuts the tasks of a phase. CallError for a failed check."""
+    """The outputs and the status of one call; CallError for a failed check.
+
+    ``ranges`` cuts the tasks of a phase into pieces, which ``threads`` take.
+    """
     failed, sizes, table = call_sizes(plan, loaded, inputs)
     if failed:
         raise CallError(plan.checks[failed - 1].message)
@@ -89,8 +94,9 @@ def run(
     def steps(todo: Sequence[Step], number: int, depth: int) -> None:
         for step in todo:
             if isinstance(step, Phase):
-                for lo, hi in ranges(sizes[f"tasks({number})"]):
-                    KERNEL(loaded.kernels[step.kernel])(ctypes.addressof(args), lo, hi, 0)
+                kernel, pieces = KERNEL(loaded.kernels[step.kernel]), ranges(sizes[f"tasks({number})"])
+                with ThreadPoolExecutor(threads) as pool:
+                    list(pool.map(lambda piece, k=kernel: k(ctypes.addressof(args), *piece, 0), pieces))
             else:
                 for trip in range(sizes[f"trips({number})"]):
                     counters[depth] = trip

@@ -20,7 +20,7 @@ from tilewright.ir.interpret import TYPED, run_function, run_plan
 from tilewright.ir.plan import Plan
 from tilewright.ir.scalar import Expr, IndexValue, Read, Var, apply, convert, literal
 from tilewright.ir.tensor import CHAIN, Axis, Compute, Function, Reduction, Tensor
-from tilewright.ir.types import BF16, F16, F32, F64, I8, I32, I64, U8, U32, DType
+from tilewright.ir.types import BF16, F16, F32, F64, FIELD, I8, I32, I64, U8, U32, DType
 from tilewright.passes.legalise import legalise
 from tilewright.passes.lower import lower
 from tilewright.passes.schedule.naive import schedule
@@ -76,7 +76,7 @@ def check(plan: Plan, loaded: Loaded, inputs: dict[str, Any], scalars: dict[str,
 # --- programs written by hand -----------------------------------------------------------------
 
 PROGRAMS: dict[str, tuple[Callable[[], Function], dict[str, int]]] = {
-    **{f"matmul-{d}": (lambda d=d: hand_built.matmul(d), {"M": 3, "K": 5, "N": 19}) for d in (F16, F64, I32)},
+    **{f"matmul-{d}": (lambda d=d: hand_built.matmul(d), {"M": 3, "K": 5, "N": 19}) for d in (F16, F64, I32, FIELD)},
     "matmul-bf16": (lambda: hand_built.matmul(BF16), {"M": 1, "K": 70, "N": 5}),
     "softmax": (hand_built.softmax, {"M": 3, "N": 67}),
     "softmax-f16": (lambda: hand_built.softmax(F16), {"M": 2, "N": 5}),

@@ -323,6 +323,19 @@ def test_an_index_is_not_checked_where_the_guard_or_the_predicate_fails() -> Non
         assert fault(plan, {"x": np.array([99, -1, 77, 2, 1, 0, 10, 3, 2, 1])}) == (0, 6, 10)
 
 
+def test_the_lowest_place_wins_whatever_the_threads() -> None:
+    index = Tensor("x", I64, (N,))
+    row = CheckedIndex(Read("x", (i,), I64), N, "x", i)
+    for lanes in (0, 4):
+        plan = pointwise([index], [(Read("x", (row,), I64), I64)], N, lanes)
+        loaded, x = load(plan), np.full(40000, -1)
+        x[:17] = 0
+        for _ in range(5):
+            _, status = run(plan, loaded, {"x": x}, threads=2,
+                            ranges=lambda n: [(k * n // 8, (k + 1) * n // 8) for k in (7, 0, 6, 1, 5, 2, 4, 3)])
+            assert (status.lock, status.code, status.operand, status.position, status.value) == (0, 1, 0, 17, -1)
+
+
 def test_an_embedding_and_its_failure() -> None:
     plan, w = embedding_plan(), np.arange(12, dtype=np.float32).reshape(4, 3)
     check(plan, {"w": w, "idx": np.array([3, 0, 2, 2])})
