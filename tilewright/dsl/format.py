@@ -78,7 +78,7 @@ def _logical_lines(text: str) -> Iterator[_Line]:
             line.tokens.append(_Token(token, spaced, newlines > 0 and bool(line.tokens)))
             depth += (token in "([") - (token in ")]")
             newlines = 0
-        spaced = False
+        spaced = token == "\n"
     if line is not None:
         yield line
 
@@ -146,7 +146,7 @@ def _joined(tokens: Sequence[_Token], before: _Token | None) -> str:
     text = ""
     previous, unary = before, before is None or _expects_value(before.text)
     for n, t in enumerate(tokens):
-        if n and (_space(previous, t, unary) or (n == 1 and previous is not None and previous.text == "where")):
+        if n and (_space(previous, t, unary) or (n == 1 and before is None and tokens[0].text == "where")):
             text += "  " if t.text.startswith("#") else " "
         text += t.text
         after_prefix = _expects_value(previous.text) if previous else True

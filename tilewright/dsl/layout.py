@@ -55,12 +55,11 @@ class Layout(PostLex):
 def _line(token: Token, levels: list[int]) -> Iterator[Token]:
     """The tokens for the end of a line and the indentation of the next."""
     margin = token.rsplit("\n", 1)[1]
-    if "#" in margin:  # a comment at the end of the text
-        margin = " " * (levels[0] if levels else 0)
-    indent = len(margin.expandtabs(8))
+    indent = 0 if "#" in margin else len(margin.expandtabs(8))  # a comment here ends the text
     if not levels:
         levels.append(indent)
         return
+    indent = max(indent, levels[0])
     yield token
     if indent > levels[-1]:
         levels.append(indent)
