@@ -32,9 +32,10 @@ class Pass:
 
     def __str__(self) -> str:
         """``name{option=value ...}``, without the options that have their default."""
-        shown = [f for f in fields(self) if f.default is MISSING or getattr(self, f.name) != f.default]
-        options = " ".join(f"{f.name}={option_text(getattr(self, f.name))}" for f in shown)
-        return f"{self.name}{{{options}}}" if shown else self.name
+        values = {f.name: option_text(getattr(self, f.name)) for f in fields(self)}
+        defaults = {f.name: option_text(f.default) for f in fields(self) if f.default is not MISSING}
+        shown = " ".join(f"{name}={text}" for name, text in values.items() if text != defaults.get(name))
+        return f"{self.name}{{{shown}}}" if shown else self.name
 
 
 def option_text(value: Any) -> str:

@@ -43,7 +43,7 @@ class Reorder(Primitive):
         while left:
             inner = nest[-1].body[0] if len(nest[-1].body) == 1 else None
             if not isinstance(inner, Loop):
-                self.refuse(f"{', '.join(sorted(left))} and {loop.var} are not perfectly nested", "decompose first")
+                self.refuse(f"{', '.join(sorted(left))} and {loop.var} are not perfectly nested")
             nest.append(inner)
             left.discard(inner.var)
         for o in nest:
