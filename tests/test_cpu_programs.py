@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import tensor_programs
 from abi import run
+from cpu_plans import LEVELS, load, target
 
-from tilewright.errors import UserError
 from tilewright.ir import index as ix
 from tilewright.ir.index import Index, symbol
 from tilewright.ir.interpret import TYPED, run_function, run_plan
@@ -26,18 +26,8 @@ from tilewright.passes.lower import lower
 from tilewright.passes.schedule.naive import schedule
 from tilewright.passes.tensor.form_fma import FormFma
 from tilewright.passes.tensor.set_order import SetOrder
-from tilewright.targets.target import Loaded, Target, get_target
+from tilewright.targets.target import Loaded
 from tilewright.testing.compare import assert_same_bits, random_inputs
-
-LEVELS = ("native", "x86-64-v3", "x86-64")
-
-
-@cache
-def target(level: str) -> Target:
-    try:
-        return get_target("cpu", level)
-    except UserError as e:
-        pytest.skip(e.message)
 
 
 def ordered(f: Function) -> Function:
@@ -58,10 +48,6 @@ def compiled(f: Function, level: str, lanes: bool = True) -> Plan:
 
 def backwards(tasks: int) -> list[tuple[int, int]]:
     return [(k, k + 1) for k in reversed(range(tasks))]
-
-
-def load(plan: Plan, level: str) -> Loaded:
-    return target(level).load(target(level).emit(plan), plan)
 
 
 def check(plan: Plan, loaded: Loaded, inputs: dict[str, Any], scalars: dict[str, Any], expected: Any) -> None:

@@ -1,225 +1,33 @@
-"""LLVM text from hand-built plans: compiled at every level, run, and compared bit for bit with the interpreter."""
+"""LLVM text from hand-built plans: memory, lanes, registers, checks and sizes, compared with the interpreter."""
 
 from __future__ import annotations
 
 import re
-import warnings
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Sequence
 from itertools import product
-from random import Random
-from typing import Any
 
 import numpy as np
 import pytest
 from abi import call_sizes, run
+from cpu_plans import LEVELS, check, contiguous_input, edges, fault, load, nest, pointwise, target
 from hand_built import conv1d_plan, doubling_plan, embedding_plan, matmul_plan
 
 from tilewright.errors import CallError, InternalError, UnsupportedError, UserError
 from tilewright.ir import index as ix
 from tilewright.ir.index import Condition, Index, const, symbol
-from tilewright.ir.interpret import TYPED, IndexFault, evaluate, run_plan
+from tilewright.ir.interpret import TYPED, evaluate
 from tilewright.ir.interpret.arrays import storage
 from tilewright.ir.loops import Block, Buffer, Iter, Kernel, Loop, Stmt, Write, row_major
 from tilewright.ir.plan import Check, Phase, Plan, dim, stride
-from tilewright.ir.scalar import OPS, Apply, CheckedIndex, Const, Expr, IndexValue, Param, Read, apply, convert, literal
-from tilewright.ir.tensor import ScalarInput, Tensor
-from tilewright.ir.types import BF16, BOOL, BY_NAME, F16, F32, F64, I8, I32, I64, U32, U64, DType
+from tilewright.ir.scalar import CheckedIndex, Const, Expr, Read, apply
+from tilewright.ir.tensor import Tensor
+from tilewright.ir.types import BOOL, BY_NAME, F16, F32, F64, I8, I32, I64, U32, U64, DType
 from tilewright.targets.cpu import build
 from tilewright.targets.cpu.elf import undefined_symbols
-from tilewright.targets.target import Loaded, Target, get_target
-from tilewright.testing.compare import assert_same_bits
+from tilewright.targets.target import get_target
 
-LEVELS = ("native", "x86-64-v3", "x86-64")
 N = symbol("N")
 i, j = symbol("i"), symbol("j")
-
-
-@cache
-def target(level: str) -> Target:
-    try:
-        return get_target("cpu", level)
-    except UserError as e:
-        pytest.skip(e.message)
-
-
-def load(plan: Plan, level: str = "native") -> Loaded:
-    return target(level).load(target(level).emit(plan), plan)
-
-
-def check(plan: Plan, inputs: Mapping[str, Any], scalars: Mapping[str, Any] | None = None, level: str = "native",
-          **how: Any) -> None:
-    """The kernels do what the interpreter says."""
-    expected = run_plan(plan, inputs, scalars or {}, TYPED)
-    actual, status = run(plan, load(plan, level), inputs, scalars, **how)
-    assert status.code == 0
-    for t in plan.outputs:
-        assert_same_bits(actual[t.name], expected[t.name], t.dtype)
-
-
-def fault(plan: Plan, inputs: Mapping[str, Any], **how: Any) -> tuple[int, int, int]:
-    """The failed index that both the interpreter and the kernels report."""
-    with pytest.raises(IndexFault) as caught:
-        run_plan(plan, inputs, {}, TYPED)
-    _, status = run(plan, load(plan), inputs, **how)
-    assert status.code == 1
-    noted = status.operand, status.position, status.value
-    assert noted == (caught.value.operand, caught.value.position, caught.value.value)
-    return noted
-
-
-# --- plans of one block -----------------------------------------------------------------------
-
-
-def nest(extent: Index, lanes: int, block: Block) -> tuple[Stmt, ...]:
-    """``t`` over tiles in parallel, ``l`` in lanes (or one by one for 0 lanes) inside."""
-    if not lanes:
-        return (Loop("t", extent, "parallel", (block,)),)
-    return (Loop("t", ix.ceildiv(extent, lanes), "parallel", (Loop("l", const(lanes), "vectorized", (block,)),)),)
-
-
-def pointwise(inputs: Sequence[Tensor], values: Sequence[tuple[Expr, DType]], extent: Index, lanes: int = 0,
-              scalars: Sequence[ScalarInput] = (), dims: Sequence[tuple[str, Index]] = (("N", dim("x", 0)),),
-              at: Index = i) -> Plan:
-    """``y0[at] = value 0``, ``y1[at] = value 1``, ... for i below ``extent``."""
-    outputs = [Tensor(f"y{n}", d, (extent,)) for n, (_, d) in enumerate(values)]
-    place = symbol("t") * lanes + symbol("l") if lanes else symbol("t")
-    predicate = (ix.lt(place, extent),) if lanes else ()
-    block = Block("map", (Iter("i", "parallel", extent),), (place,), predicate,
-                  tuple(Write(t.name, (at,)) for t in outputs), tuple(v for v, _ in values))
-    buffers = [Buffer(t.name, t.dtype, t.shape, tuple(stride(t.name, a) for a in range(len(t.shape)))) for t in inputs]
-    buffers += [Buffer(t.name, t.dtype, t.shape, row_major(t.shape, t.dtype)) for t in outputs]
-    body = nest(extent, lanes, block)
-    kernel = Kernel("map", tuple(buffers), tuple(scalars), body)
-    return Plan("map", tuple(inputs), tuple(outputs), tuple(scalars), tuple(dims), (), (), (kernel,),
-                (Phase("map", kernel.tasks, const(1)),))
-
-
-def contiguous_input(plan: Plan, name: str) -> Plan:
-    """``plan`` with the stride of a rank-1 input fixed to the element size."""
-    (kernel,) = plan.kernels
-    buffers = tuple(Buffer(b.name, b.dtype, b.shape, (const(b.dtype.bytes),)) if b.name == name else b
-                    for b in kernel.buffers)
-    fixed = Kernel(kernel.name, buffers, kernel.scalars, kernel.body)
-    return Plan(plan.name, plan.inputs, plan.outputs, plan.scalars, plan.symbols, plan.checks, plan.scratch, (fixed,),
-                plan.steps)
-
-
-# --- scalar operations ------------------------------------------------------------------------
-
-FLOATS = [0.0, -0.0, 1.0, -1.0, 0.5, 1.5, -2.5, 3.0, 1e-40, -1e-45, 5e-324, 1e30, -3.4e38, 1e300, 127.6, -128.7, 255.5,
-          65504.0, 65520.0, 6e-8, 2.0**31, -(2.0**31), 2.0**32 - 0.5, 2.0**63, 2.0**64, float("inf"), float("-inf"),
-          float("nan")]
-
-
-@cache
-def edge_cases(dtype: DType) -> np.ndarray:
-    random = Random(dtype.name)
-    kind = storage(dtype, TYPED)
-    if dtype.kind == "bool":
-        return np.array([False, True])
-    if dtype.kind == "float":
-        values = FLOATS + [random.gauss(0, 100) for _ in range(12)]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if dtype is BF16:
-                return (np.array(values, np.float32).view(np.uint32) >> 16).astype(kind)
-            return np.array(values, kind)
-    bits = dtype.bits
-    low, high = (0, 2**bits - 1) if dtype.kind != "int" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-    values = {low, low + 1, high, high - 1, 0, 1, 2, 3, 7, bits - 1, bits, high // 2, high // 3}
-    values |= {-1, -2, -7} if dtype.kind == "int" else set()
-    return np.array(sorted(values | {random.randint(low, high) for _ in range(9)}), kind)
-
-
-def operand_dtypes(op: str, dtype: DType) -> tuple[DType, ...]:
-    return (BOOL, F32, F32) if OPS[op].operands == "select" else (dtype,) * OPS[op].arity
-
-
-def combinations(dtypes: Sequence[DType], limit: int = 4000) -> list[np.ndarray]:
-    """Arrays that together run through all combinations of edge cases, or a sample of them."""
-    cases = list(product(*(edge_cases(d).tolist() for d in dtypes)))
-    if len(cases) > limit:
-        cases = Random(1).sample(cases, limit)
-    return [np.array(column, edge_cases(d).dtype) for column, d in zip(zip(*cases, strict=True), dtypes, strict=True)]
-
-
-def op_plan(op: str, dtypes: Sequence[DType], result: DType | None, lanes: int) -> Plan:
-    inputs = [Tensor("xyz"[n], d, (N,)) for n, d in enumerate(dtypes)]
-    args = tuple(Read(t.name, (i,), t.dtype) for t in inputs)
-    value = Apply(op, args, result) if result else apply(op, *args)
-    plan = pointwise(inputs, [(value, value.dtype)], N, lanes)
-    for t in inputs:
-        plan = contiguous_input(plan, t.name)
-    return plan
-
-
-NATIVE_OPS = sorted({(op, d) for op, d in get_target("cpu").capabilities.native if op not in ("cast", "bitcast")})
-NATIVE_CASTS = sorted(d for op, d in get_target("cpu").capabilities.native if op == "cast")
-
-
-@pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("op", sorted({op for op, _ in NATIVE_OPS}))
-def test_every_native_operation_follows_the_semantics(op: str, level: str) -> None:
-    for name in (d for o, d in NATIVE_OPS if o == op and (op, d) in target(level).capabilities.native):
-        dtypes = operand_dtypes(op, BY_NAME[name])
-        arrays = dict(zip("xyz", combinations(dtypes, 700), strict=False))
-        check(op_plan(op, dtypes, None, 16 if name != "i64" else 0), arrays, level=level)
-
-
-@pytest.mark.parametrize("op", ["floordiv", "mod", "shl", "shr", "min", "lt"])
-@pytest.mark.parametrize("dtype", [I8, I64, U32], ids=str)
-def test_integers_one_by_one_and_by_literals(op: str, dtype: DType) -> None:
-    x = Read("x", (i,), dtype)
-    values = [-2**7 if dtype.kind == "int" else 200, 3, 1, 0, 7, 64] + ([-1, -5] if dtype.kind == "int" else [])
-    results = [apply(op, x, literal(v, dtype)) for v in values]
-    check(pointwise([Tensor("x", dtype, (N,))], [(r, r.dtype) for r in results], N), {"x": edge_cases(dtype)})
-
-
-@pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("source", sorted({c.split(">")[0] for c in NATIVE_CASTS}))
-def test_every_native_cast(source: str, level: str) -> None:
-    native = target(level).capabilities
-    to = [BY_NAME[c.split(">")[1]] for c in NATIVE_CASTS if c.startswith(f"{source}>")]
-    dtype = BY_NAME[source]
-    x = Read("x", (i,), dtype)
-    values = [(Apply("cast", (x,), d), d) for d in to if native.casts(dtype, d) and dtype.kind != "field"]
-    if not values:
-        assert not native.casts(dtype, F32)
-        return
-    for lanes in (0, 16):
-        check(pointwise([Tensor("x", dtype, (N,))], values, N, lanes), {"x": edge_cases(dtype)}, level=level)
-
-
-def test_bitcasts_keep_bits() -> None:
-    for source, to in ((F32, U32), (U32, F32), (F64, I64), (I64, F64), (BF16, BY_NAME["u16"]), (BY_NAME["i16"], F16)):
-        x = convert("bitcast", Read("x", (i,), source), to)
-        check(pointwise([Tensor("x", source, (N,))], [(x, to)], N, 8), {"x": edge_cases(source)})
-
-
-def test_literals_scalars_and_indices() -> None:
-    params = [ScalarInput("p", F32), ScalarInput("b", BOOL), ScalarInput("s", U64), ScalarInput("h", F16)]
-    values: list[tuple[Expr, DType]] = [(Param(s.name, s.dtype), s.dtype) for s in params]
-    values += [(Const(v, d), d) for d in (F32, F64, F16, BF16) for v in (0.1, -0.0, float("inf"), 1e-42, 1e39, 65519.9)]
-    values += [(Const(2**64 - 1, U64), U64), (Const(-128, I8), I8), (Const(True, BOOL), BOOL)]
-    values += [(IndexValue(i * 3 - N), I64), (convert("cast", IndexValue(i % 5 // 2), I32), I32)]
-    given = {"p": 0.3, "b": True, "s": 2**63 + 5, "h": 1.5}
-    for lanes in (0, 16):
-        check(pointwise([Tensor("x", F32, (N,))], values, N, lanes, params), {"x": np.zeros(37, np.float32)}, given)
-
-
-def test_a_shared_expression_of_great_depth_is_emitted_once() -> None:
-    x = Read("x", (i,), I64)
-    value: Expr = x
-    expected = given = np.arange(-2, 3)
-    for _ in range(3000):
-        value = apply("bitxor", apply("add", value, value), x)
-        expected = expected + expected ^ given
-    plan = pointwise([Tensor("x", I64, (N,))], [(value, I64)], N)
-    assert len(target("native").emit(plan).splitlines()) < 6200
-    outputs, _ = run(plan, load(plan), {"x": given})
-    np.testing.assert_array_equal(outputs["y0"], expected)
-
 
 # --- memory -----------------------------------------------------------------------------------
 
@@ -525,8 +333,8 @@ def test_registers_of_any_dtype_under_a_mask(dtype: DType) -> None:
     kernel = Kernel("copy", buffers, (), (body,))
     plan = Plan("copy", (x,), (Tensor("y", dtype, (N,)),), (), (("N", dim("x", 0)),), (), (), (kernel,),
                 (Phase("copy", ix.ceildiv(N, 8), const(1)),))
-    check(plan, {"x": edge_cases(dtype)})
-    check(plan, {"x": np.repeat(edge_cases(dtype)[::-1], 2)[1::3]})
+    check(plan, {"x": edges(dtype)})
+    check(plan, {"x": np.repeat(edges(dtype)[::-1], 2)[1::3]})
 
 
 # --- sizes ------------------------------------------------------------------------------------
