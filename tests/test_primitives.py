@@ -358,7 +358,7 @@ REFUSED: dict[str, tuple[Pass, Kernel, str]] = {
     "a recurrence in lanes": (
         Vectorize("i"),
         one_loop("8", "y[i + 1]", "y[i]"),
-        "i=0 and i=1 both touch y[1] (for N=3)",
+        "i=0 and i=1 both touch y[1]",
     ),
     "a recurrence at once": (Parallel("i"), one_loop("N", "y[i + 5]", "y[i]"), "i=0 and i=5 both touch y[5] (for N=9)"),
     "lanes told apart by data": (
@@ -397,6 +397,16 @@ REFUSED: dict[str, tuple[Pass, Kernel, str]] = {
         DecomposeReduction("c", "i"),
         parse_kernel(MATMUL + "                block d:\n                    c[0, 0] = 0.0:f32\n"),
         "d touches c in i too",
+    ),
+    "an init of cells that points share": (
+        DecomposeReduction("c", "i"),
+        parse_kernel(MATMUL.replace("c[i, j]", "c[i, 0]")),
+        "c touches c in i too",
+    ),
+    "an init of neighbours": (
+        DecomposeReduction("c", "i"),
+        parse_kernel(MATMUL.replace("fma(a[i, k], b[k, j], c[i, j])", "c[i, j + 1] + c[i, j]")),
+        "c touches c in i too",
     ),
     "an init that is computed": (
         DecomposeReduction("c", "i"),

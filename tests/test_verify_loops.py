@@ -8,6 +8,7 @@ from typing import Any
 import hand_built
 import pytest
 
+from tilewright.dsl.parse_loops import parse_plan
 from tilewright.errors import VerifyError
 from tilewright.ir import index as ix
 from tilewright.ir.index import const, symbol
@@ -15,8 +16,16 @@ from tilewright.ir.loops import Block, Buffer, Iter, Kernel, Loop, Write, row_ma
 from tilewright.ir.plan import Phase, Plan, Repeat
 from tilewright.ir.scalar import Apply, CheckedIndex, Const, IndexValue, Param, Read, Var, apply, literal
 from tilewright.ir.tensor import ScalarInput, Tensor
-from tilewright.ir.types import BF16, BOOL, F32, F64, I32, I64
+from tilewright.ir.text_loops import print_plan
+from tilewright.ir.types import BF16, BOOL, F16, F32, F64, I32, I64
 from tilewright.ir.verify_loops import verify_kernel, verify_plan
+from tilewright.passes.legalise import legalise
+from tilewright.passes.loops import Simplify
+from tilewright.passes.lower import lower
+from tilewright.passes.schedule.naive import schedule
+from tilewright.passes.tensor.form_fma import FormFma
+from tilewright.passes.tensor.set_order import SetOrder
+from tilewright.targets.target import get_target
 
 N, K, i, k = (symbol(s) for s in ("N", "K", "i", "k"))
 X = Read("x", (i, k), F32)
@@ -234,3 +243,34 @@ def test_malformed_plans_are_refused_by_the_rule(what: str) -> None:
     with pytest.raises(VerifyError) as e:
         verify_plan(malformed)
     assert e.value.rule == rule, e.value.message
+
+
+# --- every stage of the road --------------------------------------------------------------------
+
+PROGRAMS = {
+    "matmul-f16": lambda: hand_built.matmul(F16),
+    "matmul-f64": lambda: hand_built.matmul(F64),
+    "softmax": hand_built.softmax,
+    "conv1d": lambda: hand_built.conv1d(2, 3),
+    "embedding": lambda: hand_built.embedding(I32),
+    "scatter_add": lambda: hand_built.scatter_add(F16),
+    "cumsum": lambda: hand_built.cumsum(4),
+    "recurrence": hand_built.recurrence,
+    "argmax": hand_built.argmax,
+    "dropout": hand_built.dropout,
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_what_each_stage_makes_obeys_the_rules_and_reads_back(name: str) -> None:
+    function = PROGRAMS[name]()
+    units = {t.name: len(t.shape) - 1 for t in function.inputs}
+    capabilities = get_target("cpu", "x86-64").capabilities
+    lowered = lower(SetOrder(tuple(units.items())).run(FormFma().run(function)), units)
+    scheduled = schedule(lowered, capabilities)
+    legal = legalise(scheduled, capabilities)
+    for plan in (lowered, scheduled, legal):
+        verify_plan(plan)
+        assert parse_plan(print_plan(plan)) == plan
+    simple = replace(lowered, kernels=tuple(Simplify().run(k) for k in lowered.kernels))
+    verify_plan(simple)

@@ -8,7 +8,7 @@ from typing import ClassVar
 from tilewright.ir import scalar
 from tilewright.ir.index import Condition, Index, const, eq, ge, substitute, substitute_condition, symbol, symbols
 from tilewright.ir.loops import Block, Kernel, Loop, Stmt, Write
-from tilewright.passes.loops.dependence import Access, accesses, disjoint
+from tilewright.passes.loops.dependence import Access, accesses, disjoint, distance
 from tilewright.passes.loops.nest import Primitive, facts, fresh, replace_stmt, taken_names
 
 
@@ -46,7 +46,7 @@ class DecomposeReduction(Primitive):
             self.refuse(f"loop {loop.var} is parallel: nothing can stand before it", "decompose at a loop inside of it")
         copied = self._copied(block, around[len(outside) :])
         init = self._init_block(kernel, block, outside, around[len(outside) :], copied)
-        self._check_cells(kernel, block, loop, outside)
+        self._check_cells(kernel, block, loop, outside, copied)
         taken = taken_names(kernel)
         nest = _nest(replace(init, name=fresh(init.name, taken)), copied, taken)
         after = replace_stmt(kernel, block, [replace(block, init=())])
@@ -101,14 +101,17 @@ class DecomposeReduction(Primitive):
                 self.refuse(f"cannot prove that {c} holds where the reduction starts")
         return kept
 
-    def _check_cells(self, kernel: Kernel, block: Block, loop: Loop, outside: tuple[Loop, ...]) -> None:
-        """Refuses where something in ``loop`` meets a cell of the block other than by the block's own update."""
+    def _check_cells(
+        self, kernel: Kernel, block: Block, loop: Loop, outside: tuple[Loop, ...], copied: list[Loop]
+    ) -> None:
+        """Refuses where anything in ``loop`` but the update of a cell by its own point could meet the cell."""
         found = accesses((loop,))
         where = facts(kernel, outside)
         writes = [a for a in found if a.block is block and a.writes]
-        for a in found:
-            own = a.block is block and any((a.buffer, a.indices) == (w.buffer, w.indices) for w in writes)
-            if not own and any(a.buffer == w.buffer and not disjoint(a, w, where) for w in writes):
+        for a, w in ((a, w) for a in found for w in writes if a.buffer == w.buffer):
+            apart = distance(a, w, where) if a.block is block else {}
+            same = apart is None or (a.indices == w.indices and all(apart.get(o.var) == 0 for o in copied))
+            if not (a.block is block and same) and not disjoint(a, w, where):
                 self.refuse(f"{a.block.name} touches {a.buffer} in {loop.var} too, maybe in cells of {block.name}")
         self._check_init_reads(block, found)
 

@@ -147,7 +147,7 @@ def _initialises(read: Access, loop: Loop) -> bool:
     block = read.block
     reduced = [b for i, b in zip(block.iters, block.bindings, strict=True) if i.kind == "reduce"]
     own = any(w.writes and w.buffer == read.buffer and w.indices == read.indices for w in accesses((block,)))
-    return bool(block.init) and own and not any(loop.var in symbols(b) for b in reduced)
+    return bool(block.init) and own and None not in read.indices and not any(loop.var in symbols(b) for b in reduced)
 
 
 def _provides(write: Access, read: Access, kernel: Kernel) -> bool:

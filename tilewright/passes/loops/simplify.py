@@ -51,7 +51,7 @@ def _block(block: Block, known: Facts) -> tuple[Stmt, ...]:
     predicate = _conditions(block.predicate, known)
     if predicate is None:
         return ()
-    where = known.extended({}, predicate)
+    where = known.extended({}, predicate) if predicate else known
     bindings = tuple(where.simplify(b) for b in block.bindings)
     bound = dict(zip((i.name for i in block.iters), bindings, strict=True))
     inside = Facts({i.name: (const(0), i.extent) for i in block.iters}, (), known.sizes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tilewright.ir.index import Condition, Index, const, substitute
 from tilewright.ir.loops import Kernel, Loop, Stmt
@@ -37,7 +37,7 @@ def witness(
 
     Data-dependent indices count as 0, so that they all meet. None if small sizes show no such points.
     """
-    free = sorted(free_symbols(kernel))
+    free = sorted(free_symbols(replace(kernel, buffers=())))
     for size in _SIZES:
         sizes = {s: const(size) for s in free} | {o.var: const(0) for o in around}
         seen: dict[tuple[int, ...], list[tuple[Point, bool]]] = {}
