@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
+from random import Random
 
 import pytest
 
+import tilewright
 from tilewright.dsl.check import check
+from tilewright.dsl.format import format
 from tilewright.dsl.parse import parse
 from tilewright.dsl.signature import bind
 from tilewright.dsl.specialise import specialise
@@ -413,3 +418,30 @@ def test_conditions_on_attributes_are_checked_when_they_are_chosen() -> None:
     op = parse("op g(x: f32[N], *, s: int = 1) -> y: f32[N]:\n    where s >= 1\n    y[n] = x[n]\n").ops[0]
     with pytest.raises(CheckError, match="this condition does not hold for s = 0"):
         specialise(op, attributes={"s": 0})
+
+
+# --- garbled programs -----------------------------------------------------------------------
+
+SOURCES = [p.read_text() for p in sorted((Path(tilewright.__file__).parent / "stdlib" / "ops").glob("*.tw"))]
+PIECES = [re.findall(r"\w+|\s+|[^\w\s]", s) for s in SOURCES]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_garbled_sources_give_diagnostics_or_programs(seed: int) -> None:
+    """Nothing but user errors is raised, and what is accepted can be formatted without changing it."""
+    random, understood = Random(seed), 0
+    for _ in range(40):
+        pieces = list(random.choice(PIECES))
+        for _ in range(random.randint(1, 3)):
+            at = random.randrange(len(pieces))
+            pieces[at : at + random.randint(0, 1)] = random.choices(random.choice(PIECES), k=random.randint(0, 1))
+        text = "".join(pieces)
+        try:
+            module = parse(text)
+        except SyntaxUserError as e:
+            assert e.span is not None
+            continue
+        assert all(isinstance(e, CheckError) for e in check(module).diagnostics)
+        assert parse(format(text)).ops == module.ops and format(format(text)) == format(text)
+        understood += 1
+    assert understood

@@ -19,6 +19,7 @@ from tilewright.source import Span
 
 CONSTANTS = {"inf": float("inf"), "nan": float("nan")}
 TRUTHS = {"true": True, "false": False}
+LITERALS = {**CONSTANTS, **TRUTHS}
 Attribute = bool | int | float
 
 
@@ -81,7 +82,7 @@ class Program:
 
     def value_names(self) -> list[str]:
         """Every name of the op that an expression may use."""
-        return [*self.scalars, *self.attributes, *self.dims, *CONSTANTS, *TRUTHS]
+        return [*self.scalars, *self.attributes, *self.dims, *LITERALS]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.indices import extent
-from tilewright.dsl.program import Program, Scope, error
+from tilewright.dsl.program import LITERALS, Program, Scope, error
 from tilewright.ir.index import Index
 from tilewright.ir.tensor import Tensor
 from tilewright.source import Span
@@ -91,7 +91,8 @@ def axis_name(axis: ast.Axis, scope: Scope) -> str:
         hint = "write the index on the right side, or scatter with +="
         raise error("an axis is a plain name here", axis.span, hint)
     name, program = axis.value.text, scope.program
-    for what, names in (("dim", program.dims), ("attribute", program.attributes), ("scalar", program.scalars)):
+    taken = ("dim", program.dims), ("attribute", program.attributes), ("scalar", program.scalars), ("literal", LITERALS)
+    for what, names in taken:
         if name in names:
             raise error(f"axis {name} has the name of a {what}", axis.span, "give the axis another name")
     return name

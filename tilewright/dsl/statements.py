@@ -242,7 +242,7 @@ def _check_target(name: ast.Name, program: Program) -> None:
     text = name.text
     if text in program.tensors:
         raise error(f"{text} is defined twice", name.span, "give the second one another name")
-    if text in {*program.scalars, *program.attributes, *program.dims}:
+    if text in program.value_names():
         raise error(f"{text} is not a result", name.span, "the left side takes a new name")
 
 

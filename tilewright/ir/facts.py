@@ -36,7 +36,7 @@ from tilewright.ir.index import (
 )
 
 _DEPTH = 10
-_STEPS = 400
+_STEPS = 150
 
 Bounds = tuple[int | None, int | None]
 Goals = tuple[Index, ...]

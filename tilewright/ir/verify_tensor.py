@@ -13,6 +13,7 @@ from tilewright.ir.scalar import OPS, Apply, CheckedIndex, Const, Expr, IndexVal
 from tilewright.ir.tensor import Compute, Function, Reduction, Scan, Tensor
 from tilewright.ir.types import BOOL, DType
 
+_RESERVED = {"op", "edition", "if", "else", "where", "for", "or", "and", "not", "true", "false", "inf", "nan"}
 _AFFINE = ("add", "sub", "mul", "neg", "floordiv", "mod", "min", "max")
 
 
@@ -35,6 +36,11 @@ def verify(f: Function) -> None:
         _rule("preconditions", not free, f"{condition} speaks of {sorted(free)}, which are not dims", None)
 
 
+def is_name(text: str) -> bool:
+    """Whether ``text`` can name a tensor, axis, dim, scalar or variable in source."""
+    return text.isidentifier() and text.isascii() and text not in _RESERVED
+
+
 def _rule(name: str, holds: bool, message: str, c: Compute | None) -> None:
     if not holds:
         raise VerifyError(name, message, c.span if c else None)
@@ -46,7 +52,7 @@ def _verify_header(f: Function) -> frozenset[str]:
     twice = sorted({n for n in names if names.count(n) > 1})
     _rule("names", not twice, f"{', '.join(twice)} defined twice", None)
     for name in names:
-        _rule("names", name.isidentifier() and name.isascii(), f"{name!r} is not an identifier", None)
+        _rule("names", is_name(name), f"{name!r} is not a name", None)
     extents = [e for t in f.inputs for e in t.shape]
     dims = frozenset(e.symbol for e in extents if e.symbol)
     for extent in extents:
@@ -96,6 +102,7 @@ class _Statement:
         axes = [*c.axes, *(c.reduction.axes if c.reduction else ())]
         names = [a.name for a in axes]
         self.rule("axes", len(set(names)) == len(names), "two axes have one name")
+        self.rule("axes", all(map(is_name, names)), f"{names} are not all names")
         clash = self.dims.union(self.params) & set(names)
         self.rule("axes", not clash, f"{sorted(clash)} is an axis and a dim or scalar")
         for a in axes:
@@ -136,6 +143,7 @@ class _Statement:
         self.rule(rule, merges or not f.others, "others without a merge")
         bound = [v.name for v in (*f.accs, *f.others)]
         self.rule(rule, len(set(bound)) == len(bound), "two accumulators or others have one name")
+        self.rule(rule, all(map(is_name, bound)), f"{bound} are not all names")
         for acc, init, value in zip(f.accs, f.init, self.compute.values, strict=True):
             self.rule(rule, isinstance(init, Const), f"the initial value of {acc.name} is not a literal")
             self.rule("dtypes", init.dtype is acc.dtype is value.dtype, f"{acc.name}: {acc.dtype} takes {value.dtype}")
