@@ -130,24 +130,12 @@ def test_binding(make: Maker) -> None:
         ((1, 2, 3), {}, "probe() takes 2 positional arguments, not 3"),
         ((1, 2), {"c": 3}, "probe() has no parameter 'c'"),
         ((1, 2), {"b": 3}, "probe() got 'b' twice"),
-        ((1, 2), {}, "probe(): 'a': a tensor is needed, not int"),
-        ((None, 2), {}, "probe(): 'a': a tensor is needed, not NoneType"),
-        ((np.zeros(2), "b"), {}, "probe(): 'b': a tensor is needed, not str"),
-        (
-            (np.zeros(2, "O"), 1),
-            {},
-            "probe(): 'a': an array of object is no tensor: no element type for the buffer format 'O'",
-        ),
-        (
-            (np.zeros(2, "c16"), 1),
-            {},
-            "probe(): 'a': an array of complex128 is no tensor: no element type for the buffer format 'Zd'",
-        ),
-        (
-            (np.zeros((1,) * 33), 1),
-            {},
-            "probe(): 'a': an array of float64 is no tensor: a tensor has at most 32 axes, not 33",
-        ),
+        ((1, 2), {}, "probe(): 'a': an array is needed, not int"),
+        ((None, 2), {}, "probe(): 'a': an array is needed, not NoneType"),
+        ((np.zeros(2), "b"), {}, "probe(): 'b': an array is needed, not str"),
+        ((np.zeros(2, "O"), 1), {}, "probe(): 'a': there are no tensors of object"),
+        ((np.zeros(2, "c16"), 1), {}, "probe(): 'a': there are no tensors of complex128"),
+        ((np.zeros((1,) * 33), 1), {}, "probe(): 'a': this array is no tensor: a tensor has at most 32 axes, not 33"),
     ],
 )
 def test_wrong_arguments(make: Maker, arguments: tuple[Any, ...], keywords: dict[str, Any], message: str) -> None:
@@ -334,7 +322,8 @@ def test_checks(make: Maker) -> None:
     for a, b, message in ((3, 4, "the lengths differ"), (1001, 1001, "too long"), (1001, 4, "the lengths differ")):
         with pytest.raises(Refused) as error:
             op(f32(a), f32(b))
-        assert error.value.args == ("check", message)
+        kind, (said, operands) = error.value.args
+        assert (kind, said, [x.shape for x in operands]) == ("check", message, [(a,), (b,)])
     assert op(f32(1000), f32(1000)).shape == (1000,)
     assert op.misses == 1
 
@@ -343,7 +332,8 @@ def test_impossible_results(make: Maker) -> None:
     op = make.op([operand("x")], lambda key: make.program("bad", 2, 3, [("f32", [3, 2])], 4, []))
     with pytest.raises(Refused) as error:
         op(np.zeros(1))
-    assert error.value.args == ("check", "axis 1 of the result would have the negative extent -3")
+    kind, (said, _) = error.value.args
+    assert (kind, said) == ("check", "axis 1 of the result would have the negative extent -3")
     with pytest.raises(MemoryError):
         op(np.zeros(0))
 

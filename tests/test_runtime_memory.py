@@ -171,7 +171,7 @@ def test_to_tensor_refuses_what_is_no_array() -> None:
     tensor = to_tensor(BASE)
     assert to_tensor(tensor) is tensor
     for wrong in (1, [1.0, 2.0], "text", None):
-        with pytest.raises(CallTypeError, match=f"a tensor is needed, not {type(wrong).__name__}"):
+        with pytest.raises(CallTypeError, match=f"an array is needed, not {type(wrong).__name__}"):
             to_tensor(wrong)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, NoReturn
 
 from tilewright.errors import CallError, CallTypeError, InternalError, KernelIndexError
+from tilewright.runtime import Tensor
 
 Parameter = tuple[
     str, Literal["tensor", "optional", "attr_int", "attr_float", "attr_bool", "scalar"], str | None, bool, object, bool
@@ -20,7 +21,8 @@ def raiser(op: str, operands: Sequence[str], form: str) -> Callable[[str, Any], 
         if kind == "argument":
             raise CallTypeError(info, hint=f"it is called as {form}")
         if kind == "check":
-            raise CallError(f"{op}: {info}")
+            message, given = info
+            raise CallError(f"{message}; called with {_shapes(operands, given)}", hint=f"it is called as {form}")
         if kind == "index":
             _, operand, position, value = info
             place = f"element {position} of {operands[operand]!r} (counted row by row)"
@@ -31,3 +33,7 @@ def raiser(op: str, operands: Sequence[str], form: str) -> Callable[[str, Any], 
         raise InternalError(f"the runtime reports {kind!r}: {info}")
 
     return on_error
+
+
+def _shapes(names: Sequence[str], given: Sequence[Tensor | None]) -> str:
+    return ", ".join(f"{n}: {t.dtype}{list(t.shape)}" for n, t in zip(names, given, strict=True) if t is not None)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tilewright.compiler.callable import Parameter, raiser
+from tilewright.compiler.request import OperandClass
 from tilewright.compiler.stages import Compilation, Layout, definition_passes
 from tilewright.errors import CallTypeError
 from tilewright.ir.tensor import Function
 from tilewright.ir.text_tensor import print_function
+from tilewright.ir.types import BY_NAME
 from tilewright.passes.pipeline import Pipeline
 from tilewright.runtime import Op as CoreOp
 from tilewright.runtime import Program, to_numpy, to_tensor
@@ -34,13 +36,15 @@ class FunctionOp(CoreOp):
         self.function = function
         self.passes = passes
         self.target = get_target(target, level)
-        parameters: list[Parameter] = [(t.name, "tensor", None, False, None, False) for t in function.inputs]
-        parameters += [(s.name, "scalar", s.dtype.name, False, None, True) for s in function.scalars]
         names = [t.name for t in function.inputs]
         form = f"{function.name}({', '.join([*names, *(s.name for s in function.scalars)])})"
-        super().__init__(
-            function.name, parameters, self._compile, raiser(function.name, names, form), to_tensor, to_numpy
-        )
+        on_error = raiser(function.name, names, form)
+        super().__init__(function.name, self.parameters(), self._compile, on_error, to_tensor, to_numpy)
+
+    def parameters(self) -> list[Parameter]:
+        """The parameters as the core binds them: operands, then run-time scalars by keyword."""
+        operands: list[Parameter] = [(t.name, "tensor", None, False, None, False) for t in self.function.inputs]
+        return operands + [(s.name, "scalar", s.dtype.name, False, None, True) for s in self.function.scalars]
 
     def text(self) -> str:
         """The function as canonical ``.tw``."""
@@ -50,12 +54,22 @@ class FunctionOp(CoreOp):
         """The road for inputs with these unit axes."""
         return Compilation(self.function, layout, self.target, self.passes(layout))
 
+    def meaning(self, operands: Mapping[str, OperandClass], attributes: Mapping[str, Any]) -> Function:
+        """The function, its FMA and orders fixed, that a call with these operands runs. There are no attributes."""
+        return self._compilation(operands).tensor
+
+    def _compilation(self, operands: Mapping[str, OperandClass]) -> Compilation:
+        for t in self.function.inputs:
+            given = operands[t.name]
+            if (given.dtype, given.rank) != (t.dtype, len(t.shape)):
+                wanted, got = f"{t.dtype} of rank {len(t.shape)}", f"{given.dtype} of rank {given.rank}"
+                raise CallTypeError(
+                    f"{self.function.name}: operand {t.name!r} must be {wanted}, not {got}",
+                    hint="other dtypes and ranks need a function of their own",
+                )
+        return self.compilation({name: given.unit_axis for name, given in operands.items()})
+
     def _compile(self, key: Key) -> Program:
-        layout = {}
-        for t, given in zip(self.function.inputs, key[0], strict=True):
-            if given is None or (given[0], given[1]) != (t.dtype.name, len(t.shape)):
-                got = "nothing" if given is None else f"{given[0]} with {given[1]} axes"
-                wanted = f"{t.dtype} with {len(t.shape)} axes"
-                raise CallTypeError(f"{self.function.name}: operand {t.name!r} is {wanted}, got {got}")
-            layout[t.name] = given[2]
-        return self.compilation(layout).program()
+        given = (OperandClass(BY_NAME[k[0]], k[1], k[2]) for k in key[0] if k is not None)
+        names = (t.name for t in self.function.inputs)
+        return self._compilation(dict(zip(names, given, strict=True))).program()

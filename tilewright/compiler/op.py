@@ -16,6 +16,7 @@ from tilewright.dsl.format import format as format_source
 from tilewright.dsl.parse import parse
 from tilewright.dsl.signature import OperandInfo, Signature, signature
 from tilewright.errors import CallError, UnsupportedError, UserError
+from tilewright.ir.tensor import Function
 from tilewright.ir.text_loops import print_plan
 from tilewright.ir.text_tensor import print_function
 from tilewright.ir.types import BY_NAME, F32, DType
@@ -109,11 +110,18 @@ class Op(CoreOp):
         layout = unit_axes(function, request)
         return Compilation(function, layout, target or self.target, definition_passes(layout))
 
+    def meaning(self, operands: Mapping[str, OperandClass], attributes: Mapping[str, Attribute]) -> Function:
+        """The function, its FMA and orders fixed, that a call with these operands and attributes runs."""
+        classes = tuple(operands.get(o.name) for o in self.signature.operands)
+        values = tuple((name, attributes[name]) for name in self.signature.attributes)
+        return self.compilation(Request(classes, values)).tensor
+
     def request(self, operands: tuple[Any, ...], attributes: Mapping[str, Attribute]) -> Request:
         """The specialisation that a call with these operands and attributes would run."""
         declared = self.signature.operands
         if len(operands) > len(declared):
-            raise CallError(f"{self.name} takes {len(declared)} operands, got {len(operands)}")
+            few = f"{len(declared)} operand{'s' if len(declared) != 1 else ''}"
+            raise CallError(f"{self.name} takes {few}, not {len(operands)}", hint=f"it is called as {self.form}")
         padded = operands + (None,) * (len(declared) - len(operands))
         return Request(tuple(None if x is None else self.operand_class(x) for x in padded), self._all(attributes))
 
@@ -181,7 +189,8 @@ def op(source: str, *, target: str = "cpu", level: str | None = None) -> Op:
     """
     ops = load_ops(source, "<op>", target, level)
     if len(ops) != 1:
-        raise UserError(f"expected one op, found {len(ops)}", hint="tw.load(path) takes files with several")
+        hint = "tw.load(path) takes files with several" if ops else "write op NAME(...) -> ...:"
+        raise UserError(f"expected one op, found {len(ops) or 'none'}", hint=hint)
     return next(iter(ops.values()))
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import Any
 
 from tilewright.compiler.function import FunctionOp
 from tilewright.compiler.op import Op
-from tilewright.compiler.request import OperandClass, Request
-from tilewright.errors import UserError
+from tilewright.compiler.request import OperandClass
+from tilewright.errors import CallTypeError, UserError
 from tilewright.ir import index as ix
-from tilewright.ir.scalar import literal
-from tilewright.ir.tensor import Tensor
+from tilewright.ir.scalar import Const, literal
+from tilewright.ir.tensor import ScalarInput, Tensor
 from tilewright.ir.types import DType
 from tilewright.passes.pipeline import Pipeline
 from tilewright.passes.tensor.compose import Call, compose
@@ -34,9 +35,15 @@ class Traced:
         """As a result is laid out when it is computed: contiguous."""
         return OperandClass.contiguous(self.dtype, self.rank)
 
-    def __tilewright_record__(self, op: Op, values: tuple[Any, ...]) -> Traced | tuple[Traced, ...]:
+    def __tilewright_record__(self, op: Op | FunctionOp, values: tuple[Any, ...]) -> Traced | tuple[Traced, ...]:
         """What the core calls in place of running ``op``; ``values`` are in the order of its parameters."""
         return self.recorder.record(op, values)
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        """Refuses: NumPy cannot compute with what has no elements."""
+        raise UserError(
+            f"{self.name} has no elements yet: only ops can be traced", hint="write the computation as an op"
+        )
 
 
 @dataclass
@@ -55,32 +62,46 @@ class Recorder:
         self.inputs.append(Tensor(name, given.dtype, shape))
         return Traced(name, given.dtype, given.rank, self)
 
-    def record(self, op: Op, values: tuple[Any, ...]) -> Traced | tuple[Traced, ...]:
+    def record(self, op: Op | FunctionOp, values: tuple[Any, ...]) -> Traced | tuple[Traced, ...]:
         """Notes the call. Each op keeps the FMA and the orders that it has when it runs alone."""
-        given = dict(zip((p[0] for p in op.parameters()), values, strict=True))
-        operands = {o.name: given[o.name] for o in op.signature.operands if given[o.name] is not None}
-        for name, value in operands.items():
-            self._require_own(op, name, value)
-        classes = tuple(operands[o.name].operand_class if o.name in operands else None for o in op.signature.operands)
-        attributes = tuple((name, given[name]) for name in op.signature.attributes)
-        function = op.compilation(Request(classes, attributes)).tensor
+        given = {p[0]: value for p, value in zip(op.parameters(), values, strict=True)}
+        present = [p[0] for p in op.parameters() if p[1] in _OPERANDS and given[p[0]] is not None]
+        operands = {name: self._own(op, name, given[name]) for name in present}
+        function = op.meaning({name: value.operand_class for name, value in operands.items()}, given)
         results = [self._result(function.tensor(o)) for o in function.outputs]
-        scalars = {s.name: literal(given[s.name], s.dtype) for s in function.scalars}
+        scalars = {s.name: _constant(op.name, s, given[s.name]) for s in function.scalars}
         names = {name: value.name for name, value in operands.items()}
         self.calls.append(Call(function, names, [r.name for r in results], scalars))
         return results[0] if len(results) == 1 else tuple(results)
 
-    def _require_own(self, op: Op, name: str, value: object) -> None:
+    def _own(self, op: Op | FunctionOp, name: str, value: object) -> Traced:
+        """``value``, which must be an operand of the traced function or computed from them."""
         if not isinstance(value, Traced) or value.recorder is not self:
             raise UserError(
                 f"{op.name}: operand {name!r} is no operand of the traced function nor computed from them",
                 hint="give it to the traced function as an operand",
             )
+        return value
 
     def _result(self, tensor: Tensor) -> Traced:
         self.results += 1
         return Traced(f"t{self.results}", tensor.dtype, len(tensor.shape), self)
 
+
+def _constant(op: str, scalar: ScalarInput, value: Any) -> Const:
+    """The run-time scalar as a literal; CallTypeError where a call would refuse it."""
+    dtype = scalar.dtype
+    if dtype.is_integer:
+        low = 0 if dtype.kind == "uint" else -(1 << (dtype.bits - 1))
+        fits = isinstance(value, Integral) and low <= int(value) < low + (1 << dtype.bits)
+    else:
+        fits = isinstance(value, Real if dtype.is_float else bool)
+    if not fits:
+        raise CallTypeError(f"{op}(): {scalar.name!r} takes a value of type {dtype}, not {value!r}")
+    return literal(value, dtype)
+
+
+_OPERANDS = ("tensor", "optional")
 
 FUSE = Pipeline((Inline(), EliminateDead()))
 """What a trace goes through: pointwise statements move to where they are read."""

@@ -182,13 +182,15 @@ def _bind_rank(sig: Signature, info: OperandInfo, rank: int, bound: dict[str, tu
     fixed = len(info.dims) - (info.pack_at is not None)
     if info.pack_at is None:
         if rank != fixed:
-            raise CallError(f"{label}, but {info} takes {fixed}")
+            raise CallError(f"{label}, but {info} takes {fixed}", hint="reshape the operand")
         return
     if rank < fixed:
-        raise CallError(f"{label}, but {info} takes {fixed} or more")
+        raise CallError(f"{label}, but {info} takes {fixed} or more", hint="reshape the operand")
     first, where = bound.setdefault(info.pack, (rank - fixed, info.name))
     if first != rank - fixed:
-        raise CallError(f"{label}, but {info.pack}... is {_axes(first)} already, from operand {where!r}")
+        raise CallError(
+            f"{label}, but {info.pack}... is {_axes(first)} already, from operand {where!r}", hint="reshape one"
+        )
 
 
 def _check_bound(sig: Signature, dtypes: Sequence[str], packs: Sequence[str]) -> None:

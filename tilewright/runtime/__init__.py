@@ -23,15 +23,17 @@ def to_tensor(obj: object) -> Tensor:
     if isinstance(obj, Tensor):
         return obj
     if not any(hasattr(obj, face) for face in ("__array_interface__", "__array__")):
-        raise CallTypeError(f"a tensor is needed, not {type(obj).__name__}", hint="numpy.asarray(x) makes an array")
+        raise CallTypeError(f"an array is needed, not {type(obj).__name__}", hint="numpy.asarray(x) makes one")
     array = np.asarray(obj)
     array = np.require(array, array.dtype.newbyteorder("="), ["ALIGNED"])
     try:
         if array.dtype.name == "bfloat16":
             return Tensor.from_buffer(array.view(np.uint16), "bf16")
         return Tensor.from_buffer(array)
-    except (TypeError, ValueError) as error:
-        raise CallTypeError(f"an array of {array.dtype} is no tensor: {error}") from error
+    except TypeError:
+        raise CallTypeError(f"there are no tensors of {array.dtype}", hint="x.astype(...) converts an array") from None
+    except ValueError as error:
+        raise CallTypeError(f"this array is no tensor: {error}") from None
 
 
 def to_numpy(tensor: Tensor) -> np.ndarray[Any, Any]:

@@ -25,7 +25,8 @@ class Tensor:
     def from_buffer(obj: object, dtype: str | None = None) -> Tensor:
         """A tensor over the memory of ``obj``, which it keeps alive; ``dtype`` reinterprets the elements.
 
-        TypeError when ``obj`` has no buffer, or its elements are not native, aligned and of a known type.
+        TypeError when ``obj`` has no buffer, or its elements are not native, aligned and of a known type;
+        ValueError for more than 32 axes.
         """
 
     @property
@@ -72,9 +73,10 @@ class Op:
 
     ``on_miss(key)`` makes the program of a key that is new. ``coerce(obj)`` makes a Tensor of an operand
     that has no usable buffer; ``to_numpy(tensor)`` makes the results of a call whose operands were no Tensors.
-    ``on_error(kind, info)`` must raise: ``("argument", message)`` and ``("check", message)`` for a wrong call,
-    ``("index", (code, operand, position, value))`` for what the kernel noted in the status, where
-    ``operand`` counts all operands of the op, absent ones too.
+    ``on_error(kind, info)`` must raise: ``("argument", message)`` for a wrong call, ``("check", (message, operands))``
+    for wrong sizes, with all operands as Tensors, None for absent ones, and
+    ``("index", (code, operand, position, value))`` for what the kernel noted in the status, where ``operand`` counts
+    all operands of the op, absent ones too.
     An operand whose type has ``__tilewright_record__(op, values)`` is asked in place of a run: ``values`` are the
     arguments and defaults in the order of the parameters, and what it returns is the result of the call.
     Two threads that miss the same key at once both ask; the first program stays.

@@ -52,7 +52,7 @@ bool accept(const Py_buffer& view, const DType* asked, DType& dtype) {
     else if (!known)
         PyErr_Format(PyExc_TypeError, "no element type for the buffer format '%s'", format);
     else if (view.ndim > kMaxRank)
-        PyErr_Format(PyExc_TypeError, "a tensor has at most %d axes, not %d", kMaxRank, view.ndim);
+        PyErr_Format(PyExc_ValueError, "a tensor has at most %d axes, not %d", kMaxRank, view.ndim);
     else if (!is_aligned(view, view.itemsize))
         PyErr_SetString(PyExc_TypeError, "the elements are not aligned to their size");
     return !PyErr_Occurred();

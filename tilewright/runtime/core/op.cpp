@@ -39,6 +39,7 @@ struct Call {
     bool pack(const Program& program, uint64_t* cells);
     PyObject* run(const Program& program);
     bool fail(const Failure& failure);
+    PyObject* all_operands();
     PyObject* deliver(Tensor** results, int made);
     PyObject* deliver_one(Tensor* result);
 };
@@ -206,10 +207,25 @@ PyObject* Call::run(const Program& program) {
     return nullptr;
 }
 
-// The kernel numbers the operands that are present; on_error is told the number among all.
+// A tuple of all operands as tensors, None for an absent one.
+PyObject* Call::all_operands() {
+    PyObject* all = PyTuple_New(op.operands);
+    Py_ssize_t operand = 0;
+    int present = 0;
+    for (int i = 0; all && i < size(op.parameters); ++i) {
+        if (!is_operand(op.parameters[i].kind)) continue;
+        PyObject* object = values[i] == Py_None ? Py_None : reinterpret_cast<PyObject*>(inputs[present++]);
+        PyTuple_SET_ITEM(all, operand++, Py_NewRef(object));
+    }
+    return all;
+}
+
+// A failed check is told with the operands. The kernel numbers the operands that are present; on_error is told the
+// number among all.
 bool Call::fail(const Failure& failure) {
     if (!failure.kind) return false;
-    if (!PyTuple_Check(failure.info)) return raise(op, failure.kind, failure.info);
+    if (!PyTuple_Check(failure.info))
+        return raise(op, failure.kind, Py_BuildValue("(NN)", failure.info, all_operands()));
     int64_t present = PyLong_AsLongLong(PyTuple_GET_ITEM(failure.info, 1));
     int operand = 0;
     for (int i = 0; i < size(op.parameters); ++i) {
