@@ -132,6 +132,28 @@ def _block_with_lane(b: Block, lane: Iter, var: str, buffers: set[str]) -> Block
 
 
 @dataclass(frozen=True)
+class Tidy(Pass):
+    """Loops of the constant extent 1 are taken away around their bodies, those of 0 with them; tasks stay."""
+
+    name: ClassVar[str] = "tidy"
+
+    def run(self, kernel: Kernel) -> Kernel:
+        return replace(kernel, body=_tidied(kernel.body))
+
+
+def _tidied(body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
+    made: list[Stmt] = []
+    for s in body:
+        if isinstance(s, Block):
+            made.append(s)
+        elif s.extent.constant == 1 and s.kind != "parallel":
+            made += _tidied(substitute(s.body, {s.var: const(0)}))
+        elif s.extent.constant is None or s.extent.const > 0:
+            made.append(replace(s, body=_tidied(s.body)))
+    return tuple(s for s in made if isinstance(s, Block) or s.body)
+
+
+@dataclass(frozen=True)
 class SinkLanes(Pass):
     """Every vectorized loop goes inside the loops in it: ``for i vectorized: (A; for k: B)`` becomes
     ``for i vectorized: A; for k: for i vectorized: B``.

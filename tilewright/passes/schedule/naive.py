@@ -15,11 +15,10 @@ from tilewright.passes.loops.fuse import Fuse
 from tilewright.passes.loops.nest import fresh, taken_names
 from tilewright.passes.loops.parallel import Parallel
 from tilewright.passes.loops.reorder import Reorder
-from tilewright.passes.loops.simplify import Simplify
 from tilewright.passes.loops.split import Split
 from tilewright.passes.loops.vectorize import Vectorize
 from tilewright.passes.pipeline import Pass
-from tilewright.passes.schedule.lanes import Clip, ExpandRegisters, SinkLanes, find
+from tilewright.passes.schedule.lanes import Clip, ExpandRegisters, SinkLanes, Tidy, find
 
 CHUNK_POINTS = 16384
 """So many points are worth a claim of work."""
@@ -70,7 +69,7 @@ class Naive:
     def run(self) -> Naive:
         """Applies all steps."""
         axes = self._free_axes()
-        partials = _partials(self.kernel)
+        partials = _partials(self.kernel) if self.capabilities.vector_bytes else []
         row = None if partials else self._row(axes)
         inner = self._tile(axes, row) if row else None
         self._tasks(axes)
@@ -78,7 +77,7 @@ class Naive:
             self._vectorise(inner, self._width(row))
         for var in partials:
             self._apply(Vectorize(var), "the partial results of a chunk are independent of each other")
-        self._apply(Simplify(), "what the extents decide is decided")
+        self._apply(Tidy(), "loops of one iteration are none")
         return self
 
     def _apply(self, step: Pass, reason: str) -> None:
