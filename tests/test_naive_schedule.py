@@ -1,0 +1,224 @@
+"""The naive schedule: what it does to each kind of kernel, and its steps before and after."""
+
+from __future__ import annotations
+
+from random import Random
+
+import hand_built
+import pytest
+from hand_built import Axis, K, M, N, Tensor, i, k, read, summed
+
+from tilewright.errors import ScheduleError
+from tilewright.ir import index as ix
+from tilewright.ir.capabilities import Capabilities
+from tilewright.ir.index import const
+from tilewright.ir.interpret import TYPED
+from tilewright.ir.loops import Kernel, Loop, blocks, walk
+from tilewright.ir.plan import Phase, Plan
+from tilewright.ir.scalar import Read, literal
+from tilewright.ir.tensor import Compute, Function, Order, Scatter
+from tilewright.ir.text_loops import print_kernel
+from tilewright.ir.types import F32, F64, I64
+from tilewright.passes.loops.split import Split
+from tilewright.passes.loops.vectorize import Vectorize
+from tilewright.passes.lower import lower
+from tilewright.passes.schedule import naive
+from tilewright.passes.schedule.lanes import Clip, ExpandRegisters, SinkLanes, Tidy
+from tilewright.passes.schedule.naive import Naive, schedule
+from tilewright.passes.tensor.set_order import SetOrder
+from tilewright.testing.compare import assert_plan_means, random_inputs
+
+NONE, SSE, AVX = (Capabilities(w, frozenset()) for w in (0, 16, 32))
+
+
+def units(f: Function) -> dict[str, int]:
+    return {t.name: len(t.shape) - 1 for t in f.inputs}
+
+
+def ordered(f: Function) -> Function:
+    return SetOrder(tuple(units(f).items())).run(f)
+
+
+def unscheduled(f: Function) -> Plan:
+    return lower(ordered(f), units(f))
+
+
+def only_kernel(f: Function) -> Kernel:
+    kernel, = unscheduled(f).kernels
+    return kernel
+
+
+def loops(kernel: Kernel) -> list[Loop]:
+    return [s for s, _ in walk(kernel.body) if isinstance(s, Loop)]
+
+
+def lanes(kernel: Kernel) -> set[int]:
+    return {o.extent.const for o in loops(kernel) if o.kind == "vectorized"}
+
+
+def steps(f: Function, capabilities: Capabilities) -> list[str]:
+    return [str(step) for step, _ in Naive(only_kernel(f), capabilities).run().steps]
+
+
+# --- which steps ----------------------------------------------------------------------------------
+
+
+def test_steps_of_a_contraction() -> None:
+    assert steps(hand_built.matmul(), AVX) == [
+        "split{loop=j factor=128 names=[j_tile, j_in]}",
+        "fuse{outer=i inner=j_tile into=i_j_tile}",
+        "parallel{loop=i_j_tile}",
+        "clip{loop=j_in}",
+        "split{loop=j_in factor=8 tail=cut names=[j_in_v, j_in_l, j_in_rest]}",
+        "split{loop=j_in_rest factor=8 tail=mask names=[j_in_rest_v, j_in_rest_l]}",
+        "expand-registers{loops=[j_in_l, j_in_rest_l]}",
+        "vectorize{loop=j_in_l}",
+        "vectorize{loop=j_in_rest_l}",
+        "sink-lanes",
+        "tidy",
+    ]
+
+
+def test_every_step_has_a_reason() -> None:
+    made = Naive(only_kernel(hand_built.matmul()), AVX).run()
+    assert all(reason and "\n" not in reason for _, reason in made.steps)
+
+
+def test_a_row_reduction_has_lanes_of_partials_and_rows_as_tasks() -> None:
+    kernel = unscheduled(hand_built.softmax()).kernels[0]
+    applied = [str(step) for step, _ in Naive(kernel, AVX).run().steps]
+    assert applied == ["parallel{loop=i}", *(f"vectorize{{loop=j_lane{n}}}" for n in ("", *range(2, 9))), "tidy"]
+
+
+def test_without_vectors_there_are_only_tasks() -> None:
+    assert steps(hand_built.matmul(), NONE) == ["fuse{outer=i inner=j into=i_j}", "parallel{loop=i_j}", "tidy"]
+    assert steps(hand_built.argmax(), NONE) == ["parallel{loop=i}", "tidy"]
+
+
+def test_a_recurrence_along_rows_has_rows_as_tasks() -> None:
+    assert steps(hand_built.cumsum(4), AVX) == ["parallel{loop=i}", "tidy"]
+    assert steps(hand_built.recurrence(), AVX) == ["tidy"]
+
+
+def test_independent_axes_go_outside_of_ordered_ones() -> None:
+    dy, idx, like = Tensor("dy", F32, (N, K)), Tensor("idx", I64, (N,)), Tensor("like", F32, (M,))
+    y = Tensor("y", F32, (M, K))
+    how = Scatter((Read("idx", (i,), I64), k), "add", literal(0, F32))
+    body = Compute((y,), (Axis("i", N), Axis("k", K)), (read(dy, i, k),), scatter=how)
+    plan = unscheduled(Function("f", (dy, idx, like), (), (body,), ("y",)))
+    applied = [str(step) for step, _ in Naive(plan.kernels[1], AVX).run().steps]
+    assert applied[0] == "reorder{loops=[k, i]}" and "vectorize{loop=k_in_l}" in applied
+
+
+def test_lanes_fit_the_widest_type() -> None:
+    for dtype, width in ((F32, 8), (F64, 4)):
+        assert lanes(naive.scheduled(only_kernel(hand_built.matmul(dtype)), AVX)) == {width}
+    assert lanes(naive.scheduled(only_kernel(hand_built.matmul()), SSE)) == {4}
+
+
+def test_tasks_and_chunks_of_phases() -> None:
+    plan = schedule(unscheduled(hand_built.matmul()), AVX)
+    phase, = plan.steps
+    assert isinstance(phase, Phase)
+    tiles = ix.ceildiv(N, 128)
+    assert phase.tasks is M * tiles
+    assert phase.chunk is ix.maximum(1, M * tiles * 16384 // ix.maximum(1, M * N * K))
+
+
+def test_vectors_are_innermost() -> None:
+    for f in (hand_built.matmul(), hand_built.conv1d(2, 1), hand_built.dropout(), hand_built.softmax()):
+        for kernel in schedule(unscheduled(f), AVX).kernels:
+            for block, around in blocks(kernel):
+                inside_out = [o.kind for o in reversed(around)]
+                assert "vectorized" not in inside_out[1:], block.name
+
+
+# --- what comes out -------------------------------------------------------------------------------
+
+
+def check(f: Function, at: list[dict[str, int]]) -> None:
+    plan = schedule(unscheduled(f), SSE)
+    for dims in at:
+        inputs = random_inputs(f, dims, TYPED, Random(1))
+        assert_plan_means(ordered(f), plan, inputs, {}, TYPED, Random(2))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 8, 63, 64, 65, 127, 128, 200])
+def test_rows_of_constant_extents(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(naive, "ROW_POINTS", 16)
+    x, y = Tensor("x", F32, (const(n),)), Tensor("y", F32, (const(n),))
+    copy = Function("copy", (x,), (), (Compute((y,), (Axis("i", const(n)),), (read(x, i),)),), ("y",))
+    check(copy, [{}])
+    x = Tensor("x", F32, (K, const(n)))
+    column = summed(y, (Axis("i", const(n)),), (Axis("k", K),), read(x, k, i), (Order(4, 1),))
+    check(Function("column", (x,), (), (column,), ("y",)), [{"K": 5}])
+
+
+@pytest.mark.parametrize("points", [4, 12, 18])
+def test_rows_of_several_tiles(points: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(naive, "ROW_POINTS", points)
+    monkeypatch.setattr(naive, "ROW_VECTORS", 2)
+    at = [{"M": 2, "N": n, "K": 3} for n in (0, 1, 3, 4, 12, 35, 36, 37)]
+    for f in (hand_built.softmax(), hand_built.matmul()):
+        check(f, at)
+
+
+# --- the steps ------------------------------------------------------------------------------------
+
+
+def body_text(kernel: Kernel) -> list[str]:
+    """Loops and what blocks write, one per line."""
+    lines = print_kernel(kernel).split("\n")
+    return [t for t in lines if t.strip().startswith(("for", "register")) or " = " in t and "iter" not in t]
+
+
+def rows() -> Kernel:
+    """``y[i] = sum[k] x[k, i]``, a chain, as it is lowered."""
+    x, y = Tensor("x", F32, (K, N)), Tensor("y", F32, (N,))
+    f = Function("f", (x,), (), (summed(y, (Axis("i", N),), (Axis("k", K),), read(x, k, i)),), ("y",))
+    kernel, = lower(f, {"x": 1}).kernels
+    return kernel
+
+
+def test_clip_makes_a_condition_the_extent() -> None:
+    split = Split("i", 8).run(rows())
+    clipped = Clip("i_i").run(split)
+    inner = next(o for o in loops(clipped) if o.var == "i_i")
+    assert inner.extent is ix.minimum(8, N - ix.symbol("i_o") * 8)
+    assert all(not b.predicate for b, _ in blocks(clipped)) and all(b.predicate for b, _ in blocks(split))
+    assert Clip("i_o").run(split) is split
+    with pytest.raises(ScheduleError, match="no loop q"):
+        Clip("q").run(split)
+
+
+def test_lanes_get_their_own_registers_and_go_inside() -> None:
+    kernel = Split("i", 4).run(rows())
+    with pytest.raises(ScheduleError, match="depend on each other"):
+        Vectorize("i_i").run(kernel)
+    kernel = Vectorize("i_i").run(ExpandRegisters(("i_i",)).run(kernel))
+    assert body_text(SinkLanes().run(kernel)) == [
+        "    register acc: f32[4] strides [4]",
+        "    for i_o in 0..((N + 3) // 4):",
+        "        for i_i in 0..4 vectorized:",
+        "                acc[i_i_lane] = 0.0:f32",
+        "        for k in 0..K:",
+        "            for i_i2 in 0..4 vectorized:",
+        "                    acc[i_i_lane] = acc[i_i_lane] + x[k, i]",
+        "        for i_i3 in 0..4 vectorized:",
+        "                y[i] = acc[i_i_lane]",
+    ]
+
+
+def test_registers_need_one_constant_extent() -> None:
+    with pytest.raises(ScheduleError, match="one constant extent"):
+        ExpandRegisters(("i",)).run(rows())
+
+
+def test_tidy_takes_away_loops_of_one_iteration_and_of_none() -> None:
+    x, y = Tensor("x", F32, (K, const(1))), Tensor("y", F32, (const(1),))
+    whole = Function("f", (x,), (), (summed(y, (Axis("i", const(1)),), (Axis("k", K),), read(x, k, i)),), ("y",))
+    kernel, = lower(whole, {"x": 1}).kernels
+    assert [o.var for o in loops(kernel)] == ["i", "k"] and [o.var for o in loops(Tidy().run(kernel))] == ["k"]
+    empty = summed(y, (Axis("i", const(1)),), (Axis("k", const(0)),), read(x, k, i))
+    kernel, = lower(Function("f", (x,), (), (empty,), ("y",)), {"x": 1}).kernels
+    assert [b.name for b, _ in blocks(Tidy().run(kernel))] == ["start", "store"]
