@@ -19,7 +19,7 @@ from tilewright.ir.interpret import TYPED, evaluate
 from tilewright.ir.interpret.arrays import storage
 from tilewright.ir.loops import Block, Buffer, Iter, Kernel, Loop, Stmt, Write, row_major
 from tilewright.ir.plan import Check, Phase, Plan, dim, stride
-from tilewright.ir.scalar import CheckedIndex, Const, Expr, Read, apply
+from tilewright.ir.scalar import CheckedIndex, Const, Expr, IndexValue, Read, apply, convert
 from tilewright.ir.tensor import Tensor
 from tilewright.ir.types import BOOL, BY_NAME, F16, F32, F64, I8, I32, I64, U32, U64, DType
 from tilewright.targets.cpu import build
@@ -83,10 +83,28 @@ def test_a_guarded_read_loads_nothing_outside(lanes: int) -> None:
         element(i * 2 - 5, element(N - 1 - i * 3, Const(7.0, F32))),
         Read("x", (const(0),), F32, (ix.ge(i, 4),), Read("x", (i,), F32)),
         Read("x", (i + 1000000000,), F32, (ix.ge(N, 1000),), Const(2.0, F32)),
+        Read("x", (const(2**40),), F32, (ix.ge(i, N),), Const(3.0, F32)),
     ]
     plan = pointwise([X], [(v, F32) for v in values], N, lanes)
     for p in (plan, contiguous_input(plan, "x")):
         check(p, {"x": np.arange(1, 22, dtype=np.float32)})
+
+
+def test_index_arithmetic_under_a_condition_serves_code_outside_of_it() -> None:
+    """The same index is first used after a guarded read under a predicate, then without any."""
+    x, y, z = X, Tensor("y", F32, (N,)), Tensor("z", I64, (N,))
+    at = IndexValue(i * i + 7)
+    element = Read("x", (i - 2,), F32, (ix.ge(i, 2),), Const(1.0, F32))
+    cell, here, t = (Iter("i", "parallel", N),), (symbol("t"),), symbol("t")
+    first = Block("first", cell, here, (ix.ge(t, 1),), (Write("y", (i,)),),
+                  (apply("add", element, convert("cast", at, F32)),))
+    second = Block("second", cell, here, (), (Write("z", (i,)),), (at,))
+    buffers = tuple(Buffer(b.name, b.dtype, b.shape, row_major(b.shape, b.dtype)) for b in (x, y, z))
+    kernel = Kernel("k", buffers, (), (Loop("t", N, "parallel", (first, second)),))
+    plan = Plan("k", (x,), (y, z), (), (("N", dim("x", 0)),), (), (), (kernel,), (Phase("k", N, const(1)),))
+    outputs, _ = run(plan, load(plan), {"x": np.arange(5, dtype=np.float32)})
+    np.testing.assert_array_equal(outputs["z"], [7, 8, 11, 16, 23])
+    np.testing.assert_array_equal(outputs["y"], [0, 9, 11, 17, 25])
 
 
 def test_hand_built_plans() -> None:

@@ -72,10 +72,13 @@ def test_bitcasts_keep_bits() -> None:
         check(pointwise([Tensor("x", source, (N,))], [(x, to)], N, 8), {"x": edges(source)})
 
 
+LITERALS = (0.1, -0.0, float("inf"), 1e-42, 1e39, 65519.9, 1 + 2**-8 + 2**-10, 1 + 2**-8)
+
+
 def test_literals_scalars_and_indices() -> None:
     params = [ScalarInput("p", F32), ScalarInput("b", BOOL), ScalarInput("s", U64), ScalarInput("h", F16)]
     values: list[tuple[Expr, DType]] = [(Param(s.name, s.dtype), s.dtype) for s in params]
-    values += [(Const(v, d), d) for d in (F32, F64, F16, BF16) for v in (0.1, -0.0, float("inf"), 1e-42, 1e39, 65519.9)]
+    values += [(Const(v, d), d) for d in (F32, F64, F16, BF16) for v in LITERALS]
     values += [(Const(2**64 - 1, U64), U64), (Const(-128, I8), I8), (Const(True, BOOL), BOOL)]
     values += [(IndexValue(i * 3 - N), I64), (convert("cast", IndexValue(i % 5 // 2), I32), I32)]
     given = {"p": 0.3, "b": True, "s": 2**63 + 5, "h": 1.5}
