@@ -35,15 +35,13 @@ class Loaded:
 class Target:
     """One target at one level.
 
-    ``legalise`` names the passes that make a plan fit ``capabilities``, in order. ``emit`` writes a legalised
-    plan as text and raises UnsupportedError for what it cannot express; ``load`` makes that text callable in
-    this process. ``assembly`` shows the machine code of a text; None where the target has none to show.
+    ``emit`` writes a plan that is legal for ``capabilities`` as text and raises UnsupportedError for what it cannot
+    express; ``load`` makes that text callable in this process. ``assembly`` shows the machine code of a text; None where the target has none to show.
     """
 
     name: str
     level: str
     capabilities: Capabilities
-    legalise: tuple[str, ...]
     emit: Callable[[Plan], str]
     load: Callable[[str, Plan], Loaded]
     assembly: Callable[[str], str] | None = None

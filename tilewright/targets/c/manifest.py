@@ -17,7 +17,6 @@ def target(level: str | None = None) -> Target:
         name="c",
         level=pick_level("c", LEVELS, level),
         capabilities=Capabilities(vector_bytes=0, native=NATIVE),
-        legalise=("legalise",),
         emit=emit,
         load=load,
         assembly=assembly,

@@ -13,7 +13,6 @@ from tilewright.targets.cpu.emit_module import emit
 from tilewright.targets.cpu.emit_scalar import native
 from tilewright.targets.target import Target, pick_level
 
-LEGALISE = ("legalise",)
 _VECTOR_BYTES = (("avx512f", 64), ("avx2", 32))
 
 
@@ -63,7 +62,6 @@ def _target(name: str, level: Level) -> Target:
         name="cpu",
         level=name,
         capabilities=capabilities,
-        legalise=LEGALISE,
         emit=text,
         load=partial(build.load, compile_=partial(build.compile_object, **where)),
         assembly=partial(build.assembly, **where),
