@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from tilewright.compiler.op import Op
 from tilewright.compiler.stages import Compilation
 from tilewright.ir.interpret import TYPED, Domain, run_function, run_plan
 from tilewright.runtime import Tensor, to_numpy
 
 
-def run_tensor(
-    op: Op, operands: Sequence[Any], keywords: Mapping[str, Any], domain: Domain = TYPED
-) -> tuple[Any, ...]:
+def run_tensor(op: Op, operands: Sequence[Any], keywords: Mapping[str, Any], domain: Domain = TYPED) -> tuple[Any, ...]:
     """The results of ``op(*operands, **keywords)`` by the interpreter of tensor IR."""
     compilation, inputs, scalars = _prepare(op, operands, keywords)
     results = run_function(compilation.tensor, inputs, scalars, domain)
@@ -40,6 +40,6 @@ def _prepare(
     scalars = {k: v for k, v in keywords.items() if k in names}
     attributes = {k: v for k, v in keywords.items() if k not in names}
     compilation = op.compilation(op.request(tuple(operands), attributes))
-    present = [x for x in operands if x is not None]
+    present = [np.asarray(x) if isinstance(x, Tensor) else x for x in operands if x is not None]
     inputs = {t.name: x for t, x in zip(compilation.function.inputs, present, strict=True)}
     return compilation, inputs, scalars

@@ -74,11 +74,13 @@ def check_order(step: str, kernel: Kernel, around: tuple[Loop, ...], old: Sequen
     """Refuses ``step`` unless running the perfect nest ``old`` with its loops in the order ``new`` keeps dependences.
 
     Two iterations that may touch the same cell keep their order if, whatever signs their unknown
-    distances have, the outermost loop that tells them apart says the same in both orders.
+    distances have, the outermost loop that tells them apart says the same in both orders. Of a register that each
+    iteration writes before it reads it, only the name is shared.
     """
     names = [o.var for o in old]
     where = kernel_facts(kernel, around)
-    for a, b in conflicts(accesses((old[0],))):
+    private = _private_registers(kernel, old[-1])
+    for a, b in conflicts([x for x in accesses((old[0],)) if x.buffer not in private]):
         apart = distance(a, b, where)
         turned = None if apart is None else _turned(names, new, apart)
         if turned is None or disjoint(a, b, where):
@@ -129,17 +131,33 @@ def check_lanes(
 
 def check_private(step: str, kernel: Kernel, loop: Loop, buffer: str) -> None:
     """Refuses ``step`` unless each iteration of ``loop`` writes what it reads of ``buffer`` before it reads it."""
+    read = _read_too_early(kernel, loop, buffer)
+    if read is not None:
+        raise ScheduleError(
+            f"{step}: cannot prove that each iteration of {loop.var} writes {_place(read)} before "
+            f"{read.block.name} reads it",
+            hint=f"{buffer} is a register buffer, private to a task: initialise it inside of {loop.var}",
+        )
+
+
+def _private_registers(kernel: Kernel, loop: Loop) -> set[str]:
+    """The registers that only ``loop`` touches, each iteration writing what it reads before it reads it."""
+    inside = {id(s) for s, _ in walk(loop.body)}
+    outside = {a.buffer for a in accesses(kernel.body) if id(a.block) not in inside}
+    registers = {b.name for b in kernel.buffers if b.scope == "register"}
+    return {r for r in registers - outside if _read_too_early(kernel, loop, r) is None}
+
+
+def _read_too_early(kernel: Kernel, loop: Loop, buffer: str) -> Access | None:
+    """A read of ``buffer`` that may see what the same iteration of ``loop`` has not written, if there is one."""
     found = [a for a in accesses((loop,)) if a.buffer == buffer]
     order = [s for s, _ in walk((loop,)) if isinstance(s, Block)]
     for read in (a for a in found if not a.writes):
         place = order.index(read.block)
         earlier = (w for w in found if w.writes and order.index(w.block) < place)
         if not _initialises(read, loop) and not any(_provides(w, read, kernel) for w in earlier):
-            raise ScheduleError(
-                f"{step}: cannot prove that each iteration of {loop.var} writes {_place(read)} before "
-                f"{read.block.name} reads it",
-                hint=f"{buffer} is a register buffer, private to a task: initialise it inside of {loop.var}",
-            )
+            return read
+    return None
 
 
 def _initialises(read: Access, loop: Loop) -> bool:
