@@ -19,9 +19,11 @@ from tilewright.ir.scalar import Read, literal
 from tilewright.ir.tensor import Compute, Function, Order, Scatter
 from tilewright.ir.text_loops import print_kernel
 from tilewright.ir.types import F32, F64, I64
+from tilewright.passes.loops.parallel import Parallel
 from tilewright.passes.loops.split import Split
 from tilewright.passes.loops.vectorize import Vectorize
 from tilewright.passes.lower import lower
+from tilewright.passes.pipeline import Pass
 from tilewright.passes.schedule import naive
 from tilewright.passes.schedule.lanes import Clip, ExpandRegisters, SinkLanes, Tidy
 from tilewright.passes.schedule.naive import Naive, schedule
@@ -123,6 +125,17 @@ def test_tasks_and_chunks_of_phases() -> None:
     tiles = ix.ceildiv(N, 128)
     assert phase.tasks is M * tiles
     assert phase.chunk is ix.maximum(1, M * tiles * 16384 // ix.maximum(1, M * N * K))
+
+
+def test_what_cannot_be_proved_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(step: Pass, kernel: Kernel) -> Kernel:
+        raise ScheduleError("cannot prove")
+
+    kernel = only_kernel(hand_built.matmul())
+    monkeypatch.setattr(Vectorize, "run", refuse)
+    assert [o.kind for o in loops(naive.scheduled(kernel, AVX))] == ["parallel", "serial"]
+    monkeypatch.setattr(Parallel, "run", refuse)
+    assert naive.scheduled(kernel, AVX) == kernel
 
 
 def test_vectors_are_innermost() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from tilewright.errors import ScheduleError
 from tilewright.ir.capabilities import Capabilities
 from tilewright.ir.index import Index, maximum, product, symbols
 from tilewright.ir.loops import Block, Kernel, Loop, blocks, walk
@@ -54,8 +55,13 @@ def _points(kernel: Kernel) -> Index:
 
 
 def scheduled(kernel: Kernel, capabilities: Capabilities) -> Kernel:
-    """``kernel`` after the naive schedule's steps."""
-    return Naive(kernel, capabilities).run().kernel
+    """``kernel`` after the naive schedule's steps: without lanes, or as it is, where these cannot be proved legal."""
+    for choice in (capabilities, replace(capabilities, vector_bytes=0)):
+        try:
+            return Naive(kernel, choice).run().kernel
+        except ScheduleError:
+            continue
+    return kernel
 
 
 class Naive:
