@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from importlib import import_module
 from typing import Any
 
 from tilewright.dsl.parse import parse
@@ -17,39 +16,22 @@ from tilewright.ir.text_loops import print_kernel, print_plan
 from tilewright.ir.text_tensor import print_function
 from tilewright.ir.verify_loops import verify_kernel, verify_plan
 from tilewright.ir.verify_tensor import verify
+from tilewright.passes import loops
 from tilewright.passes.pipeline import Pass, Pipeline
+from tilewright.passes.schedule.lanes import Clip, ExpandRegisters, SinkLanes
+from tilewright.passes.tensor import simplify as tensor_simplify
+from tilewright.passes.tensor.differentiate import Differentiate
+from tilewright.passes.tensor.eliminate_dead import EliminateDead
+from tilewright.passes.tensor.form_fma import FormFma
+from tilewright.passes.tensor.inline import Inline
+from tilewright.passes.tensor.set_order import SetOrder
 
-TENSOR_PASSES = {
-    "differentiate": "tilewright.passes.tensor.differentiate:Differentiate",
-    "eliminate-dead": "tilewright.passes.tensor.eliminate_dead:EliminateDead",
-    "form-fma": "tilewright.passes.tensor.form_fma:FormFma",
-    "inline": "tilewright.passes.tensor.inline:Inline",
-    "set-order": "tilewright.passes.tensor.set_order:SetOrder",
-    "simplify": "tilewright.passes.tensor.simplify:Simplify",
+TENSOR_PASSES: dict[str, type[Pass]] = {
+    p.name: p for p in (Differentiate, EliminateDead, FormFma, Inline, SetOrder, tensor_simplify.Simplify)
 }
-LOOP_PASSES = {
-    "clip": "tilewright.passes.schedule.lanes:Clip",
-    "decompose-reduction": "tilewright.passes.loops.decompose_reduction:DecomposeReduction",
-    "expand-registers": "tilewright.passes.schedule.lanes:ExpandRegisters",
-    "fuse": "tilewright.passes.loops.fuse:Fuse",
-    "parallel": "tilewright.passes.loops.parallel:Parallel",
-    "reorder": "tilewright.passes.loops.reorder:Reorder",
-    "simplify": "tilewright.passes.loops.simplify:Simplify",
-    "sink-lanes": "tilewright.passes.schedule.lanes:SinkLanes",
-    "split": "tilewright.passes.loops.split:Split",
-    "unroll": "tilewright.passes.loops.unroll:Unroll",
-    "vectorize": "tilewright.passes.loops.vectorize:Vectorize",
-}
-"""Per pass where its class is. Passes of tensor IR take functions, those of loop IR kernels."""
-
-
-def registry(table: Mapping[str, str]) -> dict[str, type[Pass]]:
-    """The classes that ``table`` names."""
-    found = {}
-    for name, place in table.items():
-        module, attribute = place.split(":")
-        found[name] = getattr(import_module(module), attribute)
-    return found
+"""The passes over functions by name."""
+LOOP_PASSES: dict[str, type[Pass]] = {**loops.PASSES, **{p.name: p for p in (Clip, ExpandRegisters, SinkLanes)}}
+"""The passes over kernels by name."""
 
 
 def optimise(text: str, name: str, pipeline: str, each: bool = False) -> Iterator[str]:
@@ -59,7 +41,7 @@ def optimise(text: str, name: str, pipeline: str, each: bool = False) -> Iterato
     Raises UserError for a text or pipeline that is not understood, and what the passes refuse.
     """
     subject = _parse(text, name)
-    table = registry(TENSOR_PASSES if isinstance(subject, Function) else LOOP_PASSES)
+    table = TENSOR_PASSES if isinstance(subject, Function) else LOOP_PASSES
     passes = parse_pipeline(pipeline, table)
     for n, p in enumerate(passes):
         subject = _apply(Pipeline((p,)), subject)
