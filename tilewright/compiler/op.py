@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -22,6 +21,7 @@ from tilewright.ir.text_tensor import print_function
 from tilewright.ir.types import BY_NAME, F32, DType
 from tilewright.runtime import Op as CoreOp
 from tilewright.runtime import Program, to_numpy, to_tensor
+from tilewright.source import Span
 from tilewright.targets.target import Target, get_target
 
 _ATTRIBUTES: Mapping[str, Literal["attr_int", "attr_float", "attr_bool"]] = {
@@ -74,7 +74,7 @@ class Op(CoreOp):
 
     def on(self, target: str, level: str | None = None) -> Op:
         """The same op for another target or level; the same object each time."""
-        return _op_on(self.definition, target, level)
+        return _op_on(self.definition, get_target(target, level))
 
     def text(self, stage: str, *operands: Any, **attributes: Attribute) -> str:
         """The op at ``stage``: source, tensor, loops, llvm, asm or c.
@@ -172,14 +172,19 @@ def _source(definition: ast.Op) -> str:
     return "\n".join(span.source.text.split("\n")[span.line - 1 : end]) + "\n"
 
 
-@cache
-def _op_on(definition: ast.Op, target: str, level: str | None) -> Op:
-    return Op(definition, get_target(target, level))
+_made: dict[tuple[ast.Op, Span, str, str], Op] = {}
+
+
+def _op_on(definition: ast.Op, target: Target) -> Op:
+    """One op per definition, place of it (which errors and texts quote), target and level."""
+    key = definition, definition.span, target.name, target.level
+    return _made.get(key) or _made.setdefault(key, Op(definition, target))
 
 
 def load_ops(text: str, name: str, target: str = "cpu", level: str | None = None) -> dict[str, Op]:
     """The ops of a source text by name."""
-    return {o.name: _op_on(o, target, level) for o in parse(text, name).ops}
+    to = get_target(target, level)
+    return {o.name: _op_on(o, to) for o in parse(text, name).ops}
 
 
 def op(source: str, *, target: str = "cpu", level: str | None = None) -> Op:
