@@ -192,7 +192,9 @@ def test_operands_choose_what_is_shown() -> None:
     assert "strides [2, stride(x,1)]" in op.text("loops", np.asfortranarray(np.ones((2, 3), np.float16)))
     request = op.default_request({"T": F64}, 3, {})
     assert op.stage_text("tensor", request).startswith("op softmax(x: f64[_0, _1, _2, C])")
-    assert "@ 4096 x 64" in op.text("tensor", half) and "@ 4096 x 64" not in op.text("tensor", np.asfortranarray(half))
+    total = tw.op(SUM)
+    assert "[c: C @ 4096 x 64]" in total.text("tensor", half)
+    assert "[c: C @ 4096]" in total.text("tensor", np.asfortranarray(half))
 
 
 def test_attributes_choose_what_is_shown() -> None:
