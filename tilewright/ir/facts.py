@@ -2,7 +2,8 @@
 
 There is no solver. A goal ``index >= 0`` is reduced to goals with fewer unknowns: a ranged symbol is
 replaced by the end of its range that makes the goal hardest, ``a // b`` and ``a % b`` by what floor division
-promises of them, a known condition is subtracted; what remains holds if no term can be negative. "Unknown" is an
+promises of them, a known condition is subtracted; what remains holds if no term can be negative. A goal that fails at
+one of a few points which satisfy the facts (:mod:`tilewright.ir.samples`) is not searched for. "Unknown" is an
 answer: everything here is sound for all integers that the facts allow, and incomplete.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import cached_property
 
 from tilewright.ir.index import (
     Atom,
@@ -34,6 +36,7 @@ from tilewright.ir.index import (
     symbols,
     total,
 )
+from tilewright.ir.samples import Point, points
 
 _DEPTH = 10
 _STEPS = 150
@@ -119,8 +122,10 @@ class Facts:
         searched, found = self._proved.get(goal, (-1, False))
         if found or searched >= depth or self._steps <= 0:
             return found
-        self._steps -= 1
         self._proved[goal] = (depth, False)
+        if any(p.refutes(goal) for p in self._points):
+            return False
+        self._steps -= 1
         found = self._by_signs(goal, depth) or (depth > 0 and self._by_search(goal, depth - 1))
         self._proved[goal] = (depth, found)
         return found
@@ -208,6 +213,10 @@ class Facts:
             yield (rest + times * scaled,)
         else:
             yield (rest * atom.den + coef * scaled + atom.den - 1,)
+
+    @cached_property
+    def _points(self) -> list[Point]:
+        return points(self.ranges, self.conditions, self._least)
 
     # --- minima and intervals ---------------------------------------------------------------
 

@@ -1,0 +1,97 @@
+"""Points at which all that is known holds: one where a goal fails refutes it without any search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from random import Random
+
+from tilewright.ir.index import Atom, Condition, Ctz, Extremum, FloorDiv, Index, Mod, Symbol, children
+
+_TRIES = 40
+_POINTS = 6
+_SIZES = (0, 1, 1, 2, 3, 5, 8, 17, 64, 100, 300, 1000, 5000, 9000)
+_ANY = (*_SIZES, -1, -7, -100)
+
+Ranges = Mapping[str, tuple[Index, Index]]
+Undefined = (ArithmeticError, ValueError)
+
+
+def points(ranges: Ranges, conditions: Sequence[Condition], least: Mapping[str, int]) -> list[Point]:
+    """A few points inside ``ranges`` that satisfy ``conditions``; ``least`` are minima that follow from the facts."""
+    drawn = (Point(ranges, least, Random(n)) for n in range(_TRIES))
+    return list(islice((p for p in drawn if p.satisfies(conditions)), _POINTS))
+
+
+class Point:
+    """An integer for every symbol, chosen when it is asked for."""
+
+    def __init__(self, ranges: Ranges, least: Mapping[str, int], random: Random) -> None:
+        self._ranges = ranges
+        self._least = least
+        self._random = random
+        self._values: dict[Atom, int] = {}
+        self._open: set[str] = set()
+
+    def satisfies(self, conditions: Sequence[Condition]) -> bool:
+        """Whether every range has a value here and every condition holds."""
+        try:
+            for name in self._ranges:
+                self._value_of(Symbol(name))
+            return all(self._holds(c) for c in conditions)
+        except Undefined:
+            return False
+
+    def refutes(self, goal: Index) -> bool:
+        """Whether ``goal >= 0`` is false here."""
+        try:
+            return self.value(goal) < 0
+        except Undefined:
+            return False
+
+    def value(self, index: Index) -> int:
+        """The value of ``index``; one of ``Undefined`` where it has none."""
+        result = index.const
+        for monomial, coef in index.terms:
+            for atom in monomial:
+                coef *= self._value_of(atom)
+            result += coef
+        return result
+
+    def _holds(self, c: Condition) -> bool:
+        value = self.value(c.index)
+        return value >= 0 if c.kind == "ge" else value == 0
+
+    def _value_of(self, atom: Atom) -> int:
+        found = self._values.get(atom)
+        if found is None:
+            parts = [self.value(c) for c in children(atom)]
+            found = self._values[atom] = self._chosen(atom.name) if isinstance(atom, Symbol) else _apply(atom, parts)
+        return found
+
+    def _chosen(self, name: str) -> int:
+        low = self._least.get(name)
+        if name not in self._ranges:
+            return self._random.choice(_ANY) if low is None else max(low, self._random.choice(_SIZES))
+        if name in self._open:
+            raise ValueError(f"the range of {name} speaks of itself")
+        self._open.add(name)
+        lo, hi = map(self.value, self._ranges[name])
+        lo = lo if low is None else max(lo, low)
+        if lo >= hi:
+            raise ValueError(f"the range of {name} is empty here")
+        return self._random.choice((lo, lo, hi - 1, (lo + hi) // 2))
+
+
+def _apply(atom: Atom, parts: list[int]) -> int:
+    if isinstance(atom, FloorDiv):
+        return parts[0] // parts[1]
+    if isinstance(atom, Mod):
+        return parts[0] % parts[1]
+    if isinstance(atom, Extremum):
+        return min(parts) if atom.kind == "min" else max(parts)
+    if isinstance(atom, Ctz) and parts[0] > 0:
+        return (parts[0] & -parts[0]).bit_length() - 1
+    if isinstance(atom, Ctz) or not 0 <= parts[0] < 63:
+        raise ValueError(f"{atom} is not defined for {parts[0]}")
+    return 1 << parts[0]
