@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from tilewright.compiler.request import Request
 from tilewright.dsl import syntax as ast
@@ -18,12 +18,12 @@ from tilewright.ir.verify_loops import verify_plan
 from tilewright.ir.verify_tensor import verify
 from tilewright.passes.legalise import legalise
 from tilewright.passes.lower import lower
-from tilewright.passes.pipeline import Pipeline
+from tilewright.passes.pipeline import Hook, Pass, Pipeline
 from tilewright.passes.schedule.naive import schedule
 from tilewright.passes.tensor.form_fma import FormFma
 from tilewright.passes.tensor.set_order import SetOrder
 from tilewright.runtime import Program
-from tilewright.targets.target import Numbering, Target, numbering
+from tilewright.targets.target import Loaded, Numbering, Target, numbering
 
 if TYPE_CHECKING:
     from tilewright.runtime._core import Step as RunStep
@@ -58,14 +58,35 @@ def definition_passes(layout: Layout) -> Pipeline:
     return Pipeline((FormFma(), SetOrder(tuple(sorted(layout.items())))))
 
 
+@dataclass(frozen=True)
+class Stage(Pass):
+    """A stage of the road as a pass, for the hook to see.
+
+    ``by_bits``: it rewrites by how numbers are encoded, so that it keeps what is computed with numbers of the dtypes
+    themselves only.
+    """
+
+    called: str
+    work: Callable[[Any], Any]
+    by_bits: bool = False
+
+    def run(self, subject: Any) -> Any:
+        return self.work(subject)
+
+    def __str__(self) -> str:
+        return self.called
+
+
 @dataclass
 class Compilation:
-    """``function`` on the way to ``target`` through the tensor passes ``pipeline``."""
+    """``function`` on the way to ``target`` through the tensor passes ``pipeline``; ``hook`` sees every pass, every
+    stage and every step of the schedule."""
 
     function: Function
     layout: Layout
     target: Target
     pipeline: Pipeline
+    hook: Hook | None = None
 
     def __post_init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -76,22 +97,28 @@ class Compilation:
         self.seconds[stage] = time.perf_counter() - start
         return result
 
+    def _plan(self, before: Function | Plan, *stages: Stage) -> Plan:
+        return cast(Plan, Pipeline(stages).run(before, self.hook))
+
     @cached_property
     def tensor(self) -> Function:
         """After the tensor passes."""
-        return self._timed("tensor", lambda: cast(Function, self.pipeline.run(self.function)))
+        return self._timed("tensor", lambda: cast(Function, self.pipeline.run(self.function, self.hook)))
 
     @cached_property
     def loops(self) -> Plan:
         """Lowered and scheduled."""
-        tensor = self.tensor
-        return self._timed("loops", lambda: schedule(lower(tensor, self.layout), self.target.capabilities))
+        tensor, capabilities = self.tensor, self.target.capabilities
+        lowering = Stage("lower", lambda f: lower(f, self.layout))
+        scheduling = Stage("schedule", lambda p: schedule(p, capabilities, self.hook))
+        return self._timed("loops", lambda: self._plan(tensor, lowering, scheduling))
 
     @cached_property
     def legal(self) -> Plan:
         """Of the target's own operations only."""
-        loops = self.loops
-        return self._timed("legalise", lambda: legalise(loops, self.target.capabilities))
+        loops, capabilities = self.loops, self.target.capabilities
+        legalising = Stage("legalise", lambda p: legalise(p, capabilities), by_bits=True)
+        return self._timed("legalise", lambda: self._plan(loops, legalising))
 
     @cached_property
     def text(self) -> str:
@@ -109,22 +136,23 @@ class Compilation:
     def program(self) -> Program:
         """The callable form."""
         text = self.text
-        loaded = self._timed("target", lambda: self.target.load(text, self.legal))
-        numbers = numbering(self.legal)
-        return Program(
-            loaded.sizes,
-            len([n for n in numbers.slots if n.startswith(("dim(", "stride("))]),
-            len(numbers.slots),
-            [
-                (t.dtype.name, [numbers.slots[f"out({t.name},{a})"] for a in range(len(t.shape))])
-                for t in self.legal.outputs
-            ],
-            numbers.slots["scratch"],
-            _steps(self.legal.steps, numbers, loaded.kernels, [0]),
-            [c.message for c in self.legal.checks],
-            loaded.keepalive,
-            [s.dtype.name for s in self.legal.scalars],
-        )
+        return program(self.legal, self._timed("target", lambda: self.target.load(text, self.legal)))
+
+
+def program(plan: Plan, loaded: Loaded) -> Program:
+    """The callable form of a legalised plan whose code is in memory."""
+    numbers = numbering(plan)
+    return Program(
+        loaded.sizes,
+        len([n for n in numbers.slots if n.startswith(("dim(", "stride("))]),
+        len(numbers.slots),
+        [(t.dtype.name, [numbers.slots[f"out({t.name},{a})"] for a in range(len(t.shape))]) for t in plan.outputs],
+        numbers.slots["scratch"],
+        _steps(plan.steps, numbers, loaded.kernels, [0]),
+        [c.message for c in plan.checks],
+        loaded.keepalive,
+        [s.dtype.name for s in plan.scalars],
+    )
 
 
 def _steps(steps: tuple[Step, ...], numbers: Numbering, kernels: Mapping[str, int], count: list[int]) -> list[RunStep]:

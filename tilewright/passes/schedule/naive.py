@@ -18,7 +18,7 @@ from tilewright.passes.loops.parallel import Parallel
 from tilewright.passes.loops.reorder import Reorder
 from tilewright.passes.loops.split import Split
 from tilewright.passes.loops.vectorize import Vectorize
-from tilewright.passes.pipeline import Pass
+from tilewright.passes.pipeline import Hook, Pass, Pipeline
 from tilewright.passes.schedule.lanes import Clip, ExpandRegisters, SinkLanes, Tidy, find
 
 CHUNK_POINTS = 16384
@@ -29,9 +29,9 @@ ROW_VECTORS = 16
 """or, where each point is a loop of its own, so many vectors."""
 
 
-def schedule(plan: Plan, capabilities: Capabilities) -> Plan:
-    """``plan`` with every kernel vectorised and in tasks."""
-    kernels = {k.name: scheduled(k, capabilities) for k in plan.kernels}
+def schedule(plan: Plan, capabilities: Capabilities, hook: Hook | None = None) -> Plan:
+    """``plan`` with every kernel vectorised and in tasks; ``hook`` is called after each step of each kernel."""
+    kernels = {k.name: scheduled(k, capabilities, hook) for k in plan.kernels}
     work = {k.name: _points(k) for k in plan.kernels}
     return replace(plan, kernels=tuple(kernels.values()), steps=_steps(plan.steps, kernels, work))
 
@@ -54,11 +54,11 @@ def _points(kernel: Kernel) -> Index:
     return product(i.extent for i in deepest.iters)
 
 
-def scheduled(kernel: Kernel, capabilities: Capabilities) -> Kernel:
+def scheduled(kernel: Kernel, capabilities: Capabilities, hook: Hook | None = None) -> Kernel:
     """``kernel`` after the naive schedule's steps: without lanes, or as it is, where these cannot be proved legal."""
     for choice in (capabilities, replace(capabilities, vector_bytes=0)):
         try:
-            return Naive(kernel, choice).run().kernel
+            return Naive(kernel, choice, hook).run().kernel
         except ScheduleError:
             continue
     return kernel
@@ -67,9 +67,10 @@ def scheduled(kernel: Kernel, capabilities: Capabilities) -> Kernel:
 class Naive:
     """The schedule of one kernel in the making; ``steps`` are the passes applied so far, each with its reason."""
 
-    def __init__(self, kernel: Kernel, capabilities: Capabilities) -> None:
+    def __init__(self, kernel: Kernel, capabilities: Capabilities, hook: Hook | None = None) -> None:
         self.kernel = kernel
         self.capabilities = capabilities
+        self.hook = hook
         self.steps: list[tuple[Pass, str]] = []
 
     def run(self) -> Naive:
@@ -87,7 +88,7 @@ class Naive:
         return self
 
     def _apply(self, step: Pass, reason: str) -> None:
-        self.kernel = step.run(self.kernel)
+        self.kernel = Pipeline((step,)).run(self.kernel, self.hook)
         self.steps.append((step, reason))
 
     def _new(self, *names: str) -> tuple[str, ...]:
