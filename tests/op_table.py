@@ -34,7 +34,8 @@ class Row:
     """``case(rng, dtype, size)`` makes operands; sizes are 'odd', 'one' and 'empty' (some axis is 0).
 
     ``oracle`` gets the case (floats widened to float64) and gives the results, which must agree within
-    ``ulps`` units of the result's dtype, relative to the largest value.
+    ``ulps`` units of the result's dtype, relative to the largest value. ``layout_operands`` are tried in every layout,
+    ``unit_operands`` with every unit-stride axis at every size.
     """
 
     op: str
@@ -44,6 +45,7 @@ class Row:
     ulps: float
     sizes: tuple[str, ...] = ("odd", "one", "empty")
     layout_operands: tuple[int, ...] = (0,)
+    unit_operands: tuple[int, ...] = (0,)
 
 
 def values(rng: np.random.Generator, dtype: str, shape: tuple[int, ...]) -> Array:
@@ -158,7 +160,7 @@ def _argmax(rng: np.random.Generator, dtype: str, size: str) -> Case:
 
 
 TABLE = (
-    Row("matmul", FLOATS + INTS, _matmul, _matmul_oracle, 8, layout_operands=(0, 1)),
+    Row("matmul", FLOATS + INTS, _matmul, _matmul_oracle, 8, layout_operands=(0, 1), unit_operands=(0, 1)),
     Row("softmax", FLOATS, _rows, _softmax_oracle, 8),
     Row("conv2d", FLOATS, _conv2d, _conv2d_oracle, 8, layout_operands=(0, 1)),
     Row("embedding", FLOATS + INTS + ("bool",), _embedding, _embedding_oracle, 0, layout_operands=(0, 1)),

@@ -106,26 +106,45 @@ def test_results_have_the_same_bits_everywhere(op: str) -> None:
             assert a.tobytes() == b.tobytes(), (PLACES[place], threads)
 
 
+def with_unit_axis(x: Array, axis: int) -> Array:
+    """``x`` in memory so that ``axis`` is its only unit-stride axis (-1: none is)."""
+    if axis == -1:
+        wide = np.empty((*x.shape[:-1], 2 * x.shape[-1]), x.dtype)
+        wide[..., ::2] = x
+        return wide[..., ::2]
+    return np.moveaxis(np.ascontiguousarray(np.moveaxis(x, axis, -1)), -1, axis)
+
+
+def with_unit_axes(case: Case, row: Row, axes: tuple[int, ...]) -> Case:
+    operands = list(case.operands)
+    for position, axis in zip(row.unit_operands, axes, strict=True):
+        operand = operands[position]
+        assert operand is not None
+        operands[position] = with_unit_axis(operand, axis)
+    return Case(tuple(operands), case.keywords)
+
+
 @pytest.mark.parametrize("op", ROWS)
 def test_new_sizes_compile_nothing(op: str) -> None:
-    """1,000 random sizes, 0 and 1 included, once every layout class has been met."""
+    """1,000 random sizes, 0 and 1 included, and random layouts, once every layout class has been met."""
     rng = np.random.default_rng(11)
     row = ROWS[op]
     compiled = tw.ops.get(op)
+    grown = {"matmul": resize_matmul, "conv2d": resize_conv, "embedding": resize_embedding}.get(op, resize)
+    model = row.case(rng, "f32", "odd")
+    choices = [range(-1, model.operands[n].ndim) for n in row.unit_operands]  # type: ignore[union-attr]
 
-    def call() -> None:
-        case = row.case(rng, "f32", "odd")
-        grown = {"matmul": resize_matmul, "conv2d": resize_conv, "embedding": resize_embedding}.get(op, resize)
-        case = grown(rng, case)
+    def call(case: Case) -> None:
         results = compiled(*case.operands, **case.keywords)
         for actual, expected in zip(_tuple(results), row.oracle(widened(case)), strict=True):
             assert_agrees(actual, expected, row, "f32")
 
-    for _ in range(20):
-        call()
+    sized = model if op != "conv2d" else resize_conv(np.random.default_rng(3), model, least=2)
+    for axes in itertools.product(*choices):
+        call(with_unit_axes(sized, row, axes))
     met = compiled.misses
     for _ in range(1000):
-        call()
+        call(with_unit_axes(grown(rng, model), row, tuple(int(rng.choice(c)) for c in choices)))
     assert compiled.misses == met
 
 
@@ -148,8 +167,8 @@ def resize_matmul(rng: np.random.Generator, case: Case) -> Case:
     return Case((values(rng, "f32", (m, k)), values(rng, "f32", (k, n))), {})
 
 
-def resize_conv(rng: np.random.Generator, case: Case) -> Case:
-    n, c, o = (int(e) for e in rng.integers(0, 4, 3))
+def resize_conv(rng: np.random.Generator, case: Case, least: int = 0) -> Case:
+    n, c, o = (int(e) for e in rng.integers(least, 4, 3))
     h, w = (int(e) for e in rng.integers(3, 12, 2))
     operands = (values(rng, "f32", (n, c, h, w)), values(rng, "f32", (o, c, 3, 2)), values(rng, "f32", (o,)))
     return Case(operands, {"stride": 2, "pad": 1})
