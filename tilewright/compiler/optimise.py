@@ -10,6 +10,7 @@ from tilewright.dsl.parse import parse
 from tilewright.dsl.parse_loops import parse_kernel, parse_plan
 from tilewright.dsl.parse_pipeline import parse_pipeline
 from tilewright.dsl.specialise import specialise
+from tilewright.errors import UserError
 from tilewright.ir.plan import Plan
 from tilewright.ir.tensor import Function
 from tilewright.ir.text_loops import print_kernel, print_plan
@@ -23,11 +24,12 @@ from tilewright.passes.tensor import simplify as tensor_simplify
 from tilewright.passes.tensor.differentiate import Differentiate
 from tilewright.passes.tensor.eliminate_dead import EliminateDead
 from tilewright.passes.tensor.form_fma import FormFma
+from tilewright.passes.tensor.in_field import InField
 from tilewright.passes.tensor.inline import Inline
 from tilewright.passes.tensor.set_order import SetOrder
 
 TENSOR_PASSES: dict[str, type[Pass]] = {
-    p.name: p for p in (Differentiate, EliminateDead, FormFma, Inline, SetOrder, tensor_simplify.Simplify)
+    p.name: p for p in (Differentiate, EliminateDead, FormFma, InField, Inline, SetOrder, tensor_simplify.Simplify)
 }
 """The passes over functions by name."""
 LOOP_PASSES: dict[str, type[Pass]] = {**loops.PASSES, **{p.name: p for p in (Clip, ExpandRegisters, SinkLanes, Tidy)}}
@@ -43,6 +45,8 @@ def optimise(text: str, name: str, pipeline: str, each: bool = False) -> Iterato
     subject = _parse(text, name)
     table = TENSOR_PASSES if isinstance(subject, Function) else LOOP_PASSES
     passes = parse_pipeline(pipeline, table)
+    if not passes:
+        yield _print(subject)
     for n, p in enumerate(passes):
         subject = _apply(Pipeline((p,)), subject)
         _verify(subject)
@@ -56,7 +60,10 @@ def _parse(text: str, name: str) -> Function | Plan | Any:
         return parse_kernel(text, name)
     if first.startswith("plan"):
         return parse_plan(text, name)
-    return specialise(parse(text, name).ops[0])
+    ops = parse(text, name).ops
+    if len(ops) != 1:
+        raise UserError(f"expected one op, kernel or plan in {name}, found {len(ops) or 'none'}")
+    return specialise(ops[0])
 
 
 def _apply(pipeline: Pipeline, subject: Any) -> Any:

@@ -1,0 +1,57 @@
+"""Random cases: a program with a layout, a pipeline and a schedule, ready to be checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from hypothesis import strategies as st
+
+from tilewright.ir.tensor import Function
+from tilewright.passes.pipeline import Pipeline
+from tilewright.testing.case import Call, Case
+from tilewright.testing.choices import Choices, strategy
+from tilewright.testing.layouts import Layout, make_layout
+from tilewright.testing.pipelines import make_pipeline
+from tilewright.testing.programs import KINDS, ORDERED_KINDS, make_function, make_sizes
+from tilewright.testing.schedules import make_schedule
+
+Place = tuple[str, str | None]
+"""A target and its level."""
+NATIVE: tuple[Place, ...] = (("cpu", None),)
+
+
+def make_case(
+    choices: Choices, exact: bool = True, places: Sequence[Place] = NATIVE, naive: int = 4, calls: int = 2
+) -> Case:
+    """A random case; one in ``naive`` has the naive schedule, the others random primitives."""
+    f = make_function(choices, kinds=KINDS if exact else ORDERED_KINDS, math=exact)
+    return compiled(choices, f, exact, places, naive, calls)
+
+
+def compiled(
+    choices: Choices, f: Function, exact: bool, places: Sequence[Place] = NATIVE, naive: int = 4, calls: int = 2
+) -> Case:
+    """As :func:`make_case`, for a function."""
+    layouts = {t.name: make_layout(choices, len(t.shape)) for t in f.inputs}
+    called = tuple(Call(make_sizes(choices, f), choices.integer(0, 2**32)) for _ in range(calls))
+    target, level = choices.pick(places)
+    case = Case(f, called, layouts, exact, Pipeline(()), {}, target, level)
+    if choices.chance(2):
+        case = replace(case, passes=make_pipeline(choices, tuple(sorted(case.units.items())), exact))
+    if choices.chance(naive):
+        return replace(case, schedule=None)
+    found = {k.name: make_schedule(choices, k) for k in case.lowered.kernels}
+    return replace(case, schedule={name: s.applied for name, s in found.items()})
+
+
+def contiguous(f: Function) -> dict[str, Layout]:
+    """The plainest layouts of the inputs of ``f``."""
+    return {t.name: Layout.contiguous(len(t.shape)) for t in f.inputs}
+
+
+def cases(
+    exact: bool = True, places: Sequence[Place] = NATIVE, naive: int = 4, calls: int = 2
+) -> st.SearchStrategy[Case]:
+    """Cases as :func:`make_case` makes them."""
+    return strategy(make_case, exact, places, naive, calls)

@@ -1,0 +1,69 @@
+"""Random layouts of operands: any order of axes in memory, steps that skip, go backwards or stay."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from tilewright.ir.interpret.arrays import HostArray
+from tilewright.testing.choices import Choices, strategy
+from tilewright.testing.memory import Canaries, Memory
+
+STEPS = (1, 1, 1, 2, -1, 3, -2, 0)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """``order``: the axes from the outermost in memory to the innermost. ``steps``, per axis: by how many elements
+    of the axis' own room one index moves; 0 puts all on one place (a broadcast). ``offset``: elements before the first.
+    """
+
+    order: tuple[int, ...]
+    steps: tuple[int, ...]
+    offset: int = 0
+
+    @staticmethod
+    def contiguous(rank: int) -> Layout:
+        return Layout(tuple(range(rank)), (1,) * rank)
+
+    @property
+    def unit_axis(self) -> int:
+        """The axis whose stride is one element whatever the sizes, or -1."""
+        return self.order[-1] if self.order and self.steps[self.order[-1]] == 1 else -1
+
+    def place(self, array: HostArray, memory: Memory = Canaries) -> HostArray:
+        """The values of ``array`` in this layout, in a block of ``memory`` that ends with the last element.
+
+        Along an axis of step 0 all values are those at index 0.
+        """
+        room = [(n - 1) * abs(s) + 1 if n > 1 and s else 1 for n, s in zip(array.shape, self.steps, strict=True)]
+        elements = self.offset + math.prod(room) if array.size else 0
+        size, start = array.itemsize, self.offset
+        strides = dict.fromkeys(range(array.ndim), size)
+        inner = 1
+        for axis in reversed(self.order):
+            step = self.steps[axis]
+            strides[axis] = inner * step * size
+            start += (room[axis] - 1) * inner if step < 0 else 0
+            inner *= room[axis]
+        where = tuple(strides[a] for a in range(array.ndim))
+        view = memory(elements * size).array(array.dtype, array.shape, where, start * size if array.size else 0)
+        kept = tuple(slice(0, None if s else 1) for s in self.steps)
+        view[kept] = array[kept]
+        return view
+
+
+def make_layout(choices: Choices, rank: int) -> Layout:
+    """A random layout of ``rank`` axes."""
+    order = choices.some(range(rank), rank, rank)
+    steps = tuple(choices.pick(STEPS) if choices.chance(2) else 1 for _ in range(rank))
+    return Layout(tuple(order), steps, choices.pick((0, 0, 1, 3)))
+
+
+def layouts(rank: int) -> st.SearchStrategy[Layout]:
+    """Layouts as :func:`make_layout` makes them."""
+    return strategy(make_layout, rank)
+
+
