@@ -633,6 +633,14 @@ def test_the_oracle_refuses() -> None:
             check_domains(wrong)
 
 
+@pytest.mark.parametrize("condition", ["j >= 1", "i == 0", "i + j == k"])
+def test_domains_with_holes_are_refused(condition: str) -> None:
+    holes = parse_kernel(MATMUL.replace("init", f"where {condition}\n                    init"))
+    assert not brute_force_legal(matmul(), holes, {"M": 2, "N": 2, "K": 2})
+    with pytest.raises(ScheduleError, match="the condition .* is not the end of one index"):
+        check_domains(holes)
+
+
 # --- meaning ------------------------------------------------------------------------------------
 
 SCHEDULES: dict[str, tuple[Pass, ...]] = {

@@ -1,0 +1,74 @@
+"""The nets: groups of existing tests, and which of them are tried on the faults of an area, likeliest first."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Net:
+    """``arguments`` choose tests of pytest's; without any the net is the C++ tests."""
+
+    name: str
+    arguments: tuple[str, ...]
+
+    def command(self) -> tuple[str, ...]:
+        """What to run in the folder of a copy of the project."""
+        if not self.arguments:
+            return ("ctest", "--test-dir", "build", "--output-on-failure", "--stop-on-failure")
+        options = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=no", "-rfE")
+        return (sys.executable, "-m", "pytest", *options, *self.arguments)
+
+
+def _files(*names: str, **choose: str) -> tuple[str, ...]:
+    options = ("-k", choose["k"]) if choose else ()
+    return (*(f"tests/test_{n}.py" for n in names), *options)
+
+
+NETS = {
+    name: Net(name, arguments)
+    for name, arguments in {
+        "algebra": _files("facts"),
+        "rewrites": _files("inline", "form_fma", "order", "compose"),
+        "derivatives": _files("differentiate"),
+        "language": _files("language"),
+        "wrong programs": _files("wrong_programs"),
+        "lowering": _files("lower"),
+        "primitives": _files("primitives"),
+        "schedule": _files("naive_schedule"),
+        "texts": _files("loops_text", "pipeline"),
+        "verifiers": _files("verify_loops", "verify_tensor"),
+        "legalise": _files("legalise"),
+        "llvm": _files("emit_llvm"),
+        "llvm scalars": _files("emit_llvm_scalars"),
+        "c": _files("emit_c"),
+        "programs": _files("cpu_programs"),
+        "spikes": _files("spikes"),
+        "ops": _files("ops", k="everywhere or row"),
+        "op table": _files("ops", k="pairwise"),
+        "core": (),
+        "calls": _files("runtime"),
+        "memory": _files("runtime_memory"),
+        "threads": _files("runtime_threads"),
+        "wrong calls": _files("wrong_calls"),
+    }.items()
+}
+
+AREAS: dict[str, tuple[str, ...]] = {
+    "algebra": ("algebra", "primitives", "lowering", "language", "programs"),
+    "tensor": ("rewrites", "programs", "ops", "spikes"),
+    "derivatives": ("derivatives", "spikes"),
+    "language": ("language", "wrong programs", "ops", "spikes", "op table"),
+    "lower": ("lowering", "programs", "spikes", "ops", "op table"),
+    "primitives": ("primitives", "schedule", "spikes", "programs"),
+    "schedule": ("schedule", "primitives", "programs", "ops", "op table"),
+    "legalise": ("legalise", "llvm scalars", "programs", "op table"),
+    "cpu": ("llvm", "programs", "ops", "op table"),
+    "cpu scalars": ("llvm scalars", "llvm", "programs"),
+    "c": ("c", "ops", "op table"),
+    "plan": ("lowering", "schedule", "llvm", "ops", "wrong calls"),
+    "runtime": ("core", "calls", "memory", "threads", "wrong calls"),
+    "calls": ("calls", "ops", "wrong calls", "op table"),
+    "verifiers": ("verifiers", "texts"),
+}
