@@ -15,9 +15,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))
-    except (TilewrightError, OSError) as error:
+    except TilewrightError as error:
         print(error, file=sys.stderr)
-        return 1
+    except BrokenPipeError:
+        pass
+    except OSError as error:
+        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -26,12 +26,18 @@ __all__ = ["STAGES", "check", "fmt", "opt", "run", "show"]
 
 def check(arguments: Namespace) -> int:
     """Prints every diagnostic and the preconditions of the ops that are sound."""
-    failed = 0
-    for name in arguments.files:
+    return 1 if sum(map(_check, arguments.files)) else 0
+
+
+def _check(name: str) -> bool:
+    """Whether something is wrong in the file."""
+    try:
         report = check_module(parse(_read(name), name))
-        print(report.render(), end="", file=sys.stderr if report.diagnostics else sys.stdout)
-        failed += len(report.diagnostics)
-    return 1 if failed else 0
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return True
+    print(report.render(), end="", file=sys.stderr if report.diagnostics else sys.stdout)
+    return bool(report.diagnostics)
 
 
 def fmt(arguments: Namespace) -> int:
@@ -39,7 +45,7 @@ def fmt(arguments: Namespace) -> int:
     changed = 0
     for name in arguments.files:
         text = _read(name)
-        formatted = format_source(text)
+        formatted = format_source(text, name)
         if formatted != text:
             changed += 1
             print(f"{'would change' if arguments.check else 'changed'} {name}")
@@ -53,6 +59,9 @@ def run(arguments: Namespace) -> int:
     op = _op(arguments)
     inputs = {name: _load(path) for name, path in _pairs(arguments.inputs)}
     settings = {name: _literal(text) for name, text in _pairs(arguments.settings)}
+    made = ", ".join(op.signature.results)
+    if len(arguments.outputs) > len(op.signature.results):
+        raise UserError(f"{len(arguments.outputs)} files are given by --out", hint=f"{op.name} has the results {made}")
     results = op(**inputs, **settings)
     for n, result in enumerate(results if isinstance(results, tuple) else (results,)):
         if n < len(arguments.outputs):
@@ -66,9 +75,15 @@ def show(arguments: Namespace) -> int:
     """Prints one stage of an op for contiguous operands."""
     op = _op(arguments)
     dtypes = {name: dtype(text) for name, text in _pairs(arguments.dtypes)}
+    variables = op.signature.variables
+    for name in dtypes:
+        if name not in variables:
+            raise UserError(
+                f"{op.name} has no dtype variable {name!r}", hint=f"it has {', '.join(variables) or 'none'}"
+            )
     settings = {name: _literal(text) for name, text in _pairs(arguments.settings)}
     request = op.default_request(dtypes, arguments.rank, settings)
-    print(op.stage_text(arguments.stage, request))
+    print(op.stage_text(arguments.stage, request), end="")
     return 0
 
 
@@ -77,30 +92,44 @@ def opt(arguments: Namespace) -> int:
     name = arguments.file
     text = sys.stdin.read() if name == "-" else _read(name)
     for stage in optimise(text, name, arguments.pipeline, each=arguments.each):
-        print(stage)
+        print(stage, end="")
     return 0
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Replaces ``path`` whole, or leaves it as it was."""
+    """Replaces ``path`` whole, or leaves it as it was; a file that is there keeps its permissions."""
+    if not path.parent.is_dir():
+        raise UserError(f"{path} cannot be written: there is no folder {path.parent}")
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
+        os.chmod(temporary, path.stat().st_mode if path.exists() else 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
 
 
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
 def _read(name: str) -> str:
-    return Path(name).read_text(encoding="utf-8")
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise UserError(f"{name} is not a text in UTF-8") from None
 
 
 def _op(arguments: Namespace) -> Op:
     ops = load_ops(_read(arguments.file), arguments.file, arguments.target, arguments.level)
     if arguments.op is None and len(ops) == 1:
         return next(iter(ops.values()))
+    if not ops:
+        raise UserError(f"there is no op in {arguments.file}")
     if arguments.op not in ops:
         asked = "no op was named" if arguments.op is None else f"there is no op {arguments.op!r}"
         raise UserError(f"{asked} in {arguments.file}", hint=f"--op with one of {', '.join(ops)}")
@@ -132,9 +161,10 @@ def _literal(text: str) -> int | float | bool:
 
 def _load(path: str) -> Any:
     try:
-        return np.load(path, allow_pickle=False)
-    except ValueError as error:
-        raise UserError(f"{path} is not a .npy file of numbers: {error}") from None
+        with open(path, "rb") as file:
+            return np.lib.format.read_array(file, allow_pickle=False)
+    except ValueError:
+        raise UserError(f"{path} is not a .npy file of numbers", hint="numpy.save(path, array) writes one") from None
 
 
 def _save(path: Path, array: Any) -> None:
