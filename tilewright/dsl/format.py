@@ -41,9 +41,9 @@ class _Line:
         return len(self.tokens) == 1 and self.tokens[0].text.startswith("#")
 
 
-def format(text: str) -> str:
-    """``text`` in canonical layout; it means the same. SyntaxUserError if it does not parse."""
-    parse(text)
+def format(text: str, name: str = "<string>") -> str:
+    """``text`` in canonical layout; it means the same. SyntaxUserError, which quotes ``name``, if it does not parse."""
+    parse(text, name)
     lines = list(_logical_lines(text))
     _set_levels(lines)
     out: list[str] = []
