@@ -92,4 +92,3 @@ def _result_checks(function: Function) -> list[Check]:
                 message = f"{function.name}: {place} would have the negative extent {extent}"
                 made[extent] = Check(ge(extent, 0), message)
     return list(made.values())
-
