@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -19,22 +19,24 @@ from tilewright.dsl.specialise import specialise
 from tilewright.errors import UnsupportedError
 from tilewright.ir.interpret import EXACT, TYPED, Domain, IndexFault, run_function
 from tilewright.ir.interpret.arrays import HostArray
+from tilewright.ir.loops import Kernel
 from tilewright.ir.plan import Plan
 from tilewright.ir.tensor import Function
 from tilewright.ir.text_tensor import print_function
 from tilewright.passes.legalise import legalise
 from tilewright.passes.lower import lower
-from tilewright.passes.pipeline import Pipeline
+from tilewright.passes.pipeline import Pass, Pipeline
 from tilewright.passes.schedule.naive import schedule
 from tilewright.passes.tensor.in_field import InField
 from tilewright.targets.target import Loaded, Target, get_target
 from tilewright.testing import abi
 from tilewright.testing.compare import assert_same_bits
 from tilewright.testing.layouts import Layout
-from tilewright.testing.memory import KINDS, Memory
-from tilewright.testing.schedules import with_kernels
+from tilewright.testing.memory import Canaries, Memory
+from tilewright.testing.schedules import Scheduled, with_kernels
 from tilewright.testing.values import random_operands
 
+Load = Callable[[str, Plan], Loaded]
 Schedule = Mapping[str, Pipeline]
 """Per kernel the primitives to apply."""
 
@@ -51,7 +53,8 @@ class Call:
 class Case:
     """``function``, taken through ``passes`` and a schedule (None: the naive one), means what it meant before.
 
-    ``exact``: in the field, else in its own dtypes, bit for bit. ``layouts`` are those of its inputs.
+    ``exact``: in the field, else in its own dtypes, bit for bit. ``layouts`` are those of its inputs; ``refused`` are
+    primitives that the schedule was denied.
     """
 
     function: Function
@@ -62,6 +65,7 @@ class Case:
     schedule: Schedule | None = None
     target: str = "cpu"
     level: str | None = None
+    refused: tuple[Pass, ...] = field(default=(), compare=False)
 
     @property
     def domain(self) -> Domain:
@@ -85,6 +89,16 @@ class Case:
         kernels = {k.name: self.schedule[k.name].run(k) for k in self.lowered.kernels}
         return with_kernels(self.lowered, kernels)
 
+    def scheduled_by(self, make: Callable[[Kernel], Scheduled]) -> Case:
+        """The case with another schedule for each kernel."""
+        made = {k.name: make(k) for k in self.lowered.kernels}
+        refused = tuple(step for s in made.values() for step, _ in s.refused)
+        case = replace(self, schedule={name: s.applied for name, s in made.items()}, refused=refused)
+        if not any(s.broken for s in made.values()):
+            plan = with_kernels(self.lowered, {name: s.kernel for name, s in made.items()})
+            case.__dict__.update(lowered=self.lowered, scheduled=plan)
+        return case
+
     @cached_property
     def machine(self) -> Target:
         return get_target(self.target, self.level)
@@ -96,14 +110,17 @@ class Case:
 
     # --- running it -------------------------------------------------------------------------
 
-    def check(self, memory: Memory = KINDS["canaries"]) -> list[str]:
+    def check(self, memory: Memory = Canaries, load: Load | None = None) -> list[str]:
         """Per call how it ended: ``same``, or ``fault`` where both sides report the same wrong index; or only
-        ``unsupported``. AssertionError names the first difference."""
+        ``unsupported``. AssertionError names the first difference.
+
+        Buffers are in ``memory``; ``load`` takes the place of the target's.
+        """
         try:
             text = self.machine.emit(self.legal)
         except UnsupportedError:
             return ["unsupported"]
-        loaded = self.machine.load(text, self.legal)
+        loaded = (load or self.machine.load)(text, self.legal)
         return [self.check_call(call, loaded, memory) for call in self.calls]
 
     def check_call(self, call: Call, loaded: Loaded, memory: Memory) -> str:
@@ -163,7 +180,7 @@ class Case:
         return Case(
             specialise(parse(program, name).ops[0]),
             tuple(Call(sizes, seed) for sizes, seed in rest["calls"]),
-            {name: Layout(tuple(order), tuple(steps), offset) for name, (order, steps, offset) in rest["layouts"].items()},
+            {name: Layout(tuple(a), tuple(b), offset) for name, (a, b, offset) in rest["layouts"].items()},
             rest["exact"],
             _pipeline(rest["passes"], TENSOR_PASSES),
             None if schedule is None else {name: _pipeline(p, LOOP_PASSES) for name, p in schedule.items()},

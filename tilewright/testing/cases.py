@@ -22,27 +22,40 @@ NATIVE: tuple[Place, ...] = (("cpu", None),)
 
 
 def make_case(
-    choices: Choices, exact: bool = True, places: Sequence[Place] = NATIVE, naive: int = 4, calls: int = 2
+    choices: Choices,
+    exact: bool = True,
+    places: Sequence[Place] = NATIVE,
+    naive: int = 4,
+    calls: int = 2,
+    statements: int = 3,
 ) -> Case:
-    """A random case; one in ``naive`` has the naive schedule, the others random primitives."""
-    f = make_function(choices, kinds=KINDS if exact else ORDERED_KINDS, math=exact)
-    return compiled(choices, f, exact, places, naive, calls)
+    """A random case of up to ``statements`` statements; one in ``naive`` has the naive schedule, the others random
+    primitives."""
+    f = make_function(choices, kinds=KINDS if exact else ORDERED_KINDS, statements=statements, math=exact)
+    return make_case_of(choices, f, exact, places, naive, calls)
 
 
-def compiled(
+def make_case_of(
     choices: Choices, f: Function, exact: bool, places: Sequence[Place] = NATIVE, naive: int = 4, calls: int = 2
 ) -> Case:
     """As :func:`make_case`, for a function."""
     layouts = {t.name: make_layout(choices, len(t.shape)) for t in f.inputs}
     called = tuple(Call(make_sizes(choices, f), choices.integer(0, 2**32)) for _ in range(calls))
     target, level = choices.pick(places)
-    case = Case(f, called, layouts, exact, Pipeline(()), {}, target, level)
+    case = Case(f, called, layouts, exact, Pipeline(()), None, target, level)
     if choices.chance(2):
         case = replace(case, passes=make_pipeline(choices, tuple(sorted(case.units.items())), exact))
-    if choices.chance(naive):
-        return replace(case, schedule=None)
-    found = {k.name: make_schedule(choices, k) for k in case.lowered.kernels}
-    return replace(case, schedule={name: s.applied for name, s in found.items()})
+    if choices.chance(naive) or not _lowers(case):
+        return case
+    return case.scheduled_by(lambda k: make_schedule(choices, k))
+
+
+def _lowers(case: Case) -> bool:
+    """Whether there are kernels to schedule; if not, the check of the case says why."""
+    try:
+        return bool(case.lowered.kernels)
+    except Exception:
+        return False
 
 
 def contiguous(f: Function) -> dict[str, Layout]:
@@ -51,7 +64,7 @@ def contiguous(f: Function) -> dict[str, Layout]:
 
 
 def cases(
-    exact: bool = True, places: Sequence[Place] = NATIVE, naive: int = 4, calls: int = 2
+    exact: bool = True, places: Sequence[Place] = NATIVE, naive: int = 4, calls: int = 2, statements: int = 3
 ) -> st.SearchStrategy[Case]:
     """Cases as :func:`make_case` makes them."""
-    return strategy(make_case, exact, places, naive, calls)
+    return strategy(make_case, exact, places, naive, calls, statements)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
@@ -38,21 +37,29 @@ class Layout:
 
         Along an axis of step 0 all values are those at index 0.
         """
-        room = [(n - 1) * abs(s) + 1 if n > 1 and s else 1 for n, s in zip(array.shape, self.steps, strict=True)]
-        elements = self.offset + math.prod(room) if array.size else 0
-        size, start = array.itemsize, self.offset
-        strides = dict.fromkeys(range(array.ndim), size)
-        inner = 1
+        strides, inner = [array.itemsize] * array.ndim, array.itemsize
         for axis in reversed(self.order):
-            step = self.steps[axis]
-            strides[axis] = inner * step * size
-            start += (room[axis] - 1) * inner if step < 0 else 0
-            inner *= room[axis]
-        where = tuple(strides[a] for a in range(array.ndim))
-        view = memory(elements * size).array(array.dtype, array.shape, where, start * size if array.size else 0)
-        kept = tuple(slice(0, None if s else 1) for s in self.steps)
-        view[kept] = array[kept]
-        return view
+            strides[axis] = inner * self.steps[axis]
+            inner *= max(1, (array.shape[axis] - 1) * abs(self.steps[axis]) + 1)
+        return moved(array, memory, tuple(strides), self.offset)
+
+
+def moved(array: HostArray, memory: Memory, strides: tuple[int, ...] | None = None, offset: int = 0) -> HostArray:
+    """The values of ``array`` in a block of ``memory`` that holds nothing else, but for ``offset`` elements before.
+
+    ``strides`` (in bytes) are its own unless given; where one is 0, all values are those at index 0.
+    """
+    strides = array.strides if strides is None else strides
+    if not array.size:
+        return memory(0).array(array.dtype, array.shape, strides, 0)
+    reach = [(n - 1) * s for n, s in zip(array.shape, strides, strict=True)]
+    start = offset * array.itemsize - sum(r for r in reach if r < 0)
+    view = memory(start + array.itemsize + sum(r for r in reach if r > 0)).array(
+        array.dtype, array.shape, strides, start
+    )
+    kept = tuple(slice(0, None if s else 1) for s in strides)
+    view[kept] = array[kept]
+    return view
 
 
 def make_layout(choices: Choices, rank: int) -> Layout:

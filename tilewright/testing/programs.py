@@ -193,4 +193,5 @@ def _identity(op: str, dtype: DType) -> Expr:
 
 
 def _mixed(a: Expr, factor: int, b: Expr) -> Expr:
-    return apply("add", apply("mul", a, literal(factor, a.dtype)), apply("add", apply("mul", b, b), literal(1, a.dtype)))
+    more = apply("add", apply("mul", b, b), literal(1, a.dtype))
+    return apply("add", apply("mul", a, literal(factor, a.dtype)), more)

@@ -30,18 +30,25 @@ FACTORS = (2, 4, 8, 3, 16, 5)
 
 @dataclass(frozen=True)
 class Scheduled:
-    """A kernel, the steps that made it, and those that were refused with their reasons."""
+    """A kernel, the steps that made it, and those that were refused with their reasons.
+
+    ``broken``: the last step fails in a way that no step may, which whoever applies them again will see.
+    """
 
     kernel: Kernel
     applied: Pipeline = Pipeline(())
     refused: tuple[tuple[Pass, str], ...] = ()
+    broken: bool = False
 
     def then(self, step: Pass) -> Scheduled:
         """After ``step``, or with its refusal on record."""
+        applied = Pipeline((*self.applied.passes, step))
         try:
-            return replace(self, kernel=step.run(self.kernel), applied=Pipeline((*self.applied.passes, step)))
+            return replace(self, kernel=step.run(self.kernel), applied=applied)
         except ScheduleError as e:
             return replace(self, refused=(*self.refused, (step, e.message)))
+        except Exception:
+            return replace(self, applied=applied, broken=True)
 
 
 def make_step(choices: Choices, kernel: Kernel) -> Pass:
@@ -101,7 +108,8 @@ def make_schedule(choices: Choices, kernel: Kernel, steps: int = 5) -> Scheduled
     """``kernel`` after up to ``steps`` random primitives, each of which may be refused."""
     found = Scheduled(kernel)
     for _ in range(choices.integer(0, steps)):
-        found = found.then(make_step(choices, found.kernel))
+        if not found.broken:
+            found = found.then(make_step(choices, found.kernel))
     return found
 
 

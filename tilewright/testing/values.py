@@ -46,7 +46,8 @@ def random_operands(
     for t in f.inputs:
         shape = tuple(evaluate(extent, dims) for extent in t.shape)
         if t.name == INDEX:
-            inputs[INDEX] = encode([random.randrange(max(bound, 1)) for _ in range(math.prod(shape))], shape, t.dtype, domain)
+            places = [random.randrange(max(bound, 1)) for _ in range(math.prod(shape))]
+            inputs[INDEX] = encode(places, shape, t.dtype, domain)
         else:
             inputs[t.name] = random_values(shape, t.dtype, domain, random)
     return inputs, {s.name: random_values((), s.dtype, domain, random) for s in f.scalars}

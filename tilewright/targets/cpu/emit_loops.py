@@ -84,7 +84,7 @@ class Body:
 
     def _vectorized(self, loop: Loop, env: Mapping[str, Index]) -> None:
         count = self._constant_extent(loop, env)
-        if count == 1 or self.indices.lanes is not None or not self._fits_lanes(loop):
+        if count <= 1 or self.indices.lanes is not None or not self._fits_lanes(loop):
             self._unrolled(loop, env)
             return
         self._close()
