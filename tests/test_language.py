@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from tilewright.dsl.signature import OperandInfo, bind, signature
 from tilewright.dsl.specialise import specialise
 from tilewright.errors import CheckError
 from tilewright.ir import types
+from tilewright.ir.interpret import TYPED, run_function
 from tilewright.ir.tensor import Function, Scan
 from tilewright.ir.text_tensor import print_function
 from tilewright.ir.types import BF16, BOOL, F16, F32, F64, FIELD, I8, I32, I64, U8, U64, DType
@@ -282,6 +284,26 @@ def test_ranges_flow_back_from_where_an_intermediate_is_read() -> None:
         "    a[i: N + 2] = (x[i - 1] else 0.0)",
         "    y[i: N + 2] = a[i]",
     ]
+
+
+NAMED: dict[str, tuple[str, list[int]]] = {
+    "sum": ("i32", [0, 5, 3]),
+    "prod": ("i32", [1, 5, -120]),
+    "min": ("i32", [2**31 - 1, 5, -6]),
+    "max": ("i32", [-(2**31), 5, 5]),
+    "any": ("bool", [False, True, True]),
+    "all": ("bool", [True, True, False]),
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_named_reductions(name: str) -> None:
+    """Of nothing, of one value and of several."""
+    dtype, wanted = NAMED[name]
+    f = specialise(parse(f"op f(x: {dtype}[N]) -> y: {dtype}[]:\n    y[] = {name}[i](x[i])\n").ops[0])
+    values = ([], [5], [5, -6, 2, 0] if dtype == "bool" else [5, -6, 4])
+    for x, y in zip(values, wanted, strict=True):
+        assert run_function(f, {"x": np.array(x, bool if dtype == "bool" else np.int32)}, {}, TYPED)["y"] == y
 
 
 def test_bounds_become_preconditions() -> None:

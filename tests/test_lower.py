@@ -21,7 +21,7 @@ from tilewright.ir.index import const
 from tilewright.ir.interpret import EXACT, TYPED, Domain, IndexFault, run_function, run_plan
 from tilewright.ir.plan import Plan
 from tilewright.ir.scalar import Expr, IndexValue, Read, Var, apply
-from tilewright.ir.tensor import Compute, Function, Scatter
+from tilewright.ir.tensor import Compute, Function, Scan, Scatter
 from tilewright.ir.text_loops import print_plan
 from tilewright.ir.types import BF16, F16, F32, I32, I64, DType
 from tilewright.ir.verify_loops import verify_plan
@@ -116,16 +116,16 @@ def test_dropout() -> None:
 ORDERS = [Order(), Order(8, 4), Order(4, 4), Order(2, 1), Order(1, 1), Order(3, 2), Order(5, 8)]
 
 
+def mixed(a: Expr, factor: int, b: Expr) -> Expr:
+    return apply("add", apply("mul", a, literal(factor, I64)), apply("add", apply("mul", b, b), literal(1, I64)))
+
+
 def mixing(orders: tuple[Order, ...], extents: tuple[ix.Index, ...]) -> Function:
     """A reduction in wrapping integers that no change of order or grouping, and no exchange of sides, gets past."""
     x, y = Tensor("x", I64, (M, *extents)), Tensor("y", I64, (M,))
     acc, other = Var("acc", I64), Var("other", I64)
     names = tuple(f"r{n}" for n in range(len(extents)))
     axes = tuple(Axis(n, e) for n, e in zip(names, extents, strict=True))
-
-    def mixed(a: Expr, factor: int, b: Expr) -> Expr:
-        return apply("add", apply("mul", a, literal(factor, I64)), apply("add", apply("mul", b, b), literal(1, I64)))
-
     step = mixed(acc, 3, read(x, i, *map(ix.symbol, names)))
     how = Reduction(axes, orders, (acc,), (literal(5, I64),), (other,), (mixed(acc, 7, other),))
     return Function("mixing", (x,), (), (Compute((y,), (Axis("i", M),), (step,), how),), ("y",))
@@ -154,6 +154,20 @@ def test_orders_nest(orders: tuple[Order, ...]) -> None:
 def test_floats_follow_the_order(order: Order) -> None:
     for f in (hand_built.softmax(), hand_built.matmul(F16), hand_built.argmax()):
         check(in_order(f, order), [{"M": 2, "N": 19, "K": 21}])
+
+
+def mixing_scan(chunk: int) -> Function:
+    """A scan like :func:`mixing`."""
+    x, y = Tensor("x", I64, (M, N)), Tensor("y", I64, (M, N))
+    acc, other = Var("acc", I64), Var("other", I64)
+    how = Scan("j", chunk, (acc,), (literal(5, I64),), (other,), (mixed(acc, 7, other),))
+    axes, step = (Axis("i", M), Axis("j", N)), mixed(acc, 3, read(x, i, j))
+    return Function("mixing", (x,), (), (Compute((y,), axes, (step,), scan=how, ordered="j"),), ("y",))
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 5])
+def test_scans_in_chunks(chunk: int) -> None:
+    check(mixing_scan(chunk), [{"M": 2, "N": n} for n in (0, 1, 2, 4, 5, 6, 16)], domains=(TYPED,))
 
 
 def test_order_is_seen() -> None:

@@ -239,6 +239,13 @@ RANGES = [
         "the divisor is 0 here: give it another value",
         "y[i, j] = (x[i, i // s] else 0)",
     ),
+    Wrong(
+        "y[i, j] = x[i, j // i]",
+        "j // i",
+        "cannot prove that the divisor i is positive",
+        "divide by sizes and positive numbers only",
+        "y[i, j] = (x[i, j // (i + 1)] else 0)",
+    ),
 ]
 
 TYPES = [

@@ -38,6 +38,9 @@ void raise_to(std::atomic<int64_t>& most, int64_t value) {
 
 void kernel(const TwArgs* args, int64_t lo, int64_t hi, int64_t tid) {
     Record& record = record_of(args);
+    bool inside = 0 <= lo && lo < hi && hi <= static_cast<int64_t>(record.runs.size());
+    CHECK(inside);
+    if (!inside) return;
     ++record.calls;
     raise_to(record.most_tid, tid);
     raise_to(record.longest, hi - lo);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -18,15 +19,17 @@ from faults.nets import AREAS, NETS, Net
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("tilewright", "tests", "docs", "examples", "README.md", "pyproject.toml", "CMakeLists.txt")
-LIMIT = 180
-"""Seconds after which a net that hangs has caught the fault."""
+SECONDS, WORK = 600, 120
+"""A net hangs after so many seconds, or so many of the processor's."""
 
-FINDERS = """\
+FINDERS = f"""\
+import resource
 import sys
 
+resource.setrlimit(resource.RLIMIT_CPU, ({WORK}, {WORK + 5}))
 sys.meta_path[:] = [f for f in sys.meta_path if not type(f).__name__.startswith("ScikitBuild")]
 """
-"""The copy's sitecustomize: an editable install would put the original in the way of the copy."""
+"""The copy's sitecustomize: limited, and without an editable install that puts the original in the way of the copy."""
 
 CONFTEST = """\
 from hypothesis import HealthCheck, Phase, settings
@@ -132,7 +135,7 @@ class Sandbox:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         try:
-            output, _ = process.communicate(timeout=LIMIT)
+            output, _ = process.communicate(timeout=SECONDS)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, 9)
             process.communicate()
@@ -148,7 +151,8 @@ def is_native(fault: Fault) -> bool:
 def _result(net: Net, code: int, output: str) -> str:
     if code in (4, 5):  # pytest: a wrong command, no tests
         raise RuntimeError(f"net {net.name} cannot run: {output}")
-    return "survived" if code == 0 else "caught" if code in (1, 2, 8) else "crash"
+    found = {0: "survived", 1: "caught", 2: "caught", 8: "caught", -signal.SIGXCPU: "hang"}
+    return found.get(code, "crash")
 
 
 def _last(output: str) -> str:
