@@ -1,5 +1,6 @@
 """Tilewright: ops written as math, compiled to fast kernels."""
 
+from tilewright.compiler.driver import verify
 from tilewright.compiler.op import Op, load, op
 from tilewright.compiler.trace import trace
 from tilewright.errors import (
@@ -21,7 +22,7 @@ from tilewright.stdlib import ops
 __all__ = [
     "CallError", "CallTypeError", "CheckError", "InternalError", "KernelIndexError", "Op", "ScheduleError",
     "SyntaxUserError", "Tensor", "TilewrightError", "UnsupportedError", "UserError", "get_threads", "load", "op",
-    "ops", "set_threads", "tensor", "threads", "trace",
+    "ops", "set_threads", "tensor", "threads", "trace", "verify",
 ]  # fmt: skip
 
 __version__ = "0.1.0"

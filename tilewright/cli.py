@@ -1,4 +1,4 @@
-"""The command line: ``tilewright check | fmt | run | show | opt``."""
+"""The command line: ``tilewright check | fmt | run | show | opt | replay``."""
 
 from __future__ import annotations
 
@@ -55,6 +55,10 @@ def _parser() -> argparse.ArgumentParser:
     opt.add_argument("--pipeline", required=True, help="for example 'split{loop=j factor=16 tail=cut},simplify'")
     opt.add_argument("--each", action="store_true", help="print the text after every pass")
     opt.set_defaults(run=commands.opt)
+
+    replay = sub.add_parser("replay", help="run what a report of an internal error is about again")
+    replay.add_argument("bundle", metavar="BUNDLE", help="the folder that the error message names")
+    replay.set_defaults(run=commands.replay)
     return parser
 
 

@@ -71,6 +71,8 @@ class InternalError(TilewrightError):
     """A defect in Tilewright: please report it."""
 
     label = "internal error"
+    bundle: str | None = None
+    """The folder with what is needed to see it again, once one is written."""
 
 
 class VerifyError(InternalError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NoReturn
 
+from tilewright.compiler.bundle import Case, reporting
 from tilewright.errors import CallError, CallTypeError, InternalError, KernelIndexError
 from tilewright.runtime import Tensor
 
@@ -14,8 +15,11 @@ Parameter = tuple[
 """As the core takes it: (name, kind, a scalar's dtype, has a default, the default, keyword only)."""
 
 
-def raiser(op: str, operands: Sequence[str], form: str) -> Callable[[str, Any], NoReturn]:
-    """The ``on_error`` callback of an op with these operands, which is called as ``form`` says."""
+def raiser(
+    op: str, operands: Sequence[str], form: str, case: Callable[[], Case]
+) -> Callable[[str, Any], NoReturn]:
+    """The ``on_error`` callback of an op with these operands, which is called as ``form`` says; ``case`` is what a
+    bundle says of the op."""
 
     def on_error(kind: str, info: Any) -> NoReturn:
         if kind == "argument":
@@ -30,7 +34,8 @@ def raiser(op: str, operands: Sequence[str], form: str) -> Callable[[str, Any], 
                 f"{op}: {place} is the index {value}, out of range",
                 hint="indices count from 0 and stay below the extent of the axis that they index",
             )
-        raise InternalError(f"the runtime reports {kind!r}: {info}")
+        with reporting(case):
+            raise InternalError(f"the runtime reports {kind!r}: {info}")
 
     return on_error
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tilewright.compiler import driver
 from tilewright.compiler.op import STAGES, Op, load_ops
 from tilewright.compiler.optimise import optimise
 from tilewright.dsl.check import check as check_module
@@ -21,7 +22,7 @@ from tilewright.dsl.parse import parse
 from tilewright.errors import UserError
 from tilewright.ir.types import dtype
 
-__all__ = ["STAGES", "check", "fmt", "opt", "run", "show"]
+__all__ = ["STAGES", "check", "fmt", "opt", "replay", "run", "show"]
 
 
 def check(arguments: Namespace) -> int:
@@ -94,6 +95,15 @@ def opt(arguments: Namespace) -> int:
     for stage in optimise(text, name, arguments.pipeline, each=arguments.each):
         print(stage, end="")
     return 0
+
+
+def replay(arguments: Namespace) -> int:
+    """Runs the programs of a bundle again and says what goes wrong; 1 if something does."""
+    failed = False
+    for name, error in driver.replay(Path(arguments.bundle)):
+        failed |= error is not None
+        print(f"{name}: {error or 'nothing goes wrong'}")
+    return 1 if failed else 0
 
 
 def write_atomically(path: Path, data: bytes) -> None:

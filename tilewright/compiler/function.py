@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tilewright.compiler import driver
+from tilewright.compiler.bundle import Case
 from tilewright.compiler.callable import Parameter, raiser
 from tilewright.compiler.request import OperandClass
 from tilewright.compiler.stages import Compilation, Layout, definition_passes
+from tilewright.compiler.validate import Job
 from tilewright.errors import CallTypeError
 from tilewright.ir.tensor import Function
 from tilewright.ir.text_tensor import print_function
@@ -38,7 +41,7 @@ class FunctionOp(CoreOp):
         self.target = get_target(target, level)
         names = [t.name for t in function.inputs]
         form = f"{function.name}({', '.join([*names, *(s.name for s in function.scalars)])})"
-        on_error = raiser(function.name, names, form)
+        on_error = raiser(function.name, names, form, self._case)
         super().__init__(function.name, self.parameters(), self._compile, on_error, to_tensor, to_numpy)
 
     def parameters(self) -> list[Parameter]:
@@ -52,13 +55,21 @@ class FunctionOp(CoreOp):
 
     def compilation(self, layout: Layout) -> Compilation:
         """The road for inputs with these unit axes."""
-        return Compilation(self.function, layout, self.target, self.passes(layout))
+        return self._job(layout).compilation()
+
+    def _job(self, layout: Layout) -> Job:
+        return Job(self.function, layout, self.passes, self.target)
+
+    def _case(self) -> Case:
+        return driver.case_of(self._job({t.name: len(t.shape) - 1 for t in self.function.inputs}), driver.mode())
 
     def meaning(self, operands: Mapping[str, OperandClass], attributes: Mapping[str, Any]) -> Function:
         """The function, its FMA and orders fixed, that a call with these operands runs. There are no attributes."""
-        return self._compilation(operands).tensor
+        job = self._checked_job(operands)
+        with driver.reported(job, driver.mode()):
+            return job.compilation().tensor
 
-    def _compilation(self, operands: Mapping[str, OperandClass]) -> Compilation:
+    def _checked_job(self, operands: Mapping[str, OperandClass]) -> Job:
         for t in self.function.inputs:
             given = operands[t.name]
             if (given.dtype, given.rank) != (t.dtype, len(t.shape)):
@@ -67,9 +78,11 @@ class FunctionOp(CoreOp):
                     f"{self.function.name}: operand {t.name!r} must be {wanted}, not {got}",
                     hint="other dtypes and ranks need a function of their own",
                 )
-        return self.compilation({name: given.unit_axis for name, given in operands.items()})
+        return self._job({name: given.unit_axis for name, given in operands.items()})
 
     def _compile(self, key: Key) -> Program:
         given = (OperandClass(BY_NAME[k[0]], k[1], k[2]) for k in key[0] if k is not None)
         names = (t.name for t in self.function.inputs)
-        return self._compilation(dict(zip(names, given, strict=True))).program()
+        job = self._checked_job(dict(zip(names, given, strict=True)))
+        with driver.reported(job, driver.mode()):
+            return driver.compiled(job, driver.mode())

@@ -7,9 +7,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
 
+from tilewright.compiler import driver
+from tilewright.compiler.bundle import Case, reporting
 from tilewright.compiler.callable import Parameter, raiser
 from tilewright.compiler.request import Attribute, OperandClass, Request
 from tilewright.compiler.stages import Compilation, definition_passes, specialise_request, unit_axes
+from tilewright.compiler.validate import Job
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.format import format as format_source
 from tilewright.dsl.parse import parse
@@ -46,7 +49,7 @@ class Op(CoreOp):
         self.definition = definition
         self.target = target
         self.signature: Signature = signature(definition)
-        on_error = raiser(definition.name, [o.name for o in self.signature.operands], self.form)
+        on_error = raiser(definition.name, [o.name for o in self.signature.operands], self.form, self._case)
         super().__init__(definition.name, self.parameters(), self._compile, on_error, to_tensor, to_numpy)
 
     def __repr__(self) -> str:
@@ -91,6 +94,10 @@ class Op(CoreOp):
         """As :meth:`text`, for a request."""
         if stage == "source":
             return format_source(_source(self.definition))
+        with reporting(lambda: self._case(request)):
+            return self._made_text(stage, request)
+
+    def _made_text(self, stage: str, request: Request) -> str:
         if stage == "c":
             return self.compilation(request, get_target("c")).text
         compilation = self.compilation(request, get_target("cpu") if stage == "llvm" else self.target)
@@ -106,15 +113,23 @@ class Op(CoreOp):
 
     def compilation(self, request: Request, target: Target | None = None) -> Compilation:
         """The road of one specialisation, stage by stage."""
+        return self.job(request, target).compilation()
+
+    def job(self, request: Request, target: Target | None = None) -> Job:
+        """What is compiled for a specialisation."""
         function = specialise_request(self.definition, request)
-        layout = unit_axes(function, request)
-        return Compilation(function, layout, target or self.target, definition_passes(layout))
+        return Job(function, unit_axes(function, request), definition_passes, target or self.target)
+
+    def _case(self, request: Request | None = None) -> Case:
+        return Case(_source(self.definition), request, None, self.target.name, self.target.level, driver.mode())
 
     def meaning(self, operands: Mapping[str, OperandClass], attributes: Mapping[str, Attribute]) -> Function:
         """The function, its FMA and orders fixed, that a call with these operands and attributes runs."""
         classes = tuple(operands.get(o.name) for o in self.signature.operands)
         values = tuple((name, attributes[name]) for name in self.signature.attributes)
-        return self.compilation(Request(classes, values)).tensor
+        request = Request(classes, values)
+        with reporting(lambda: self._case(request)):
+            return self.compilation(request).tensor
 
     def request(self, operands: tuple[Any, ...], attributes: Mapping[str, Attribute]) -> Request:
         """The specialisation that a call with these operands and attributes would run."""
@@ -154,7 +169,9 @@ class Op(CoreOp):
     def _compile(self, key: tuple[tuple[tuple[str, int, int] | None, ...], tuple[Attribute, ...]]) -> Program:
         classes, values = key
         operands = tuple(None if c is None else OperandClass(BY_NAME[c[0]], c[1], c[2]) for c in classes)
-        return self.compilation(Request(operands, tuple(zip(self.signature.attributes, values, strict=True)))).program()
+        request = Request(operands, tuple(zip(self.signature.attributes, values, strict=True)))
+        with reporting(lambda: self._case(request)):
+            return driver.compiled(self.job(request), driver.mode())
 
 
 def _unit_axis(shape: tuple[int, ...], strides: tuple[int, ...], size: int) -> int:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any
 
+from tilewright.compiler import driver
+from tilewright.compiler.bundle import Case, reporting
 from tilewright.compiler.function import FunctionOp
 from tilewright.compiler.op import Op
 from tilewright.compiler.request import OperandClass
@@ -14,11 +16,13 @@ from tilewright.errors import CallTypeError, UserError
 from tilewright.ir import index as ix
 from tilewright.ir.scalar import Const, literal
 from tilewright.ir.tensor import ScalarInput, Tensor
+from tilewright.ir.text_tensor import print_function
 from tilewright.ir.types import DType
 from tilewright.passes.pipeline import Pipeline
 from tilewright.passes.tensor.compose import Call, compose
 from tilewright.passes.tensor.eliminate_dead import EliminateDead
 from tilewright.passes.tensor.inline import Inline
+from tilewright.targets.target import get_target
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,10 @@ class Recorder:
         self.calls.append(Call(function, names, [r.name for r in results], scalars))
         return results[0] if len(results) == 1 else tuple(results)
 
+    def text(self) -> str:
+        """The functions called, in order."""
+        return "\n".join(print_function(c.function) for c in self.calls)
+
     def _own(self, op: Op | FunctionOp, name: str, value: object) -> Traced:
         """``value``, which must be an operand of the traced function or computed from them."""
         if not isinstance(value, Traced) or value.recorder is not self:
@@ -127,5 +135,7 @@ def trace(function: Callable[..., Any], *examples: Any, target: str = "cpu", lev
         if not isinstance(r, Traced) or r.recorder is not recorder:
             raise UserError(f"a traced function returns tensors that its ops computed, not {type(r).__name__}")
     name = getattr(function, "__name__", "traced").strip("<>")
-    composed = compose(name, recorder.inputs, recorder.calls, [r.name for r in outputs])
+    to = get_target(target, level)
+    with reporting(lambda: Case(recorder.text(), None, str(FUSE), to.name, to.level, driver.mode())):
+        composed = compose(name, recorder.inputs, recorder.calls, [r.name for r in outputs])
     return FunctionOp(composed, lambda _: FUSE, target, level)

@@ -1,0 +1,137 @@
+"""From a job to a program: where it is decided what is checked, and where defects are reported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+from tilewright.compiler import bundle
+from tilewright.compiler.bundle import Case, Miscompiled, reporting
+from tilewright.compiler.optimise import TENSOR_PASSES
+from tilewright.compiler.request import OperandClass, Request
+from tilewright.compiler.shrink import shrink
+from tilewright.compiler.stages import Layout, definition_passes, specialise_request, unit_axes
+from tilewright.compiler.trials import Trial
+from tilewright.compiler.validate import Job, Mismatch, mismatch_in, validate
+from tilewright.dsl.parse import parse
+from tilewright.dsl.parse_pipeline import parse_pipeline
+from tilewright.errors import InternalError, UserError
+from tilewright.ir.text_tensor import print_function
+from tilewright.passes.pipeline import Pipeline
+from tilewright.runtime import Program
+from tilewright.targets.target import get_target
+
+MODES = ("off", "each-pass")
+
+_mode = ["off"]
+
+
+class verify:
+    """From now on the compiler checks everything that it compiles: ``tw.verify("each-pass")``; ``"off"``: nothing.
+
+    Every pass, stage and step, and the code itself, is compared with what the interpreters say on small operands. A
+    difference raises InternalError with the name of the pass and a small program that shows it. As a context manager
+    it holds inside only. It is a setting of the process; ops that have been compiled are not compiled again.
+
+    >>> import numpy as np, tilewright as tw
+    >>> double = tw.op("op double(x: f32[N]) -> y: f32[N]:\\n    y[i] = x[i] + x[i]")
+    >>> with tw.verify("each-pass"):
+    ...     double(np.ones(3, np.float32))
+    array([2., 2., 2.], dtype=float32)
+    """
+
+    def __init__(self, mode: str) -> None:
+        if mode not in MODES:
+            raise UserError(f"unknown mode {mode!r}", hint=f"one of {', '.join(MODES)}")
+        self._before = _mode[0]
+        _mode[0] = mode
+
+    def __enter__(self) -> verify:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _mode[0] = self._before
+
+
+def mode() -> str:
+    """What :class:`verify` set last."""
+    return _mode[0]
+
+
+def compiled(job: Job, checked: str) -> Program:
+    """The program of ``job``, checked as the mode says. Miscompiled shows what is wrong on a reduced program."""
+    if checked == "off":
+        return job.compilation().program()
+    try:
+        return validate(job).program()
+    except InternalError as error:
+        found = mismatch_in(error)
+        if found is None:
+            raise
+        raise _reduced(*shrink(job, found), checked) from found
+
+
+def _reduced(job: Job, found: Mismatch, checked: str) -> Miscompiled:
+    case = case_of(job, checked, found.trial)
+    where = f"called with {found.trial}" if found.trial else "compiled"
+    return Miscompiled(f"{found.message}\nThe program, reduced, {where}:\n{case.program.rstrip()}", case)
+
+
+def case_of(job: Job, checked: str, trial: Trial | None = None) -> Case:
+    """What a bundle holds of ``job``: its function as canonical ``.tw``."""
+    classes = tuple(OperandClass(t.dtype, len(t.shape), job.layout[t.name]) for t in job.function.inputs)
+    passes = None if job.passes is definition_passes else str(job.passes(job.layout))
+    sizes, outside = (trial.sizes, trial.outside) if trial else (None, False)
+    text = print_function(job.function)
+    return Case(text, Request(classes), passes, job.target.name, job.target.level, checked, sizes, outside)
+
+
+# --- replaying -----------------------------------------------------------------------------------
+
+
+def replay(folder: Path) -> Iterator[tuple[str, InternalError | None]]:
+    """Runs the cases of a bundle again: per program what goes wrong, or None."""
+    for name, case in bundle.read(folder).items():
+        if case.request is None:
+            raise UserError(f"{folder} does not say how {name} was called", hint=f"{bundle.ERROR} in it has the error")
+        try:
+            run(case)
+            yield name, None
+        except InternalError as error:
+            yield name, error
+
+
+def run(case: Case) -> None:
+    """Compiles a case, and checks it as it was checked."""
+    job = job_of(case)
+    if case.verify == "off":
+        job.compilation().program()
+    else:
+        validate(job, None if case.sizes is None else [Trial(case.sizes, case.outside)])
+
+
+def job_of(case: Case) -> Job:
+    """The job that a case describes."""
+    if case.request is None:
+        raise UserError("the case does not say what it is specialised for")
+    function = specialise_request(parse(case.program, bundle.PROGRAM).ops[0], case.request)
+    layout = unit_axes(function, case.request)
+    return Job(function, layout, _passes(case.passes), get_target(case.target, case.level))
+
+
+def _passes(text: str | None) -> Callable[[Layout], Pipeline]:
+    if text is None:
+        return definition_passes
+    pipeline = Pipeline(parse_pipeline(text, TENSOR_PASSES))
+    return lambda layout: pipeline
+
+
+@contextmanager
+def reported(job: Job, checked: str) -> Iterator[None]:
+    """:func:`tilewright.compiler.bundle.reporting` with the function of a job."""
+    with reporting(lambda: case_of(job, checked)):
+        yield
