@@ -339,6 +339,8 @@ def test_guards_keep_what_is_not_proved() -> None:
     assert only_read(pointwise(read(x, i + 1, otherwise=zero), x)).guard == (ix.lt(i + 1, N),)
     inside = only_read(pointwise(read(x, i, otherwise=zero), x))
     assert inside.guard == () and inside.otherwise is None
+    never = only_read(pointwise(read(x, i + N, otherwise=zero), x))
+    assert never.guard == (ix.lt(i + N, N),) and never.otherwise is zero
 
 
 def test_a_guarded_gather_never_fails() -> None:

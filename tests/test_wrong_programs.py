@@ -226,6 +226,13 @@ RANGES = [
         "y[i, j] = (y[i - 1, j] else 0) + 1",
     ),
     Wrong(
+        "y[i, j] = (y[i - 1, j] else 0) + (y[i + 1, j] else 0)",
+        "y[i - 1, j]",
+        "y may read itself only at earlier points of one axis",
+        "as in (y[..., i - 1] else 0)",
+        "y[i, j] = (y[i - 1, j] else 0) + (y[i - 2, j] else 0)",
+    ),
+    Wrong(
         "z[idx[i]] += x[i, 0]\ny[i, j] = 0",
         "z",
         "the shape of z is not known",
