@@ -1,8 +1,10 @@
 """Runs faults and prints which net caught which.
 
-    python tests/faults/report.py [--area AREA]... [--all-nets] [--log LOG] [--table docs/faults.md] [names...]
+    python tests/faults/report.py [--area AREA]... [--all-nets] [--log LOG] [--table docs/faults.md]
+        [--trust] [names...]
 
-With a log, faults that stand in it already are not run again; the table is made of all that is in the log.
+With a log, faults that stand in it already are not run again; the table is made of all that is in the log. ``--trust``
+does not run the nets without a fault first.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
@@ -25,7 +27,28 @@ from faults.model import Fault
 from faults.nets import AREAS, NETS
 from faults.registry import REGISTRY
 
-Record = tuple[Fault, list[Outcome]]
+
+@dataclass(frozen=True)
+class Record:
+    """What was seen of a fault, and on which commit."""
+
+    fault: Fault
+    outcomes: list[Outcome]
+    commit: str
+
+    @property
+    def caught(self) -> Outcome | None:
+        """The first net's outcome that caught it."""
+        return next((o for o in self.outcomes if o.caught), None)
+
+    def line(self) -> str:
+        return json.dumps(asdict(self))
+
+    def row(self) -> str:
+        """The row of the table."""
+        by = [o.net if o.result == "caught" else f"{o.net} ({o.result})" for o in self.outcomes if o.caught]
+        missed = [o.net for o in self.outcomes if not o.caught]
+        return f"| {self.fault.name} | `{self.fault.file}` | {', '.join(by) or '**none**'} | {', '.join(missed)} |"
 
 
 def chosen(areas: Sequence[str], names: Sequence[str]) -> list[Fault]:
@@ -35,11 +58,19 @@ def chosen(areas: Sequence[str], names: Sequence[str]) -> list[Fault]:
     return [f for f in REGISTRY if (not areas or f.area in areas) and (not names or f.name in names)]
 
 
-def run(sandbox: Sandbox, todo: Sequence[Fault], all_nets: bool) -> Iterator[Record]:
+def run(sandbox: Sandbox, todo: Sequence[Fault], all_nets: bool, trust: bool) -> Iterator[Record]:
     """Runs ``todo`` one after the other, first of all the nets they need on code without a fault."""
-    clean_times(sandbox, [n for n in NETS if n != "core" and any(n in AREAS[f.area] for f in todo)])
+    if not trust:
+        clean_times(sandbox, [n for n in NETS if n != "core" and any(n in AREAS[f.area] for f in todo)])
+    commit = head()
     for fault in todo:
-        yield fault, try_fault(sandbox, fault, all_nets)
+        yield Record(fault, try_fault(sandbox, fault, all_nets), commit)
+
+
+def head() -> str:
+    """The commit that is checked out."""
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def read_log(log: Path | None) -> list[Record]:
@@ -50,19 +81,18 @@ def read_log(log: Path | None) -> list[Record]:
         entry = json.loads(line)
         fault = known.get(entry["fault"]["name"])
         if fault is not None and asdict(fault) == entry["fault"]:
-            found[fault.name] = fault, [Outcome(**o) for o in entry["outcomes"]]
+            found[fault.name] = Record(fault, [Outcome(**o) for o in entry["outcomes"]], entry["commit"])
     return list(found.values())
 
 
 def table(records: Sequence[Record]) -> str:
     """The page docs/faults.md."""
-    caught = [r for r in records if any(o.caught for o in r[1])]
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
-    first = Counter(next(o.net for o in outcomes if o.caught) for _, outcomes in caught)
+    caught = [r.caught.net for r in records if r.caught]
+    commits = ", ".join(sorted({r.commit for r in records}))
     lines = [
         "# Seeded faults",
         "",
-        f"Written by `python tests/faults/report.py` on {date.today()}, commit {commit.strip() or 'unknown'}.",
+        f"Written by `python tests/faults/report.py` on {date.today()}; the faults were run on {commits}.",
         "",
         f"Of the {len(REGISTRY)} faults in `tests/faults/`, {len(records)} were run, each alone, and {len(caught)} were"
         f" caught: {100 * len(caught) / max(1, len(records)):.1f} %.",
@@ -74,18 +104,15 @@ def table(records: Sequence[Record]) -> str:
         "| net | tests | first to catch |",
         "| --- | --- | --- |",
     ]
-    for net, count in first.most_common():
+    for net, count in Counter(caught).most_common():
         tests = " ".join(a.removeprefix("tests/") for a in NETS[net].arguments) or "tests/cpp"
         lines.append(f"| {net} | `{tests}` | {count} |")
     lines += ["", "| fault | place | caught by | passed by |", "| --- | --- | --- | --- |"]
-    lines += [_row(*r) for r in sorted(records, key=lambda r: REGISTRY.index(r[0]))]
+    lines += [r.row() for r in sorted(records, key=lambda r: REGISTRY.index(r.fault))]
+    left = [f.name for f in REGISTRY if f not in {r.fault for r in records}]
+    if left:
+        lines += ["", f"Not run: {', '.join(left)}."]
     return "\n".join(lines) + "\n"
-
-
-def _row(fault: Fault, outcomes: Sequence[Outcome]) -> str:
-    by = [o.net if o.result == "caught" else f"{o.net} ({o.result})" for o in outcomes if o.caught]
-    missed = [o.net for o in outcomes if not o.caught]
-    return f"| {fault.name} | `{fault.file}` | {', '.join(by) or '**none**'} | {', '.join(missed)} |"
 
 
 def main() -> None:
@@ -93,19 +120,21 @@ def main() -> None:
     parser.add_argument("names", nargs="*")
     parser.add_argument("--area", action="append", default=[], choices=sorted(AREAS))
     parser.add_argument("--all-nets", action="store_true")
+    parser.add_argument("--trust", action="store_true")
     parser.add_argument("--log", type=Path)
     parser.add_argument("--table", type=Path)
     options = parser.parse_args()
     records = read_log(options.log)
-    done = {f.name for f, _ in records}
+    done = {r.fault.name for r in records}
     todo = [f for f in chosen(options.area, options.names) if f.name not in done]
     with tempfile.TemporaryDirectory(prefix="tilewright-faults-") as folder:
-        for fault, outcomes in run(Sandbox(Path(folder) / "copy"), todo, options.all_nets) if todo else ():
-            records.append((fault, outcomes))
-            print(_row(fault, outcomes), flush=True)
+        made = run(Sandbox(Path(folder) / "copy"), todo, options.all_nets, options.trust) if todo else ()
+        for record in made:
+            records.append(record)
+            print(record.row(), flush=True)
             if options.log:
                 with options.log.open("a") as log:
-                    print(json.dumps({"fault": asdict(fault), "outcomes": [asdict(o) for o in outcomes]}), file=log)
+                    print(record.line(), file=log)
     text = table(records)
     if options.table:
         options.table.write_text(text)
