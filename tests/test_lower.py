@@ -19,6 +19,7 @@ from tilewright.ir import index as ix
 from tilewright.ir.capabilities import Capabilities
 from tilewright.ir.index import const
 from tilewright.ir.interpret import EXACT, TYPED, Domain, IndexFault, run_function, run_plan
+from tilewright.ir.loops import blocks
 from tilewright.ir.plan import Plan
 from tilewright.ir.scalar import Expr, IndexValue, Read, Var, apply
 from tilewright.ir.tensor import Compute, Function, Scan, Scatter
@@ -168,6 +169,22 @@ def mixing_scan(chunk: int) -> Function:
 @pytest.mark.parametrize("chunk", [1, 2, 5])
 def test_scans_in_chunks(chunk: int) -> None:
     check(mixing_scan(chunk), [{"M": 2, "N": n} for n in (0, 1, 2, 4, 5, 6, 16)], domains=(TYPED,))
+
+
+@pytest.mark.parametrize(
+    ("f", "kinds"),
+    [
+        (hand_built.recurrence(), [["ordered"]]),
+        (hand_built.scatter_add(), [["parallel"], ["ordered"]]),
+        (hand_built.cumsum(4), [["parallel"], ["parallel", "ordered"], ["parallel", "ordered", "ordered"]]),
+        (hand_built.matmul(F32), [["parallel", "parallel"], ["parallel", "parallel", "reduce"]]),
+    ],
+    ids=lambda x: getattr(x, "name", ""),
+)
+def test_kinds_of_iterations(f: Function, kinds: list[list[str]]) -> None:
+    """Each that a block of the plan has."""
+    found = {tuple(it.kind for it in b.iters) for k in lower(f, units(f)).kernels for b, _ in blocks(k)}
+    assert found == set(map(tuple, kinds))
 
 
 def test_order_is_seen() -> None:

@@ -247,6 +247,13 @@ RANGES = [
         "y[i, j] = (x[i, i // s] else 0)",
     ),
     Wrong(
+        "z: T[N]\nz[i + 1] += x[i, 0]\ny[i, j] = 0",
+        "i + 1",
+        "out of bounds: with N = 1, i = 0 this index is 1, and the extent of z is 1",
+        "guard the read: (z[...] else 0), or declare the ranges of the axes",
+        "z: T[N + 1]\nz[i + 1] += x[i, 0]\ny[i, j] = (z[i] else 0)",
+    ),
+    Wrong(
         "y[i, j] = x[i, j // i]",
         "j // i",
         "cannot prove that the divisor i is positive",
