@@ -8,6 +8,7 @@ import pytest
 from hand_built import cumsum, matmul, softmax
 
 from tilewright.ir.scalar import Apply, Expr, Var, apply, convert, literal
+from tilewright.ir.tensor import Function
 from tilewright.ir.types import F32, F64, FIELD, I32
 from tilewright.passes.tensor.form_fma import FormFma, fused
 
@@ -80,11 +81,14 @@ def test_steps_and_merges_of_a_function() -> None:
     assert FormFma().run(softmax()) == softmax()
 
 
-def test_merges_of_scans_and_reductions() -> None:
-    before = cumsum(4)
-    scan = before.body[0].scan
-    assert scan is not None
-    acc, other = scan.accs[0], scan.others[0]
-    merge = add(mul(acc, literal(2, F32)), other)
-    f = FormFma().run(replace(before, body=(replace(before.body[0], scan=replace(scan, merge=(merge,))),)))
-    assert f.body[0].scan is not None and f.body[0].scan.merge == (fma(acc, literal(2, F32), other),)
+@pytest.mark.parametrize("f", [cumsum(4), matmul()], ids=lambda f: f.name)
+def test_merges_of_scans_and_reductions(f: Function) -> None:
+    (c,) = f.body
+    fold = c.scan or c.reduction
+    assert fold is not None
+    merge = add(mul(fold.accs[0], literal(2, F32)), fold.others[0])
+    part = "scan" if c.scan else "reduction"
+    c = replace(c, **{part: replace(fold, merge=(merge,))})
+    (after,) = FormFma().run(replace(f, body=(c,))).body
+    found = after.scan or after.reduction
+    assert found is not None and found.merge == (fma(fold.accs[0], literal(2, F32), fold.others[0]),)
