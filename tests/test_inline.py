@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hand_built import argmax
 from tensor_programs import (
     axes,
     conv2d,
@@ -216,6 +217,11 @@ def test_dead_statements_and_results() -> None:
     after = EliminateDead().run(f)
     assert results(after) == ["h", "y"]
     assert after.inputs == f.inputs
+
+
+def test_the_results_of_a_fold_hang_together() -> None:
+    assert argmax().outputs == ("p",)
+    assert eliminate_dead(argmax()) == argmax()
 
 
 def test_positions_keep_their_tensors_alive() -> None:

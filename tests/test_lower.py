@@ -385,6 +385,14 @@ def test_checked_indices_name_the_element() -> None:
         assert fault(p, inputs) == (1, 2, 7)
 
 
+def test_positions_in_a_matrix_count_by_rows() -> None:
+    x, idx, y = Tensor("x", F32, (M,)), Tensor("idx", I64, (N, K)), Tensor("y", F32, (N, K))
+    body = Compute((y,), (Axis("j", N), Axis("k", K)), (Read("x", (Read("idx", (j, k), I64),), F32),))
+    inputs = {"x": np.ones(3, np.float32), "idx": np.array([[0, 1, 2], [0, 5, 1]])}
+    for p in plans(Function("f", (x, idx), (), (body,), ("y",))):
+        assert fault(p, inputs) == (1, 4, 5)
+
+
 def test_an_index_of_an_index_and_an_index_from_no_input() -> None:
     x, idx = Tensor("x", F32, (M,)), Tensor("idx", I64, (N,))
     inner = Read("idx", (Read("idx", (i,), I64),), I64)
