@@ -19,6 +19,7 @@ from tilewright.compiler.optimise import optimise
 from tilewright.dsl.check import check as check_module
 from tilewright.dsl.format import format as format_source
 from tilewright.dsl.parse import parse
+from tilewright.dsl.reading import read_text
 from tilewright.errors import UserError
 from tilewright.ir.types import dtype
 
@@ -33,7 +34,7 @@ def check(arguments: Namespace) -> int:
 def _check(name: str) -> bool:
     """Whether something is wrong in the file."""
     try:
-        report = check_module(parse(_read(name), name))
+        report = check_module(parse(read_text(name), name))
     except UserError as error:
         print(error, file=sys.stderr)
         return True
@@ -45,7 +46,7 @@ def fmt(arguments: Namespace) -> int:
     """Rewrites files that are not in canonical layout; with ``--check`` only names them."""
     changed = 0
     for name in arguments.files:
-        text = _read(name)
+        text = read_text(name)
         formatted = format_source(text, name)
         if formatted != text:
             changed += 1
@@ -91,7 +92,7 @@ def show(arguments: Namespace) -> int:
 def opt(arguments: Namespace) -> int:
     """Runs a pipeline over a text of tensor IR or loop IR and prints the result."""
     name = arguments.file
-    text = sys.stdin.read() if name == "-" else _read(name)
+    text = sys.stdin.read() if name == "-" else read_text(name)
     for stage in optimise(text, name, arguments.pipeline, each=arguments.each):
         print(stage, end="")
     return 0
@@ -127,15 +128,8 @@ def _umask() -> int:
     return mask
 
 
-def _read(name: str) -> str:
-    try:
-        return Path(name).read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise UserError(f"{name} is not a text in UTF-8") from None
-
-
 def _op(arguments: Namespace) -> Op:
-    ops = load_ops(_read(arguments.file), arguments.file, arguments.target, arguments.level)
+    ops = load_ops(read_text(arguments.file), arguments.file, arguments.target, arguments.level)
     if arguments.op is None and len(ops) == 1:
         return next(iter(ops.values()))
     if not ops:

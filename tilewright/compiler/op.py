@@ -16,6 +16,7 @@ from tilewright.compiler.validate import Job
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.format import format as format_source
 from tilewright.dsl.parse import parse
+from tilewright.dsl.reading import read_text
 from tilewright.dsl.signature import OperandInfo, Signature, signature
 from tilewright.errors import CallError, UnsupportedError, UserError
 from tilewright.ir.tensor import Function
@@ -218,4 +219,4 @@ def op(source: str, *, target: str = "cpu", level: str | None = None) -> Op:
 
 def load(path: str | Path, *, target: str = "cpu", level: str | None = None) -> SimpleNamespace:
     """The ops of a ``.tw`` file as attributes."""
-    return SimpleNamespace(**load_ops(Path(path).read_text(encoding="utf-8"), str(path), target, level))
+    return SimpleNamespace(**load_ops(read_text(path), str(path), target, level))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.program import Scope, error, nearest, unknown
+from tilewright.dsl.reading import MAX_INDEX_DEPTH
 from tilewright.errors import CheckError
 from tilewright.ir import index as ix
 from tilewright.ir.index import Condition, Index, const, symbol
@@ -36,7 +37,7 @@ _RELATIONS: dict[str, Callable[[Index, Index], Condition]] = {
 def affine(e: ast.Expr | ast.Pack, scope: Scope) -> Index | None:
     """``e`` as an Index, or None if it depends on more than axes, dims, attributes and numbers."""
     if isinstance(e, ast.Number):
-        return const(e.value) if isinstance(e.value, int) else None
+        return _in_range(e, const(e.value)) if isinstance(e.value, int) else None
     if isinstance(e, ast.Name):
         return _name(e.text, scope)
     if isinstance(e, ast.Unary) and e.op == "-":
@@ -44,18 +45,37 @@ def affine(e: ast.Expr | ast.Pack, scope: Scope) -> Index | None:
         return None if value is None else -value
     if isinstance(e, ast.Binary) and e.op in _BINARY:
         left, right = affine(e.left, scope), affine(e.right, scope)
-        return None if left is None or right is None else _apply(e, left, right)
+        return None if left is None or right is None else _in_range(e, _apply(e, left, right))
     if isinstance(e, ast.Call) and e.function.text == "linear":
         return linear(e, scope)
     if isinstance(e, ast.Call) and e.function.text in _FUNCTIONS and e.args:
         args = [affine(a, scope) for a in e.args]
-        return None if None in args else _FUNCTIONS[e.function.text](*args)
+        return None if None in args else _in_range(e, _function(e, args))  # type: ignore[arg-type]
     return None
+
+
+def _function(e: ast.Call, args: list[Index]) -> Index:
+    name = e.function.text
+    if name not in ("min", "max") and len(args) != 1:
+        raise error(f"{name} takes one value, not {len(args)}", e.span, f"write {name}(...)")
+    if name in ("pow2", "ctz") and not ix.defined(name, args[0]):
+        raise error(f"{name}({args[0]}) has no value", e.span, "pow2 of 0 to 62, ctz of 1 or more")
+    return _FUNCTIONS[name](*args)
+
+
+def _in_range(e: ast.Node, index: Index) -> Index:
+    if not ix.in_range(index):
+        raise error("a number in this index has more than 64 bits", e.span, "use smaller numbers")
+    if ix.depth(index) > MAX_INDEX_DEPTH:
+        raise error(f"divisions and extrema are nested over {MAX_INDEX_DEPTH} deep", e.span, "use a simpler index")
+    return index
 
 
 def _apply(e: ast.Binary, left: Index, right: Index) -> Index:
     if e.op in ("//", "%") and right.constant == 0:
         raise error("division by zero", e.right.span, "the divisor is 0 here: give it another value")
+    if e.op == "*" and not ix.multipliable(left, right):
+        raise error("this product is too large when it is multiplied out", e.span, "use fewer terms")
     return _BINARY[e.op](left, right)
 
 

@@ -22,6 +22,22 @@ class LayoutError(Exception):
         self.hint = hint
 
 
+class Nesting(PostLex):
+    """Passes the tokens on; LayoutError where brackets are nested too deep."""
+
+    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
+        depth = 0
+        for token in stream:
+            depth += (token in _OPEN) - (token in _CLOSE)
+            if depth > MAX_NESTING:
+                raise _too_deep(token)
+            yield token
+
+
+def _too_deep(token: Token) -> LayoutError:
+    return LayoutError(token, f"brackets are nested over {MAX_NESTING} deep", "name a part of it")
+
+
 class Layout(PostLex):
     """Keeps ``_NEWLINE`` at the end of statements and adds ``_INDENT`` and ``_DEDENT``.
 
@@ -44,7 +60,7 @@ class Layout(PostLex):
             elif token in _CLOSE and brackets:
                 brackets.pop()
             if len(brackets) > MAX_NESTING:
-                raise LayoutError(token, f"brackets are nested over {MAX_NESTING} deep", "name a part of it")
+                raise _too_deep(token)
             yield token
         if brackets:
             raise LayoutError(brackets[-1], f"this {str(brackets[-1])!r} is never closed", "close it")

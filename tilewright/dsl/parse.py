@@ -14,6 +14,7 @@ from lark.visitors import Transformer_NonRecursive, v_args
 
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.layout import MAX_NESTING, Layout, LayoutError
+from tilewright.dsl.reading import MAX_DIGITS
 from tilewright.errors import SyntaxUserError
 from tilewright.source import Source, Span
 
@@ -47,8 +48,7 @@ def parse(text: str, name: str = "<string>") -> ast.Module:
         # the first line break gives the layout its outermost indentation; _span takes it off again
         tree = _parser().parse("\n" + text + "\n")
     except LayoutError as e:
-        line, column = _place(e.token, source)
-        raise SyntaxUserError(e.message, Span(source, line, column, line, column + 1), e.hint) from None
+        raise SyntaxUserError(e.message, _place(e.token, source), e.hint) from None
     except UnexpectedInput as e:
         raise _explain(e, source) from None
     module = _build(tree, source)
@@ -83,11 +83,19 @@ def _check_depth(module: ast.Module) -> None:
 # --- errors ---------------------------------------------------------------------------------
 
 
-def _place(token: Token, source: Source) -> tuple[int, int]:
-    """Line and column of a token; of a line break, those of the first thing on the line after it."""
-    if token.type == "_NEWLINE":
-        return (token.end_line or 2) - 1, token.end_column or 1
-    return (token.line or 2) - 1, token.column or 1
+def _place(token: Token, source: Source) -> Span:
+    """Where a token begins; of a line break, the first thing on the line after it."""
+    after = token.type == "_NEWLINE"
+    line, column = (token.end_line, token.end_column) if after else (token.line, token.column)
+    return _one_column(source, (line or 2) - 1, column or 1)
+
+
+def _one_column(source: Source, line: int, column: int) -> Span:
+    """The character there; past the last line, the end of the text."""
+    lines = source.text.split("\n")
+    if line > len(lines):
+        line, column = len(lines), len(lines[-1]) + 1
+    return Span(source, line, column, line, column + 1)
 
 
 def _explain(e: UnexpectedInput, source: Source) -> SyntaxUserError:
@@ -101,14 +109,12 @@ def _explain(e: UnexpectedInput, source: Source) -> SyntaxUserError:
 
 
 def _token_span(token: Token, source: Source) -> Span:
-    lines = source.text.split("\n")
-    if token.type == "$END" or token.line is None or token.line - 1 > len(lines):
-        return Span(source, len(lines), len(lines[-1]) + 1, len(lines), len(lines[-1]) + 2)
-    line, column = token.line - 1, token.column or 1
     if token.type in ("_INDENT", "_DEDENT"):
-        line, column = (token.end_line or line) - 1, token.end_column or 1
-    width = 1 if token.type.startswith("_") else len(token)
-    return Span(source, line, column, line, column + width)
+        return _one_column(source, (token.end_line or 2) - 1, token.end_column or 1)
+    if token.type == "$END" or token.line is None or token.line - 2 > source.text.count("\n"):
+        return _one_column(source, source.text.count("\n") + 2, 1)
+    line, column = token.line - 1, token.column or 1
+    return Span(source, line, column, line, column + (1 if token.type.startswith("_") else len(token)))
 
 
 def _describe(token: Token) -> str:
@@ -249,10 +255,14 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         return ast.Axis(self._span(meta), value, extent, *(order or ()))
 
     def order(self, meta: Meta, parts: list[Token | None]) -> tuple[int, int]:
-        chunk, by, lanes = parts
+        size, by, width = parts
         if by is not None and by != "x":
             raise SyntaxUserError(f"unexpected {str(by)!r}, expected 'x'", self._span(by), "as in @ 4096 x 64")
-        return int(chunk or 0), int(lanes or 1)
+        chunk, lanes = self._whole(size) if size else 0, self._whole(width) if width else 1
+        if lanes & (lanes - 1) or not 0 < lanes <= max(chunk, 1):
+            hint = "as in @ 4096 x 64: lanes are a power of two, at most the chunk"
+            raise SyntaxUserError(f"{lanes} lanes of chunks of {chunk} are no order", self._span(meta), hint)
+        return chunk, lanes
 
     # expressions
 
@@ -267,9 +277,12 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         return ast.Unary(self._span(meta), str(parts[0]), parts[1])
 
     def integer(self, meta: Meta, parts: list[Token]) -> ast.Number:
-        if len(parts[0]) > 25:
-            raise SyntaxUserError("this number fits no dtype", self._span(meta), "integers have at most 64 bits")
-        return ast.Number(self._span(meta), int(parts[0]))
+        return ast.Number(self._span(meta), self._whole(parts[0]))
+
+    def _whole(self, token: Token) -> int:
+        if len(token) > MAX_DIGITS:
+            raise SyntaxUserError("this number fits no dtype", self._span(token), "integers have at most 64 bits")
+        return int(token)
 
     def real(self, meta: Meta, parts: list[Token]) -> ast.Number:
         return ast.Number(self._span(meta), float(parts[0]))

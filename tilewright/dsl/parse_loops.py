@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from lark import Token, Tree
 
-from tilewright.dsl.reading import Node, Reader
+from tilewright.dsl.elaborate import fits
+from tilewright.dsl.reading import MAX_INDEX_DEPTH, Node, Reader
 from tilewright.errors import InternalError
 from tilewright.ir import index as ix
 from tilewright.ir.index import Condition, Index
@@ -48,11 +48,7 @@ def parse_condition(text: str, name: str = "<string>") -> Condition:
 
 def _read(text: str, name: str, start: str, build: Callable[[Reader, Tree[Any]], T], layout: bool = True) -> T:
     reader = Reader(text, name, "loops.lark", _STARTS, layout)
-    tree = reader.tree(start)
-    try:
-        return build(reader, tree)
-    except RecursionError:
-        reader.fail(tree, "this is nested too deeply", "define parts of it: %0 = ...")
+    return reader.built(start, build)
 
 
 class IndexBuilder:
@@ -79,7 +75,14 @@ class IndexBuilder:
         parts = [self._term(first) * (-1 if sign else 1)]
         for operator, term in zip(rest[::2], rest[1::2], strict=True):
             parts.append(self._term(term) * (-1 if operator == "-" else 1))
-        return ix.total(parts)
+        return self._bounded(tree, ix.total(parts))
+
+    def _bounded(self, tree: Tree[Any], index: Index) -> Index:
+        if not ix.in_range(index):
+            self.reader.fail(tree, "a number in this index has more than 64 bits")
+        if ix.depth(index) > MAX_INDEX_DEPTH:
+            self.reader.fail(tree, f"divisions and extrema are nested over {MAX_INDEX_DEPTH} deep")
+        return index
 
     def _term(self, tree: Tree[Any]) -> Index:
         if tree.data == "index":
@@ -87,7 +90,7 @@ class IndexBuilder:
         if tree.data == "product":
             return self._product(tree)
         if tree.data == "integer":
-            return ix.const(int(str(tree.children[0])))
+            return ix.const(self.reader.whole(tree.children[0]))
         if tree.data == "variable":
             inner = tree.children[0]
             return ix.symbol(str(inner) if isinstance(inner, Token) else self.name(inner))
@@ -100,7 +103,10 @@ class IndexBuilder:
             value = self._term(factor)
             if operator != "*" and value.constant == 0:
                 self.reader.fail(factor, "division by zero")
+            if operator == "*" and not ix.multipliable(result, value):
+                self.reader.fail(tree, "this product is too large when it is multiplied out")
             result = result * value if operator == "*" else result // value if operator == "//" else result % value
+            self._bounded(tree, result)
         return result
 
     def _function(self, tree: Tree[Any]) -> Index:
@@ -110,7 +116,10 @@ class IndexBuilder:
         if name in ("min", "max"):
             return ix.extremum(name, values)
         if name in ("pow2", "ctz") and len(values) == 1:
-            return ix.pow2(values[0]) if name == "pow2" else ix.ctz(values[0])
+            make = ix.pow2 if name == "pow2" else ix.ctz
+            if not ix.defined(name, values[0]):
+                self.reader.fail(tree, f"{name}({values[0]}) has no value", "pow2 of 0 to 62, ctz of 1 or more")
+            return make(values[0])
         self.reader.fail(called, f"no index function {name} of {len(values)} values", "min, max, pow2 or ctz")
 
     def condition(self, tree: Tree[Any]) -> Condition:
@@ -230,7 +239,10 @@ class _Expressions(IndexBuilder):
         kind = self.dtype(dtype)
         if kind is BOOL or (kind.is_integer and not str(number).isdigit()):
             self.reader.fail(number, f"{number} is not a literal of {kind}")
-        return literal((-1 if sign else 1) * (int(str(number)) if kind.is_integer else float(str(number))), kind)
+        value = (-1 if sign else 1) * (self.reader.whole(number) if kind.is_integer else float(str(number)))
+        if isinstance(value, int) and not fits(value, kind):
+            self.reader.fail(number, f"{value} does not fit {kind}")
+        return literal(value, kind)
 
     def _index_value(self, tree: Tree[Any]) -> Expr:
         return IndexValue(self.index(tree.children[0]))
@@ -312,7 +324,7 @@ def _plan(reader: Reader, tree: Tree[Any]) -> Plan:
         outputs=tensors("output"),
         scalars=tuple(map(build.scalar, parts.get("scalar", []))),
         symbols=tuple((build.name(n), build.index(value)) for n, value in symbols),
-        checks=tuple(Check(build.condition(c), json.loads(str(message))) for c, message in checks),
+        checks=tuple(Check(build.condition(c), reader.string(message)) for c, message in checks),
         scratch=tensors("scratch"),
         kernels=tuple(_kernel(reader, k) for k in parts.get("kernel", [])),
         steps=tuple(_step(build, s) for s in steps),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields
 from difflib import get_close_matches
@@ -25,8 +24,10 @@ def parse_pipeline(text: str, registry: Mapping[str, Callable[..., P]], name: st
     SyntaxUserError for what the grammar, the registry or a class does not know; a pass may refuse its options.
     """
     reader = Reader(text, name, "loops.lark", ("pipeline",), layout=False)
-    tree = reader.tree("pipeline")
-    return tuple(_pass(reader, p, registry) for p in tree.children if isinstance(p, Tree))
+    return reader.built(
+        "pipeline",
+        lambda reader, tree: tuple(_pass(reader, p, registry) for p in tree.children if isinstance(p, Tree)),
+    )
 
 
 def _pass(reader: Reader, tree: Tree[Any], registry: Mapping[str, Callable[..., P]]) -> P:
@@ -71,9 +72,9 @@ def _value(reader: Reader, tree: Tree[Any]) -> Any:
         return IndexBuilder(reader).condition(tree)
     if tree.data == "numeral":
         sign, number = parts
-        return (-1 if sign else 1) * (int(number) if number.isdigit() else float(number))
+        return (-1 if sign else 1) * (reader.whole(number) if number.isdigit() else float(number))
     if tree.data == "truth":
         return parts[0] == "true"
     if tree.data == "none":
         return None
-    return json.loads(parts[0]) if tree.data == "string" else str(parts[0])
+    return reader.string(parts[0]) if tree.data == "string" else str(parts[0])

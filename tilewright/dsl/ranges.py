@@ -101,7 +101,7 @@ def axis_name(axis: ast.Axis, scope: Scope) -> str:
 def _extent(axis: ast.Axis, name: str, places: Sequence[Place], scope: Scope) -> Index:
     program = scope.program
     if axis.extent is not None:
-        return extent(axis.extent, scope, "a range")
+        return extent(axis.extent, Scope(program), "a range")
     if name in program.pack_ranges:
         return program.pack_ranges[name]
     if not places:
@@ -116,9 +116,9 @@ def _extent(axis: ast.Axis, name: str, places: Sequence[Place], scope: Scope) ->
 
 def _places(elements: Sequence[ast.Element], scope: Scope) -> list[tuple[str, Place]]:
     """Where a bare name is an index of a tensor of known shape."""
-    tensors = {**scope.program.declared, **scope.program.tensors}
-    known = [(e, tensors[e.tensor.text]) for e in elements if e.tensor.text in tensors]
-    return [place for e, tensor in known for place in _plain(e.indices, tensor.shape)]
+    tensors, declared = scope.program.tensors, scope.program.declared
+    known = ((e, tensors.get(e.tensor.text) or declared.get(e.tensor.text)) for e in elements)
+    return [place for e, tensor in known if tensor for place in _plain(e.indices, tensor.shape)]
 
 
 def _plain(axes: Sequence[ast.Axis], shape: Sequence[Index]) -> Iterator[tuple[str, Place]]:

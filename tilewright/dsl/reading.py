@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput
 
-from tilewright.dsl.layout import Layout, LayoutError
+from tilewright.dsl.layout import Layout, LayoutError, Nesting
 from tilewright.errors import SyntaxUserError
 from tilewright.source import Source, Span
 
@@ -17,12 +19,36 @@ Node = Tree[Any] | Token
 
 _WORDS = {"_NEWLINE": "the end of the line", "_INDENT": "an indented block", "_DEDENT": "the end of the block"}
 _MAX_EXPECTED = 6
+MAX_DIGITS = 50
+"""Of a whole number in any text: more than any dtype has, and few enough to compute with."""
+MAX_INDEX_DEPTH = 50
+"""Of divisions, remainders and extrema inside each other."""
+
+T = TypeVar("T")
 
 
 @cache
 def _parser(grammar: str, starts: tuple[str, ...], layout: bool) -> Lark:
     text = Path(__file__).with_name(grammar).read_text()
-    return Lark(text, parser="lalr", start=list(starts), postlex=Layout() if layout else None, propagate_positions=True)
+    postlex = Layout() if layout else Nesting()
+    return Lark(text, parser="lalr", start=list(starts), postlex=postlex, propagate_positions=True)
+
+
+def decode(data: bytes, name: str) -> str:
+    """The text of a file called ``name``. SyntaxUserError if it is not UTF-8."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as e:
+        before = data[: e.start].decode("utf-8")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        shown = Source(data.decode("utf-8", "replace"), name)
+        message = f"the byte 0x{data[e.start]:02x} is not UTF-8"
+        raise SyntaxUserError(message, Span(shown, line, column, line, column + 1), "save the file as UTF-8") from None
+
+
+def read_text(path: str | Path) -> str:
+    """The text of the file at ``path``. SyntaxUserError if it is not UTF-8, OSError if it cannot be read."""
+    return decode(Path(path).read_bytes(), str(path)).replace("\r\n", "\n").replace("\r", "\n")
 
 
 class Reader:
@@ -51,6 +77,14 @@ class Reader:
             )
         return found
 
+    def built(self, start: str, build: Callable[[Reader, Tree[Any]], T]) -> T:
+        """What ``build`` makes of the tree of the text; SyntaxUserError if it is too deep for that."""
+        tree = self.tree(start)
+        try:
+            return build(self, tree)
+        except RecursionError:
+            self.fail(tree, "this is nested too deeply", "define parts of it: %0 = ...")
+
     def span(self, node: Node) -> Span:
         """Where ``node`` is in the text."""
         at: Any = node if isinstance(node, Token) else node.meta
@@ -66,6 +100,19 @@ class Reader:
     def fail(self, node: Node, message: str, hint: str | None = None) -> NoReturn:
         """Raises SyntaxUserError at ``node``."""
         raise SyntaxUserError(message, self.span(node), hint) from None
+
+    def whole(self, token: Node) -> int:
+        """The whole number that the token says."""
+        if len(str(token)) > MAX_DIGITS:
+            self.fail(token, "this number is too long", f"whole numbers have at most {MAX_DIGITS} digits")
+        return int(str(token))
+
+    def string(self, token: Node) -> str:
+        """What stands between the quotes of a token."""
+        try:
+            return str(json.loads(str(token), strict=False))
+        except ValueError as e:
+            self.fail(token, f"this is no string: {e.args[0].split(':')[0]}", r'escapes are \", \\, \n, \t, \uXXXX')
 
     def _expected(self, kinds: Any) -> str:
         words = sorted({self._word(k) for k in kinds or ()})

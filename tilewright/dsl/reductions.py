@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.elaborate import Elaborator, Value, highest, lowest, settle
-from tilewright.dsl.program import Scope, Untyped, UntypedVar, error, nearest
+from tilewright.dsl.program import LITERALS, Scope, Untyped, UntypedVar, error, nearest
 from tilewright.errors import CheckError
 from tilewright.ir import scalar
 from tilewright.ir.index import Index
@@ -105,6 +105,9 @@ def _check_counts(e: ast.Fold) -> None:
     wanted = len(e.accumulators)
     if e.kind.text not in ("fold", "scan"):
         raise error(f"unknown reduction {e.kind.text!r}", e.kind.span, "accumulators belong to fold or scan")
+    for name, span in [*((a.name, a.span) for a in e.accumulators), *((o.text, o.span) for o in e.others)]:
+        if name in LITERALS:
+            raise error(f"the name {name} is taken", span, "it is a literal: choose another name")
     if e.elements and not e.others:
         raise error("a fold of elements says how two are merged", e.span, "add ; (others) -> merged")
     needed = [("values", e.values)]

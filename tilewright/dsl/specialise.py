@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from tilewright.dsl import bounds, packs, ranges, statements
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.indices import conditions, extent
-from tilewright.dsl.program import CONSTANTS, TRUTHS, Attribute, Program, Scope, error, unknown
+from tilewright.dsl.program import CONSTANTS, LITERALS, TRUTHS, Attribute, Program, Scope, error, unknown
 from tilewright.dsl.signature import check_attributes, signature
 from tilewright.ir.index import symbol
 from tilewright.ir.tensor import Function, ScalarInput, Tensor
@@ -56,7 +56,8 @@ def _packs(
     wanted = {p.name: p for o in op.operands for p in o.dims if isinstance(p, ast.Pack)}
     missing = [p for name, p in wanted.items() if name not in given]
     if missing:
-        raise error(f"the rank of {missing[0].name}... is not chosen", missing[0].span, "give it in packs")
+        hint = "choose it, as `tilewright show --rank 2` does"
+        raise error(f"the rank of {missing[0].name}... is not chosen", missing[0].span, hint)
     return packs.plan(op, {name: given[name] for name in wanted})
 
 
@@ -64,7 +65,8 @@ def _check_variables(op: ast.Op, program: Program) -> None:
     for v in op.variables:
         allowed = signature(op).variables[v.name]
         if v.name not in program.dtypes:
-            raise error(f"the dtype {v.name} is not chosen", v.span, "give it in dtypes")
+            hint = f"choose it, as `tilewright show --dtype {v.name}=f32` does"
+            raise error(f"the dtype {v.name} is not chosen", v.span, hint)
         if program.dtypes[v.name] not in allowed:
             names = ", ".join(t.name for t in allowed)
             raise error(f"{v.name} cannot be {program.dtypes[v.name]}", v.span, f"it is one of {names}")
@@ -80,13 +82,18 @@ def _declare(op: ast.Op, program: Program, dims: packs.Packs) -> tuple[Tensor, .
     for o in operands:
         for d in o.dims:
             for name in ast.value_names(d):
+                if name.text in LITERALS:
+                    raise error(f"the name {name.text} is taken", name.span, "it is a literal: choose another name")
                 if name.text not in program.attributes and name.text not in ("min", "max"):
                     program.dims[name.text] = symbol(name.text)
     scope = Scope(program)
     inputs = tuple(_tensor(o, scope) for o in operands)
     _check_readable(operands, inputs, program)
     program.tensors.update((t.name, t) for t in inputs)
-    program.scalars = {s.name: ScalarInput(s.name, program.dtype(s.dtype)) for s in op.scalars}
+    for s in op.scalars:
+        if s.name in program.dims:
+            raise error(f"the name {s.name} is taken", s.span, "a dim has it: rename one")
+        program.scalars[s.name] = ScalarInput(s.name, program.dtype(s.dtype))
     for r in op.results:
         program.declared[r.name] = _tensor(packs.expand(r, dims), scope)
     return inputs

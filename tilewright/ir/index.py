@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import lru_cache, reduce
 from typing import Union
 
+from tilewright.errors import InternalError
 from tilewright.ir.intern import Interned
 
 
@@ -148,7 +149,7 @@ class Index(metaclass=Interned):
         parts = [_term_text(m, c) for m, c in self.terms]
         if self.const or not parts:
             parts.append(str(self.const))
-        return " + ".join(parts).replace("+ -", "- ")
+        return parts[0] + "".join(f" - {p[1:]}" if p[0] == "-" else f" + {p}" for p in parts[1:])
 
     def __repr__(self) -> str:
         return f"Index({self})"
@@ -323,15 +324,49 @@ def ceildiv(num: IndexLike, den: IndexLike) -> Index:
 
 
 def pow2(exponent: IndexLike) -> Index:
+    """``2 ** exponent``. InternalError for a constant that is none of 0 to 62."""
     exponent = as_index(exponent)
+    if not defined("pow2", exponent):
+        raise InternalError(f"pow2({exponent}) has no value")
     return const(1 << exponent.const) if exponent.constant is not None else of_atom(Pow2(exponent))
 
 
 def ctz(value: IndexLike) -> Index:
+    """The number of trailing zero bits. InternalError for a constant below 1."""
     value = as_index(value)
-    if value.constant:
-        return const((value.const & -value.const).bit_length() - 1)
-    return of_atom(Ctz(value))
+    if not defined("ctz", value):
+        raise InternalError(f"ctz({value}) has no value")
+    return of_atom(Ctz(value)) if value.constant is None else const((value.const & -value.const).bit_length() - 1)
+
+
+def defined(function: str, value: Index) -> bool:
+    """Whether ``pow2`` or ``ctz`` of ``value`` may have a value: it is no constant, or one that has."""
+    if value.constant is None:
+        return True
+    return 0 <= value.const < 63 if function == "pow2" else value.const > 0
+
+
+def in_range(index: Index) -> bool:
+    """Whether the constant and the coefficients of ``index`` fit 64 bits."""
+    return all(-(1 << 63) <= c < 1 << 63 for c in (index.const, *(c for _, c in index.terms)))
+
+
+@lru_cache(maxsize=1 << 16)
+def depth(index: Index) -> int:
+    """How deep divisions, remainders and extrema are nested in ``index``."""
+    return max((1 + depth(c) for m, _ in index.terms for a in m for c in children(a)), default=0)
+
+
+@lru_cache(maxsize=1 << 16)
+def weight(index: Index) -> int:
+    """How many atoms are written in ``index``, nested ones included, and 1."""
+    return 1 + sum(1 + sum(map(weight, children(a))) for m, _ in index.terms for a in m)
+
+
+def multipliable(a: Index, b: Index) -> bool:
+    """Whether the product of ``a`` and ``b``, written out, is of a size that a person could have meant."""
+    degree = sum(max((len(m) for m, _ in i.terms), default=0) for i in (a, b))
+    return degree <= 200 and weight(a) * weight(b) <= 20_000
 
 
 def product(parts: Iterable[Index]) -> Index:

@@ -5,11 +5,12 @@ Parsing the text and specialising it, with nothing left to choose, gives the sam
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from tilewright.errors import InternalError
 from tilewright.ir.index import Index
-from tilewright.ir.scalar import OPS, Apply, CheckedIndex, Const, Expr, IndexValue, Param, Read, Var
+from tilewright.ir.scalar import OPS, Apply, CheckedIndex, Const, Expr, IndexValue, Param, Read, Var, walk
 from tilewright.ir.tensor import Axis, Compute, Function, Order, Reduction, Scan, Tensor
 from tilewright.ir.types import BOOL, F32, I64, U64, DType
 
@@ -53,6 +54,7 @@ def print_compute(c: Compute) -> str:
 
 def print_expr(e: Expr) -> str:
     """A scalar expression; literals carry their dtype unless it is their default one."""
+    _prepare([e])
     return _text(e, 0)
 
 
@@ -67,7 +69,15 @@ def _join(parts: Sequence[object]) -> str:
     return ", ".join(map(str, parts))
 
 
+def _prepare(roots: Iterable[Expr]) -> None:
+    """Renders operands before what they are in, so that deep nesting is no deep recursion."""
+    for root in roots:
+        for node in walk(root):
+            _rendered(node)
+
+
 def _statement(c: Compute, outputs: Sequence[str]) -> list[str]:
+    _prepare(c.values)
     if c.scatter is not None:
         return _scatter(c, outputs)
     names = [r.name for r in c.results]
@@ -131,17 +141,24 @@ def _accumulators(c: Compute, r: Reduction | Scan) -> str:
 
 def _text(e: Expr, level: int) -> str:
     """``e`` in a place that gives literals no dtype, in parentheses if it binds weaker than ``level``."""
+    text, mine = _rendered(e)
+    return f"({text})" if mine < level else text
+
+
+@lru_cache(maxsize=1 << 12)
+def _rendered(e: Expr) -> tuple[str, int]:
+    """The text of ``e``, and how tight it binds."""
     if isinstance(e, Const):
         default = {"int": I64, "float": F32, "bool": BOOL}.get(e.dtype.kind)
-        return _bare(e) if e.dtype is default else f"{e.dtype}({_bare(e)})"
+        return (_bare(e) if e.dtype is default else f"{e.dtype}({_bare(e)})"), _ATOM
     if isinstance(e, (Param, Var)):
-        return e.name
+        return e.name, _ATOM
     if isinstance(e, IndexValue):
-        return str(e.index) if e.index.symbol else f"index({e.index})"
+        return (str(e.index) if e.index.symbol else f"index({e.index})"), _ATOM
     if isinstance(e, Read):
-        return _read(e)
+        return _read(e), _ATOM
     if isinstance(e, Apply):
-        return _apply(e, level)
+        return _apply(e)
     if isinstance(e, CheckedIndex):
         raise InternalError("tensor IR has no checked indices")
     raise InternalError(f"unknown scalar node {type(e).__name__}")
@@ -174,24 +191,24 @@ def _index(i: Index | Expr) -> str:
     return str(i) if isinstance(i, Index) else _in_slot(i, I64, 0)
 
 
-def _apply(e: Apply, level: int) -> str:
+def _apply(e: Apply) -> tuple[str, int]:
     if e.op == "cast":
         inner = _explicit if e.dtype is e.dtype.compute else _rounded_value
-        return f"{e.dtype}({inner(e.args[0])})"
+        return f"{e.dtype}({inner(e.args[0])})", _ATOM
     if e.op == "bitcast":
-        return f"bitcast({e.dtype}, {_text(e.args[0], 0)})"
+        return f"bitcast({e.dtype}, {_text(e.args[0], 0)})", _ATOM
     if e.op == "bits":
         slots = zip(e.args, (U64, U64, I64), strict=True)
-        return f"bits({', '.join(_in_slot(a, d, 0) for a, d in slots)})"
+        return f"bits({', '.join(_in_slot(a, d, 0) for a, d in slots)})", _ATOM
     symbol = OPS[e.op].text
     if not symbol or (e.op == "neg" and isinstance(e.args[0], Const)):
-        return f"{e.op}({', '.join(_operands(e, [0] * len(e.args)))})"
+        return f"{e.op}({', '.join(_operands(e, [0] * len(e.args)))})", _ATOM
     mine = _LEVELS[e.op]
     if len(e.args) == 1:
         text = f"{symbol} " if symbol == "not" else symbol
-        return _parenthesised(text + _operands(e, [mine])[0], mine, level)
+        return text + _operands(e, [mine])[0], mine
     left, right = _operands(e, [mine + (mine == _COMPARISON), mine + 1])
-    return _parenthesised(f"{left} {symbol} {right}", mine, level)
+    return f"{left} {symbol} {right}", mine
 
 
 def _explicit(e: Expr) -> str:
@@ -201,10 +218,6 @@ def _explicit(e: Expr) -> str:
 
 def _rounded_value(e: Expr) -> str:
     return _in_slot(e, F32, 0)
-
-
-def _parenthesised(text: str, mine: int, level: int) -> str:
-    return f"({text})" if mine < level else text
 
 
 def _operands(e: Apply, levels: Sequence[int]) -> list[str]:

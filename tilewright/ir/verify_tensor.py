@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -49,7 +50,7 @@ def _rule(name: str, holds: bool, message: str, c: Compute | None) -> None:
 def _verify_header(f: Function) -> frozenset[str]:
     """The dims of ``f``: the symbols that are an extent of some input."""
     names = [t.name for t in f.inputs] + [s.name for s in f.scalars] + [r.name for c in f.body for r in c.results]
-    twice = sorted({n for n in names if names.count(n) > 1})
+    twice = sorted(n for n, count in Counter(names).items() if count > 1)
     _rule("names", not twice, f"{', '.join(twice)} defined twice", None)
     for name in names:
         _rule("names", is_name(name), f"{name!r} is not a name", None)

@@ -1,0 +1,1 @@
+"""Bytes into every parser: mutated texts, and what each of them must give."""
