@@ -126,6 +126,8 @@ def reader(name: str, value: Expr) -> Compute:
 IDX = tensor("idx", "N", "C", dtype=I32)
 HERE = read(H, "i", "j")
 OVER_BORDER = read(H, "i", ix.symbol("j") + 1, otherwise=0)
+SHORT = pointwise("h", axes(n="N", c=ix.symbol("C") - 1), read(X, "n", "c"))
+OVER_INNER_BORDER = read(SHORT.results[0], "i", ix.symbol("j") + 1, otherwise=0)
 
 KEPT: dict[str, tuple[Function, bool]] = {
     "read by two statements": (then(EXP, reader("y", HERE), reader("z", HERE)), False),
@@ -134,6 +136,7 @@ KEPT: dict[str, tuple[Function, bool]] = {
     "repeated along an axis": (then(EXP, pointwise("y", axes(i="N", j="C", k="M"), HERE)), False),
     "a guard that its value cannot carry": (then(EXP, reader("y", OVER_BORDER)), True),
     "a guard around a guard": (then(SHIFTED, reader("y", OVER_BORDER)), True),
+    "a border inside the operand's": (then(SHORT, reader("y", OVER_INNER_BORDER)), True),
     "a reduction": (then(total("h", axes(n="N", c="C"), axes(k="M"), read(X, "n", "c")), reader("y", HERE)), True),
     "a running sum": (then(running("h", axes(n="N", c="C"), "c", read(X, "n", "c")), reader("y", HERE)), True),
     "a scatter": (then(scattered(H, axes(n="N", c="C"), ["n", "c"], read(X, "n", "c")), reader("y", HERE)), True),

@@ -289,6 +289,22 @@ def test_halves_are_rounded_once(half: DType, source: DType) -> None:
     assert_same_bits(y.view(np.uint16).view(y.dtype), nearest(values, x).view(y.dtype), half)
 
 
+@pytest.mark.parametrize("source", [I64, U64], ids=str)
+def test_large_integers_are_rounded_once_to_halves(source: DType) -> None:
+    """Ties of bf16, and what differs from them in the last of 63 bits."""
+    low, high = 257 << 54, 259 << 54
+    x = filled(source, [low, low + 1, low - 1, high, high - 1])
+    y = compiled(op("cast", source, result=BF16), {"a": x})
+    assert (y.view(np.uint16) - ((127 + 62) << 7)).tolist() == [0, 1, 0, 2, 1]
+
+
+@pytest.mark.parametrize("half", HALVES, ids=str)
+def test_nan_stays_nan_in_halves(half: DType) -> None:
+    x = np.array([0x7F800001, 0xFF800001, 0x7FC00000, 0x7FFFFFFF], np.uint32).view(np.float32)
+    y = compiled(op("cast", F32, result=half), {"a": x})
+    assert np.isnan(HALVES[half](y.view(np.uint16))).all()
+
+
 def test_integers_carry_what_the_target_does_not_know() -> None:
     def value(a: Expr, b: Expr) -> Expr:
         half = Const(0.1, F16)
