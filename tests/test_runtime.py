@@ -6,6 +6,7 @@ import struct
 import timeit
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 from runtime_probe import BASE, Array, Maker, Refused, maybe, operand, option, process_threads, refuse
@@ -195,6 +196,15 @@ def test_an_op_that_is_not_initialised_refuses() -> None:
         Op("probe", [option("n", "attr_int"), operand("x")], refuse, refuse, refuse, refuse)  # type: ignore[arg-type]
 
 
+HALVES = (0.1, -0.0, 0.0, 1 + 2**-8, 1 + 2**-11, 1 + 3 * 2**-11, 1.999, 3e-8, 2.9e-8, 65519.9, 65520.0, -1e-39, 1e300)
+"""Ties, denormals, the first that overflows."""
+
+
+def half(number: float, dtype: Any) -> int:
+    with np.errstate(over="ignore"):
+        return int(np.array(number).astype(dtype).view(np.uint16))
+
+
 def test_scalar_cells(make: Maker) -> None:
     def bits(layout: str, value: object) -> int:
         return int.from_bytes(struct.pack(layout, value), "little", signed=False)
@@ -209,8 +219,8 @@ def test_scalar_cells(make: Maker) -> None:
         ("u16", 65535, 65535),
         ("u32", 2**32 - 1, 2**32 - 1),
         ("u64", 2**64 - 1, 2**64 - 1),
-        ("f16", 0.1, bits("<f", 0.1)),
-        ("bf16", 0.1, bits("<f", 0.1)),
+        *(("f16", x, half(x, np.float16)) for x in HALVES),
+        *(("bf16", x, half(x, ml_dtypes.bfloat16)) for x in HALVES),
         ("f32", np.float32(0.1), bits("<f", 0.1)),
         ("f32", 1e300, bits("<f", float("inf"))),
         ("f64", 0.1, bits("<d", 0.1)),

@@ -1,5 +1,7 @@
 // Python numbers as 64-bit words: attributes and run-time scalars.
+#include <algorithm>
 #include <bit>
+#include <cmath>
 
 #include "op.h"
 
@@ -37,13 +39,31 @@ bool boolean(PyObject* value, uint64_t& word) {
     return true;
 }
 
-// The cell of a float: f64 as it is, all others as f32.
+// The encoding of a float of 16 bits, `digits` of them (with the hidden one) the mantissa's; rounded once, to even.
+uint64_t half_bits(double number, int digits) {
+    int lowest = 1 - ((1 << (15 - digits)) - 1);  // the exponent of the least normal number
+    uint64_t infinity = 0x7FFF & ~((1u << (digits - 1)) - 1), sign = std::signbit(number) ? 0x8000 : 0;
+    if (std::isnan(number)) return infinity | 1u << (digits - 2);
+    if (std::isinf(number)) return sign | infinity;
+    if (number == 0) return sign;
+    int exponent;
+    std::frexp(number, &exponent);
+    int place = std::max(exponent - 1, lowest) - (digits - 1);  // of the last digit
+    auto mantissa = static_cast<uint64_t>(std::nearbyint(std::ldexp(std::fabs(number), -place)));
+    int64_t bits = (int64_t{place - lowest + digits - 1} << (digits - 1)) + static_cast<int64_t>(mantissa);
+    return sign | std::min(static_cast<uint64_t>(bits), infinity);
+}
+
+// The cell of a float: its encoding.
 bool float_cell(PyObject* value, DType dtype, uint64_t& cell) {
     double number;
     if (!real(value, number)) return false;
-    bool wide = dtype == DType::F64;
-    cell = wide ? std::bit_cast<uint64_t>(number) : std::bit_cast<uint32_t>(static_cast<float>(number));
-    return true;
+    switch (dtype) {
+        case DType::F16: return cell = half_bits(number, 11), true;
+        case DType::BF16: return cell = half_bits(number, 8), true;
+        case DType::F32: return cell = std::bit_cast<uint32_t>(static_cast<float>(number)), true;
+        default: return cell = std::bit_cast<uint64_t>(number), true;
+    }
 }
 
 }  // namespace
