@@ -99,7 +99,7 @@ def spread(array: HostArray, unit: int, kind: np.dtype[Any]) -> HostArray:
     order = sorted(range(array.ndim), key=lambda a: a == unit)
     room = np.zeros([array.shape[a] + 3 if a == unit else 2 * array.shape[a] for a in order], kind)
     gaps = [slice(1, array.shape[a] + 1) if a == unit else slice(None, None, 2 - 4 * (a % 2)) for a in order]
-    view: HostArray = room[tuple(gaps)].transpose(np.argsort(order))
+    view: HostArray = room[(*gaps, ...)].transpose(np.argsort(order))
     view[...] = array
     return view
 
@@ -155,8 +155,10 @@ def _trips(loops: Iterable[Loop], env: Env) -> int:
 
 
 def points(f: Function, sizes: Env) -> int:
-    """How many points the statements of ``f`` have at ``sizes``."""
-    return sum(math.prod(evaluate(a.extent, sizes) for a in statements.all_axes(c)) for c in f.body)
+    """How many points the statements of ``f`` have at ``sizes``, or elements its tensors."""
+    statement_points = sum(math.prod(evaluate(a.extent, sizes) for a in statements.all_axes(c)) for c in f.body)
+    elements = sum(math.prod(evaluate(e, sizes) for e in t.shape) for t in f.tensors().values())
+    return max(statement_points, elements)
 
 
 def fits(f: Function, sizes: Env) -> bool:
