@@ -104,6 +104,13 @@ def histogram() -> Function:
     return one_op(y, X1, idx, tensor("of", "V"))
 
 
+def pairs_over_the_border() -> Function:
+    """y[i] = (x[i // 2 - 3] else 2) ** 2: positions that cannot be solved for i, far outside on both sides."""
+    at = ix.floordiv(ix.symbol("i"), ix.const(2)) - 3
+    value = read(X1, at, otherwise=2.0)
+    return one_op(pointwise("y", axes(i=ix.symbol("N") + 20), apply("mul", value, value)), X1)
+
+
 SIZES = {"M": 4, "K": 3, "N": 5, "V": 6, "D": 2, "R": 3, "C": 4, "O": 2, "H": 6, "W": 5, "S": 3}
 
 CASES: dict[str, tuple[Function, tuple[str, ...]]] = {
@@ -118,6 +125,7 @@ CASES: dict[str, tuple[Function, tuple[str, ...]]] = {
     "relu": (relu(), ("x",)),
     "shifted": (windowed(1, 2, ix.symbol("N") - 2), ("x",)),
     "shifted over the border": (windowed(1, -2, ix.symbol("N") + 3, 7.0), ("x",)),
+    "pairs over the border": (pairs_over_the_border(), ("x",)),
     "every second": (windowed(2, 1, 2), ("x",)),
     "reversed": (windowed(-1, ix.symbol("N") - 1, "N"), ("x",)),
     "reversed over the border": (windowed(-1, 2, "N", 1.0), ("x",)),

@@ -20,7 +20,7 @@ from tilewright.ir.capabilities import Capabilities
 from tilewright.ir.index import const
 from tilewright.ir.interpret import EXACT, TYPED, Domain, IndexFault, run_function, run_plan
 from tilewright.ir.loops import blocks
-from tilewright.ir.plan import Plan
+from tilewright.ir.plan import Plan, tail
 from tilewright.ir.scalar import Expr, IndexValue, Read, Var, apply
 from tilewright.ir.tensor import Compute, Function, Scan, Scatter
 from tilewright.ir.text_loops import print_plan
@@ -383,6 +383,28 @@ def test_checked_indices_name_the_element() -> None:
     inputs = {"w": np.ones((3, 2), np.float32), "idx": np.array([0, 2, 7, -5])}
     for p in plans(f):
         assert fault(p, inputs) == (1, 2, 7)
+
+
+def test_positions_of_a_scatter_keep_their_statement() -> None:
+    f = hand_built.scatter_add()
+    (c,) = f.body
+    p = Compute((Tensor("p", I64, (N,)),), c.axes, (apply("sub", Read("idx", (j,), I64), literal(0, I64)),))
+    assert c.scatter is not None
+    moved = replace(c, scatter=replace(c.scatter, indices=(Read("p", (j,), I64),)))
+    check(replace(f, body=(p, moved)), [{"M": 4, "N": 9}])
+
+
+def test_scratch_tensors_are_aligned_and_apart() -> None:
+    plan = lower(hand_built.softmax(), units(hand_built.softmax()))
+    for m, n in ((3, 5), (16, 16), (1, 0)):
+        slots = {"dim(x,0)": m, "dim(x,1)": n}
+        for name, value in tail(plan):
+            slots[name] = ix.substitute(value, {s: const(v) for s, v in slots.items()}).constant or 0
+        end = 0
+        for t, size in zip(plan.scratch, (m, m * n, m), strict=True):
+            assert slots[f"offset({t.name})"] % 64 == 0 and slots[f"offset({t.name})"] >= end
+            end = slots[f"offset({t.name})"] + 4 * size
+        assert slots["scratch"] >= end
 
 
 def test_positions_in_a_matrix_count_by_rows() -> None:

@@ -29,7 +29,7 @@ def _files(*names: str, **choose: str) -> tuple[str, ...]:
 NETS = {
     name: Net(name, arguments)
     for name, arguments in {
-        "algebra": _files("facts"),
+        "algebra": _files("index", "facts"),
         "rewrites": _files("inline", "form_fma", "order", "compose"),
         "derivatives": _files("differentiate"),
         "language": _files("language"),
