@@ -100,7 +100,7 @@ def smaller_trials(f: Function, trial: Trial) -> Iterator[Trial]:
         yield replace(trial, outside=False)
     for at, (name, n) in enumerate(trial.sizes):
         for less in sorted({0, 1, 2, n // 2, n - n // 4, n - 1}):
-            if less < n:
+            if 0 <= less < n:
                 yield replace(trial, sizes=(*trial.sizes[:at], (name, less), *trial.sizes[at + 1 :]))
 
 
