@@ -9,14 +9,14 @@ from tilewright.ir.facts import Facts
 from tilewright.ir.index import Condition, Index, const, ge, lt, symbol
 from tilewright.ir.scalar import OPS, Const, Expr, IndexValue, Param, Read, apply, convert, literal
 from tilewright.ir.tensor import Axis, ScalarInput, Tensor
-from tilewright.ir.types import BOOL, F32, I32, I64, U32, U64, DType
+from tilewright.ir.types import BOOL, BY_NAME, F32, I32, I64, U32, U64, DType
 from tilewright.testing.choices import Choices
 
 DIMS = ("N", "M", "K")
 INDEX = "idx"
 """The operand that data-dependent indices are read from."""
 
-_ANY = ("min", "max", "where")
+_ANY = ("min", "max", "where", "where")
 _NUMBER = ("add", "sub", "mul", "neg", "abs")
 _INTEGER = ("floordiv", "mod", "bitand", "bitor", "bitxor", "bitnot", "shl", "shr")
 
@@ -55,13 +55,20 @@ class Expressions:
         if depth == 0 or self.pick((True, False, False, False)):
             return self.leaf(dtype)
         if self.chance(5):
-            return convert("cast", self.value(self.compute_dtype(), depth - 1), dtype)
+            return self.converted(dtype, depth - 1)
         if dtype is BOOL and not self.chance(4):
             return self.truth(depth)
         op = self.pick(self.operations(dtype))
         if op == "where":
             return apply(op, self.value(BOOL, depth - 1), self.value(dtype, depth - 1), self.value(dtype, depth - 1))
         return apply(op, *(self.value(dtype, depth - 1) for _ in range(OPS[op].arity)))
+
+    def converted(self, dtype: DType, depth: int) -> Expr:
+        """A value of another dtype, cast; or the bits of the integer of the other signedness."""
+        if dtype.is_integer and self.chance(3):
+            other = BY_NAME[f"{'i' if dtype.kind == 'uint' else 'u'}{dtype.bits}"]
+            return convert("bitcast", self.value(other, depth), dtype)
+        return convert("cast", self.value(self.compute_dtype(), depth), dtype)
 
     def operations(self, dtype: DType) -> tuple[str, ...]:
         """The operations from values of ``dtype`` to one."""
@@ -76,7 +83,7 @@ class Expressions:
             op = self.pick(("and", "or", "not"))
             return apply(op, *(self.value(BOOL, depth - 1) for _ in range(OPS[op].arity)))
         dtype = self.compute_dtype()
-        if dtype.is_float and self.chance(6):
+        if dtype.is_float and self.chance(3):
             return apply("isnan", self.value(dtype, depth - 1))
         op = self.pick(("lt", "le", "gt", "ge", "eq", "ne"))
         return apply(op, self.value(dtype, depth - 1), self.value(dtype, depth - 1))
