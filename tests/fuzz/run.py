@@ -39,6 +39,8 @@ def main() -> int:
             whole.add(report)
             seconds = time.perf_counter() - start
             print(f"{whole.inputs:9d} inputs, {seconds:7.0f} s, {len(whole.failures)} failures", flush=True)
+            for f in report.failures:
+                print(f"FAILED {f.subject}: {f.problem}\n    {f.data!r}", flush=True)
     show(whole)
     return 1 if whole.failures else 0
 

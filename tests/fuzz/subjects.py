@@ -207,7 +207,7 @@ def _canonical() -> list[str]:
 
 
 @cache
-def _plans() -> tuple[str, ...]:
+def plans() -> tuple[str, ...]:
     """Lowered programs, scheduled ops, shortest first."""
     lowered = []
     for text in (t for t in _canonical() if len(t) < 500):
@@ -219,7 +219,7 @@ def _plans() -> tuple[str, ...]:
 
 def _kernels() -> list[str]:
     found = []
-    for text in _plans():
+    for text in plans():
         found += [print_kernel(k) for k in parse_plan(text).kernels]
     return [k for k in found if len(k) < 3_000]
 
@@ -229,7 +229,7 @@ SUBJECTS = (
     Subject("tensor", _canonical, _tensor, 3),
     Subject("format", lambda: [*_sources(), *LANGUAGE, *programs(), EDITION + "# end"], _format, 2),
     Subject("kernel", _kernels, _kernel, 2),
-    Subject("plan", lambda: list(_plans()), _plan, 2),
+    Subject("plan", lambda: list(plans()), _plan, 2),
     Subject("index", lambda: list(INDICES), _index, 2),
     Subject("condition", lambda: [f"{i} >= N" for i in INDICES] + ["2*i == j"], _condition, 2),
     Subject("pipeline", lambda: list(PIPELINE), _pipeline, 3),
