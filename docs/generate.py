@@ -14,7 +14,7 @@ import tilewright as tw
 
 DOCS = Path(__file__).parent
 LINES = {"source": 40, "tensor": 40, "loops": 60, "llvm": 90, "c": 60, "asm": 60}
-FROM = {"llvm": "define void @\"softmax_y\"", "c": "void kernel_softmax_y(", "asm": "softmax_y:"}
+FROM = {"llvm": 'define void @"softmax_y"', "c": "void kernel_softmax_y(", "asm": "softmax_y:"}
 """Where the excerpt of a long text starts: at the division by the sum."""
 
 

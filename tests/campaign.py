@@ -49,10 +49,10 @@ def campaign(first: int, programs: int, jobs: int) -> Iterator[tuple[Counter[str
                         yield done.result()
                     except BrokenProcessPool:
                         lost.append(seeds)
-        for seeds in lost[:jobs * 2]:
+        for seeds in lost[: jobs * 2]:
             found = failures(check_seed, [(s,) for s in seeds])
             yield Counter({"programs": len(seeds) - len(found)}), [f"seed {s}: {why}" for (s,), why in found]
-        todo = lost[jobs * 2:]
+        todo = lost[jobs * 2 :]
 
 
 def main() -> int:

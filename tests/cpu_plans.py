@@ -41,8 +41,9 @@ def load(plan: Plan, level: str = "native") -> Loaded:
     return target(level).load(target(level).emit(plan), plan)
 
 
-def check(plan: Plan, inputs: Mapping[str, Any], scalars: Mapping[str, Any] | None = None, level: str = "native",
-          **how: Any) -> None:
+def check(
+    plan: Plan, inputs: Mapping[str, Any], scalars: Mapping[str, Any] | None = None, level: str = "native", **how: Any
+) -> None:
     """The kernels do what the interpreter says."""
     expected = run_plan(plan, inputs, scalars or {}, TYPED)
     actual, status = run(plan, load(plan, level), inputs, scalars, **how)
@@ -72,31 +73,62 @@ def nest(extent: Index, lanes: int, block: Block) -> tuple[Stmt, ...]:
     return (Loop("t", ix.ceildiv(extent, lanes), "parallel", (Loop("l", const(lanes), "vectorized", (block,)),)),)
 
 
-def pointwise(inputs: Sequence[Tensor], values: Sequence[tuple[Expr, DType]], extent: Index, lanes: int = 0,
-              scalars: Sequence[ScalarInput] = (), dims: Sequence[tuple[str, Index]] = (("N", dim("x", 0)),),
-              at: Index = i) -> Plan:
+def pointwise(
+    inputs: Sequence[Tensor],
+    values: Sequence[tuple[Expr, DType]],
+    extent: Index,
+    lanes: int = 0,
+    scalars: Sequence[ScalarInput] = (),
+    dims: Sequence[tuple[str, Index]] = (("N", dim("x", 0)),),
+    at: Index = i,
+) -> Plan:
     """``y0[at] = value 0``, ``y1[at] = value 1``, ... for i below ``extent``."""
     outputs = [Tensor(f"y{n}", d, (extent,)) for n, (_, d) in enumerate(values)]
     place = symbol("t") * lanes + symbol("l") if lanes else symbol("t")
     predicate = (ix.lt(place, extent),) if lanes else ()
-    block = Block("map", (Iter("i", "parallel", extent),), (place,), predicate,
-                  tuple(Write(t.name, (at,)) for t in outputs), tuple(v for v, _ in values))
+    block = Block(
+        "map",
+        (Iter("i", "parallel", extent),),
+        (place,),
+        predicate,
+        tuple(Write(t.name, (at,)) for t in outputs),
+        tuple(v for v, _ in values),
+    )
     buffers = [Buffer(t.name, t.dtype, t.shape, tuple(stride(t.name, a) for a in range(len(t.shape)))) for t in inputs]
     buffers += [Buffer(t.name, t.dtype, t.shape, row_major(t.shape, t.dtype)) for t in outputs]
     body = nest(extent, lanes, block)
     kernel = Kernel("map", tuple(buffers), tuple(scalars), body)
-    return Plan("map", tuple(inputs), tuple(outputs), tuple(scalars), tuple(dims), (), (), (kernel,),
-                (Phase("map", kernel.tasks, const(1)),))
+    return Plan(
+        "map",
+        tuple(inputs),
+        tuple(outputs),
+        tuple(scalars),
+        tuple(dims),
+        (),
+        (),
+        (kernel,),
+        (Phase("map", kernel.tasks, const(1)),),
+    )
 
 
 def contiguous_input(plan: Plan, name: str) -> Plan:
     """``plan`` with the stride of a rank-1 input fixed to the element size."""
     (kernel,) = plan.kernels
-    buffers = tuple(Buffer(b.name, b.dtype, b.shape, (const(b.dtype.bytes),)) if b.name == name else b
-                    for b in kernel.buffers)
+    buffers = tuple(
+        Buffer(b.name, b.dtype, b.shape, (const(b.dtype.bytes),)) if b.name == name else b for b in kernel.buffers
+    )
     fixed = Kernel(kernel.name, buffers, kernel.scalars, kernel.body)
-    return Plan(plan.name, plan.inputs, plan.outputs, plan.scalars, plan.symbols, plan.checks, plan.scratch, (fixed,),
-                plan.steps)
+    return Plan(
+        plan.name,
+        plan.inputs,
+        plan.outputs,
+        plan.scalars,
+        plan.symbols,
+        plan.checks,
+        plan.scratch,
+        (fixed,),
+        plan.steps,
+    )
 
 
 def edges(dtype: DType) -> np.ndarray[Any, Any]:

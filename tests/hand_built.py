@@ -47,7 +47,11 @@ def stored(value: Expr, dtype: DType) -> Expr:
 
 
 def summed(
-    result: Tensor, axes: tuple[Axis, ...], over: tuple[Axis, ...], value: Expr, orders: tuple[Order, ...] = (CHAIN,),
+    result: Tensor,
+    axes: tuple[Axis, ...],
+    over: tuple[Axis, ...],
+    value: Expr,
+    orders: tuple[Order, ...] = (CHAIN,),
 ) -> Compute:
     acc, other = Var("acc", value.dtype), Var("other", value.dtype)
     step, merge = apply("add", acc, value), apply("add", acc, other)
@@ -101,8 +105,9 @@ def scatter_add(dtype: DType = F32) -> Function:
     dy, idx, y = Tensor("dy", dtype, (N,)), Tensor("idx", I64, (N,)), Tensor("y", dtype, (M,))
     shape = Tensor("like", dtype, (M,))
     value = read(dy, j)
-    body = Compute((y,), (Axis("j", N),), (value,),
-                   scatter=Scatter((Read("idx", (j,), I64),), "add", literal(0, value.dtype)))
+    body = Compute(
+        (y,), (Axis("j", N),), (value,), scatter=Scatter((Read("idx", (j,), I64),), "add", literal(0, value.dtype))
+    )
     return Function("scatter_add", (dy, idx, shape), (), (body,), ("y",))
 
 
@@ -132,8 +137,9 @@ def argmax(order: Order = CHAIN) -> Function:
         wins = apply("gt", value, av)
         return apply("where", wins, value, av), apply("where", wins, place, ap)
 
-    reduction = Reduction((Axis("j", N),), (order,), (av, ap), (literal(float("-inf"), F32), literal(0, I64)),
-                          (ov, op), beats(ov, op))
+    reduction = Reduction(
+        (Axis("j", N),), (order,), (av, ap), (literal(float("-inf"), F32), literal(0, I64)), (ov, op), beats(ov, op)
+    )
     body = Compute((v, p), (Axis("i", M),), beats(read(x, i, j), IndexValue(j)), reduction)
     return Function("argmax", (x,), (), (body,), ("p",), (ix.ge(N, 1),))
 
@@ -177,15 +183,33 @@ def matmul_kernel(tile: int, kind: str = "vectorized", dtype: DType = F32) -> Ke
     rows, cols, lane = Iter("i", "parallel", M), Iter("j", "parallel", N), Iter("l", "parallel", ix.const(tile))
     inside = (ix.lt(jo * tile + ji, N),)
     value = apply("add", Read("acc", (lane_no,), compute), apply("mul", read(a, i, k), read(b, k, j)))
-    update = Block("update", (rows, cols, lane, Iter("k", "reduce", K)), (symbol("t"), jo * tile + ji, ji, k), inside,
-                   (Write("acc", (lane_no,)),), (value,), (literal(0, compute),))
-    store = Block("store", (rows, cols, lane), (symbol("t"), jo * tile + ji, ji), inside,
-                  (Write("c", (i, j)),), (stored(Read("acc", (lane_no,), compute), dtype),))
+    update = Block(
+        "update",
+        (rows, cols, lane, Iter("k", "reduce", K)),
+        (symbol("t"), jo * tile + ji, ji, k),
+        inside,
+        (Write("acc", (lane_no,)),),
+        (value,),
+        (literal(0, compute),),
+    )
+    store = Block(
+        "store",
+        (rows, cols, lane),
+        (symbol("t"), jo * tile + ji, ji),
+        inside,
+        (Write("c", (i, j)),),
+        (stored(Read("acc", (lane_no,), compute), dtype),),
+    )
     lanes = ix.const(tile)
-    body = Loop("jo", ix.ceildiv(N, tile), "serial", (
-        Loop("k", K, "serial", (Loop("ji", lanes, kind, (update,)),)),
-        Loop("ji", lanes, kind, (store,)),
-    ))
+    body = Loop(
+        "jo",
+        ix.ceildiv(N, tile),
+        "serial",
+        (
+            Loop("k", K, "serial", (Loop("ji", lanes, kind, (update,)),)),
+            Loop("ji", lanes, kind, (store,)),
+        ),
+    )
     return Kernel("matmul", (operand(a), operand(b), contiguous(c), acc), (), (Loop("t", M, "parallel", (body,)),))
 
 
@@ -193,8 +217,17 @@ def matmul_plan(tile: int = 4, kind: str = "vectorized", dtype: DType = F32) -> 
     f = matmul(dtype)
     symbols = (("M", dim("a", 0)), ("K", dim("a", 1)), ("N", dim("b", 1)))
     checks = (Check(ix.eq(dim("b", 0), K), "matmul: a's columns must be as many as b's rows"),)
-    return Plan("matmul", f.inputs, (f.tensor("c"),), (), symbols, checks, (), (matmul_kernel(tile, kind, dtype),),
-                (Phase("matmul", M, ix.const(2)),))
+    return Plan(
+        "matmul",
+        f.inputs,
+        (f.tensor("c"),),
+        (),
+        symbols,
+        checks,
+        (),
+        (matmul_kernel(tile, kind, dtype),),
+        (Phase("matmul", M, ix.const(2)),),
+    )
 
 
 def embedding_plan() -> Plan:
@@ -202,10 +235,20 @@ def embedding_plan() -> Plan:
     w, idx = f.inputs
     y = f.tensor("y")
     row = CheckedIndex(Read("idx", (j,), I64), M, "idx", j)
-    block = Block("gather", (Iter("j", "parallel", N), Iter("k", "parallel", K)), (symbol("t"), k), (),
-                  (Write("y", (j, k)),), (Read("w", (row, k), F32),))
-    kernel = Kernel("gather", (operand(w), operand(idx), contiguous(y)), (),
-                    (Loop("t", N, "parallel", (Loop("k", K, "serial", (block,)),)),))
+    block = Block(
+        "gather",
+        (Iter("j", "parallel", N), Iter("k", "parallel", K)),
+        (symbol("t"), k),
+        (),
+        (Write("y", (j, k)),),
+        (Read("w", (row, k), F32),),
+    )
+    kernel = Kernel(
+        "gather",
+        (operand(w), operand(idx), contiguous(y)),
+        (),
+        (Loop("t", N, "parallel", (Loop("k", K, "serial", (block,)),)),),
+    )
     symbols = (("M", dim("w", 0)), ("K", dim("w", 1)), ("N", dim("idx", 0)))
     return Plan("embedding", f.inputs, (y,), (), symbols, (), (), (kernel,), (Phase("gather", N, ix.const(1)),))
 
@@ -217,13 +260,33 @@ def conv1d_plan(stride_: int, pad: int) -> Plan:
     place = i * stride_ + k - pad
     element = Read("x", (place,), F32, (ix.ge(place, 0), ix.lt(place, N)), Const(0.0, F32))
     value = apply("add", Read("y", (i,), F32), apply("mul", element, read(w, k)))
-    block = Block("conv", (Iter("i", "parallel", y.shape[0]), Iter("k", "reduce", K)), (symbol("t"), k), (),
-                  (Write("y", (i,)),), (value,), (Const(0.0, F32),))
-    kernel = Kernel("conv", (operand(x), operand(w), contiguous(y)), (),
-                    (Loop("t", y.shape[0], "parallel", (Loop("k", K, "serial", (block,)),)),))
+    block = Block(
+        "conv",
+        (Iter("i", "parallel", y.shape[0]), Iter("k", "reduce", K)),
+        (symbol("t"), k),
+        (),
+        (Write("y", (i,)),),
+        (value,),
+        (Const(0.0, F32),),
+    )
+    kernel = Kernel(
+        "conv",
+        (operand(x), operand(w), contiguous(y)),
+        (),
+        (Loop("t", y.shape[0], "parallel", (Loop("k", K, "serial", (block,)),)),),
+    )
     checks = (Check(f.preconditions[0], "conv1d: the kernel is longer than the padded input"),)
-    return Plan("conv1d", f.inputs, (y,), (), (("N", dim("x", 0)), ("K", dim("w", 0))), checks, (), (kernel,),
-                (Phase("conv", y.shape[0], ix.const(3)),))
+    return Plan(
+        "conv1d",
+        f.inputs,
+        (y,),
+        (),
+        (("N", dim("x", 0)), ("K", dim("w", 0))),
+        checks,
+        (),
+        (kernel,),
+        (Phase("conv", y.shape[0], ix.const(3)),),
+    )
 
 
 def doubling_plan(times: Index) -> Plan:
@@ -247,8 +310,9 @@ def doubling_plan(times: Index) -> Plan:
     return Plan("doubling", (x,), (y,), (), (("N", dim("x", 0)),), (), (s,), kernels, steps)
 
 
-def expression(value: Expr, dtype: DType | None = None, inputs: tuple[Tensor, ...] = (),
-               scalars: tuple[ScalarInput, ...] = ()) -> Function:
+def expression(
+    value: Expr, dtype: DType | None = None, inputs: tuple[Tensor, ...] = (), scalars: tuple[ScalarInput, ...] = ()
+) -> Function:
     """A function whose output ``y`` of rank 0 is one expression."""
     y = Tensor("y", dtype or value.dtype, ())
     return Function("expression", inputs, scalars, (Compute((y,), (), (value,)),), ("y",))

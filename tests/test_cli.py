@@ -188,7 +188,8 @@ WRONG = {
     "check: missing file": (["check", "none.tw"], "error: none.tw: No such file or directory\n"),
     "check: not a text": (
         ["check", "binary.tw"],
-        "binary.tw:1:1: syntax error: the byte 0xff is not UTF-8\n    \ufffd\ufffd\n    ^\nhelp: save the file as UTF-8\n",
+        "binary.tw:1:1: syntax error: the byte 0xff is not UTF-8\n"
+        "    \ufffd\ufffd\n    ^\nhelp: save the file as UTF-8\n",
     ),
     "fmt: syntax": (["fmt", "open.tw"], OPEN_MESSAGE),
     "run: a wrong program": (["run", "bad.tw", "--in", "x=row.npy"], BAD_MESSAGE),

@@ -108,8 +108,10 @@ def test_a_failing_index_reaches_the_status_record() -> None:
 # --- random programs --------------------------------------------------------------------------
 
 M, N, i, j = (symbol(s) for s in "MNij")
-BINARY = {"float": ("add", "sub", "mul", "div", "min", "max"),
-          "int": ("add", "sub", "mul", "floordiv", "mod", "min", "max", "bitand", "bitxor", "shl", "shr")}
+BINARY = {
+    "float": ("add", "sub", "mul", "div", "min", "max"),
+    "int": ("add", "sub", "mul", "floordiv", "mod", "min", "max", "bitand", "bitxor", "shl", "shr"),
+}
 UNARY = {"float": ("neg", "abs", "sqrt"), "int": ("neg", "abs", "bitnot")}
 
 
@@ -132,8 +134,11 @@ class Maker:
         kept = tuple(axes[n] for n in shape)
         y = Tensor("y", self.dtype, tuple(a.extent for a in kept))
         element = apply("add", self.value(2), Read("t", (i, j), self.compute))
-        body.append(self.reduced(y, kept, axes[1 - shape[0]], element) if len(kept) == 1
-                    else Compute((y,), kept, (convert("cast", element, self.dtype),)))
+        body.append(
+            self.reduced(y, kept, axes[1 - shape[0]], element)
+            if len(kept) == 1
+            else Compute((y,), kept, (convert("cast", element, self.dtype),))
+        )
         return Function("random", (self.x, self.w), (), tuple(body), ("y", "t"))
 
     def reduced(self, y: Tensor, kept: tuple[Axis, ...], over: Axis, element: Expr) -> Compute:
@@ -172,8 +177,9 @@ class Maker:
 
     def place(self, at: Index, extent: Index) -> Index:
         by = self.random.randrange(-2, 4)
-        return self.random.choice((at + by, at * 2 + by, extent - at - by, (at + by) // 2, (at + by) % 3,
-                                   ix.minimum(at, 3), i + j - 3))
+        return self.random.choice(
+            (at + by, at * 2 + by, extent - at - by, (at + by) // 2, (at + by) % 3, ix.minimum(at, 3), i + j - 3)
+        )
 
 
 @pytest.mark.parametrize("seed", [*range(12), *(pytest.param(n, marks=pytest.mark.full) for n in range(12, 200))])

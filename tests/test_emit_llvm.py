@@ -50,8 +50,9 @@ def test_any_stride(step: int) -> None:
     check(pointwise([X], [(Read("x", (i,), F32), F32)], N, 16), {"x": x})
 
 
-@pytest.mark.parametrize("where", [N - 1 - i, i // 3, i % 4, (i * 5 + 2) % N, i * 0, ix.minimum(i, 9), N - 1 - i // 2],
-                         ids=str)
+@pytest.mark.parametrize(
+    "where", [N - 1 - i, i // 3, i % 4, (i * 5 + 2) % N, i * 0, ix.minimum(i, 9), N - 1 - i // 2], ids=str
+)
 @pytest.mark.parametrize("dtype", [F32, BOOL, I8], ids=str)
 def test_any_index(where: Index, dtype: DType) -> None:
     x = (np.arange(41) * 7 % 11 > 4) if dtype is BOOL else np.arange(41).astype(storage(dtype, TYPED))
@@ -96,8 +97,9 @@ def test_index_arithmetic_under_a_condition_serves_code_outside_of_it() -> None:
     at = IndexValue(i * i + 7)
     element = Read("x", (i - 2,), F32, (ix.ge(i, 2),), Const(1.0, F32))
     cell, here, t = (Iter("i", "parallel", N),), (symbol("t"),), symbol("t")
-    first = Block("first", cell, here, (ix.ge(t, 1),), (Write("y", (i,)),),
-                  (apply("add", element, convert("cast", at, F32)),))
+    first = Block(
+        "first", cell, here, (ix.ge(t, 1),), (Write("y", (i,)),), (apply("add", element, convert("cast", at, F32)),)
+    )
     second = Block("second", cell, here, (), (Write("z", (i,)),), (at,))
     buffers = tuple(Buffer(b.name, b.dtype, b.shape, row_major(b.shape, b.dtype)) for b in (x, y, z))
     kernel = Kernel("k", buffers, (), (Loop("t", N, "parallel", (first, second)),))
@@ -124,8 +126,9 @@ def test_hand_built_plans() -> None:
 def test_a_gather_notes_the_first_failing_index(dtype: DType, lanes: int) -> None:
     index, table = Tensor("x", dtype, (N,)), Tensor("w", F32, (symbol("V"),))
     row = CheckedIndex(Read("x", (i,), dtype), symbol("V"), "x", i)
-    plan = pointwise([table, index], [(Read("w", (row,), F32), F32)], N, lanes,
-                     dims=[("N", dim("x", 0)), ("V", dim("w", 0))])
+    plan = pointwise(
+        [table, index], [(Read("w", (row,), F32), F32)], N, lanes, dims=[("N", dim("x", 0)), ("V", dim("w", 0))]
+    )
     w, good = np.arange(10, dtype=np.float32) + 1, (np.arange(35) * 3 % 10).astype(storage(dtype, TYPED))
     check(plan, {"w": w, "x": good})
     bad = good.copy()
@@ -157,8 +160,13 @@ def test_the_lowest_place_wins_whatever_the_threads() -> None:
         loaded, x = load(plan), np.full(40000, -1)
         x[:17] = 0
         for _ in range(5):
-            _, status = run(plan, loaded, {"x": x}, threads=2,
-                            ranges=lambda n: [(k * n // 8, (k + 1) * n // 8) for k in (7, 0, 6, 1, 5, 2, 4, 3)])
+            _, status = run(
+                plan,
+                loaded,
+                {"x": x},
+                threads=2,
+                ranges=lambda n: [(k * n // 8, (k + 1) * n // 8) for k in (7, 0, 6, 1, 5, 2, 4, 3)],
+            )
             assert (status.lock, status.code, status.operand, status.position, status.value) == (0, 1, 0, 17, -1)
 
 
@@ -243,13 +251,26 @@ def fma_tile(rows: int, width: int, lanes: int, masked: bool) -> Plan:
         inner = Loop("l", const(lanes), "vectorized", (block,))
         return Loop("r", tile[0], "unrolled", (Loop("v", const(width // lanes), "unrolled", (inner,)),))
 
-    columns = Loop("c", ix.ceildiv(n, width), "serial",
-                   (over_tile(clear), Loop("k", k, "serial", (over_tile(update),)), over_tile(store)))
+    columns = Loop(
+        "c",
+        ix.ceildiv(n, width),
+        "serial",
+        (over_tile(clear), Loop("k", k, "serial", (over_tile(update),)), over_tile(store)),
+    )
     kernel = Kernel("tiles", (a, b, c, acc), (), (Loop("t", m // rows, "parallel", (columns,)),))
     dims = (("M", dim("a", 0)), ("K", dim("a", 1)), ("N", dim("b", 1)))
     checks = (Check(ix.eq(m % rows, 0), "rows"), Check(ix.eq(n % (1 if masked else width), 0), "columns"))
-    return Plan("tiles", (Tensor("a", F32, (m, k)), Tensor("b", F32, (k, n))), (Tensor("c", F32, (m, n)),), (), dims,
-                checks, (), (kernel,), (Phase("tiles", m // rows, const(1)),))
+    return Plan(
+        "tiles",
+        (Tensor("a", F32, (m, k)), Tensor("b", F32, (k, n))),
+        (Tensor("c", F32, (m, n)),),
+        (),
+        dims,
+        checks,
+        (),
+        (kernel,),
+        (Phase("tiles", m // rows, const(1)),),
+    )
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -298,20 +319,43 @@ def test_a_reduction_of_64_partials() -> None:
     here = (Write("part", (p,)),)
     column = n * 64 + symbol("l")
     start = Block("start", (lane,), (symbol("l"),), (), here, (Const(0.0, F32),))
-    take = Block("take", (lane, Iter("i", "parallel", rows), Iter("j", "reduce", width)),
-                 (symbol("l"), symbol("t"), column),
-                 (ix.lt(column, width),), here, (apply("add", partial(p), Read("x", (i, j), F32)),))
+    take = Block(
+        "take",
+        (lane, Iter("i", "parallel", rows), Iter("j", "reduce", width)),
+        (symbol("l"), symbol("t"), column),
+        (ix.lt(column, width),),
+        here,
+        (apply("add", partial(p), Read("x", (i, j), F32)),),
+    )
     joins = tuple(
-        lanes(h, Block(f"join{h}", (Iter("p", "parallel", const(h)),), (symbol("l"),), (), here,
-                       (apply("add", partial(p), partial(p + h)),)))
+        lanes(
+            h,
+            Block(
+                f"join{h}",
+                (Iter("p", "parallel", const(h)),),
+                (symbol("l"),),
+                (),
+                here,
+                (apply("add", partial(p), partial(p + h)),),
+            ),
+        )
         for h in (32, 16, 8, 4, 2, 1)
     )
     end = Block("end", (Iter("i", "parallel", rows),), (symbol("t"),), (), (Write("y", (i,)),), (partial(const(0)),))
     body = (lanes(64, start), Loop("n", ix.ceildiv(width, 64), "serial", (lanes(64, take),)), *joins, end)
     buffers = (Buffer("x", F32, x.shape, (stride("x", 0), const(4))), Buffer("y", F32, y.shape, (const(4),)), part)
     kernel = Kernel("sums", buffers, (), (Loop("t", rows, "parallel", body),))
-    plan = Plan("sums", (x,), (y,), (), (("R", dim("x", 0)), ("N", dim("x", 1))), (), (), (kernel,),
-                (Phase("sums", rows, const(1)),))
+    plan = Plan(
+        "sums",
+        (x,),
+        (y,),
+        (),
+        (("R", dim("x", 0)), ("N", dim("x", 1))),
+        (),
+        (),
+        (kernel,),
+        (Phase("sums", rows, const(1)),),
+    )
     for level in LEVELS:
         for size in (0, 1, 63, 64, 200):
             check(plan, {"x": np.random.default_rng(size).standard_normal((3, size)).astype(np.float32)}, level=level)
@@ -322,8 +366,15 @@ def test_loops_that_differ_between_lanes_and_lanes_inside_of_lanes() -> None:
     x, y = Tensor("x", I64, (N,)), Tensor("y", I64, (const(4), const(3)))
     old = Read("y", (i, j), I64)
     cell = (Iter("i", "parallel", const(4)), Iter("j", "parallel", const(3)))
-    take = Block("take", (*cell, Iter("k", "reduce", const(4))), (symbol("l"), symbol("m"), symbol("k")), (),
-                 (Write("y", (i, j)),), (apply("add", old, Read("x", (symbol("k"),), I64)),), (Const(0, I64),))
+    take = Block(
+        "take",
+        (*cell, Iter("k", "reduce", const(4))),
+        (symbol("l"), symbol("m"), symbol("k")),
+        (),
+        (Write("y", (i, j)),),
+        (apply("add", old, Read("x", (symbol("k"),), I64)),),
+        (Const(0, I64),),
+    )
     inner = Loop("k", symbol("l") + 1, "serial", (take,))
     body = Loop("l", const(4), "vectorized", (Loop("m", const(3), "vectorized", (inner,)),))
     buffers = (Buffer("x", I64, x.shape, (stride("x", 0),)), Buffer("y", I64, y.shape, row_major(y.shape, I64)))
@@ -349,8 +400,17 @@ def test_registers_of_any_dtype_under_a_mask(dtype: DType) -> None:
     y = Buffer("y", dtype, x.shape, (const(dtype.bytes),))
     buffers = (Buffer("x", dtype, x.shape, (stride("x", 0),)), y, buffer)
     kernel = Kernel("copy", buffers, (), (body,))
-    plan = Plan("copy", (x,), (Tensor("y", dtype, (N,)),), (), (("N", dim("x", 0)),), (), (), (kernel,),
-                (Phase("copy", ix.ceildiv(N, 8), const(1)),))
+    plan = Plan(
+        "copy",
+        (x,),
+        (Tensor("y", dtype, (N,)),),
+        (),
+        (("N", dim("x", 0)),),
+        (),
+        (),
+        (kernel,),
+        (Phase("copy", ix.ceildiv(N, 8), const(1)),),
+    )
     check(plan, {"x": edges(dtype)})
     check(plan, {"x": np.repeat(edges(dtype)[::-1], 2)[1::3]})
 
@@ -360,9 +420,26 @@ def test_registers_of_any_dtype_under_a_mask(dtype: DType) -> None:
 
 def test_sizes_computes_every_kind_of_index() -> None:
     a, b = (symbol(f"{n}") for n in ("a", "b"))
-    values = [a // 3, a % 3, a // -8, a % -8, (a - 5) // 4, (a - 5) % 4, (a - 50) // 7, (a - 50) % 7, a // b, a % b,
-              (a - 9) // (b - 6), (a - 9) % (b - 6), ix.minimum(a, b, 7), ix.maximum(a - b, 3), ix.pow2(a % 9),
-              ix.ctz(a + 1), a * b * 3 - a * 2 + 1, (a * b + 3) // (b + 1) * 2]
+    values = [
+        a // 3,
+        a % 3,
+        a // -8,
+        a % -8,
+        (a - 5) // 4,
+        (a - 5) % 4,
+        (a - 50) // 7,
+        (a - 50) % 7,
+        a // b,
+        a % b,
+        (a - 9) // (b - 6),
+        (a - 9) % (b - 6),
+        ix.minimum(a, b, 7),
+        ix.maximum(a - b, 3),
+        ix.pow2(a % 9),
+        ix.ctz(a + 1),
+        a * b * 3 - a * 2 + 1,
+        (a * b + 3) // (b + 1) * 2,
+    ]
     dims = [("a", dim("x", 0)), ("b", dim("x", 1)), *((f"v{n}", v) for n, v in enumerate(values))]
     x = Tensor("x", F32, (a, b))
     plan = Plan("sizes", (x,), (), (), tuple(dims), (), (), (), ())

@@ -19,6 +19,7 @@ from tilewright.targets.target import get_target
 
 N, i = symbol("N"), symbol("i")
 
+
 def op_plan(op: str, dtypes: Sequence[DType], result: DType | None, lanes: int) -> Plan:
     inputs = [Tensor("xyz"[n], d, (N,)) for n, d in enumerate(dtypes)]
     args = tuple(Read(t.name, (i,), t.dtype) for t in inputs)
@@ -46,7 +47,7 @@ def test_every_native_operation_follows_the_semantics(op: str, level: str) -> No
 @pytest.mark.parametrize("dtype", [I8, I64, U32], ids=str)
 def test_integers_one_by_one_and_by_literals(op: str, dtype: DType) -> None:
     x = Read("x", (i,), dtype)
-    values = [-2**7 if dtype.kind == "int" else 200, 3, 1, 0, 7, 64] + ([-1, -5] if dtype.kind == "int" else [])
+    values = [-(2**7) if dtype.kind == "int" else 200, 3, 1, 0, 7, 64] + ([-1, -5] if dtype.kind == "int" else [])
     results = [apply(op, x, literal(v, dtype)) for v in values]
     check(pointwise([Tensor("x", dtype, (N,))], [(r, r.dtype) for r in results], N), {"x": edges(dtype)})
 

@@ -75,7 +75,7 @@ def test_a_fused_expression_has_nothing_left_to_fuse() -> None:
 
 def test_steps_and_merges_of_a_function() -> None:
     f = FormFma().run(matmul())
-    step, = f.body[0].values
+    (step,) = f.body[0].values
     assert isinstance(step, Apply) and step.op == "fma"
     assert f.body[0].reduction == matmul().body[0].reduction
     assert FormFma().run(softmax()) == softmax()

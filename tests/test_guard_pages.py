@@ -143,4 +143,3 @@ def test_a_kernel_that_reaches_too_far_is_caught() -> None:
     found = failures(reach, [*outside, ("after", 0), ("before", 0), ("before", 4)])
     assert [item for item, _ in found] == outside
     assert {why for _, why in found} == {"killed by SIGSEGV"}
-

@@ -47,13 +47,9 @@ def compound(inner: st.SearchStrategy[Built]) -> st.SearchStrategy[Built]:
         by(ix.mod, lambda v, d: v % d),
         st.builds(lambda x, y: both(ix.minimum, min, x, y), inner, inner),
         st.builds(lambda x, y: both(ix.maximum, max, x, y), inner, inner),
-        st.builds(
-            lambda x, d: both(lambda i: ix.ceildiv(i, d), lambda v: -(-v // d), x), inner, st.integers(1, 7)
-        ),
+        st.builds(lambda x, d: both(lambda i: ix.ceildiv(i, d), lambda v: -(-v // d), x), inner, st.integers(1, 7)),
         inner.map(
-            lambda x: both(
-                lambda i: ix.ctz(ix.maximum(i, 1)), lambda v: (max(v, 1) & -max(v, 1)).bit_length() - 1, x
-            )
+            lambda x: both(lambda i: ix.ctz(ix.maximum(i, 1)), lambda v: (max(v, 1) & -max(v, 1)).bit_length() - 1, x)
         ),
         inner.map(lambda x: both(lambda i: ix.pow2(ix.mod(i, const(5))), lambda v: 1 << v % 5, x)),
     )

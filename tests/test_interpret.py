@@ -81,8 +81,19 @@ def test_integer_arithmetic_wraps_as_numpys(dtype: DType, a: int, b: int) -> Non
     a, b = (TYPED.constant(v, dtype) for v in (a, b))
     x, y = np.array([a], kind), np.array([b], kind)
     with np.errstate(all="ignore"):
-        wanted = {"add": x + y, "sub": x - y, "mul": x * y, "bitand": x & y, "bitor": x | y, "bitxor": x ^ y,
-                  "floordiv": x // y, "mod": x % y, "neg": np.negative(x), "abs": np.abs(x), "bitnot": ~x}
+        wanted = {
+            "add": x + y,
+            "sub": x - y,
+            "mul": x * y,
+            "bitand": x & y,
+            "bitor": x | y,
+            "bitxor": x ^ y,
+            "floordiv": x // y,
+            "mod": x % y,
+            "neg": np.negative(x),
+            "abs": np.abs(x),
+            "bitnot": ~x,
+        }
     for op, w in wanted.items():
         operands = (a,) if op in ("neg", "abs", "bitnot") else (a, b)
         assert TYPED.operation(op, [dtype] * len(operands), dtype)(*operands) == w.item(), op
@@ -91,11 +102,23 @@ def test_integer_arithmetic_wraps_as_numpys(dtype: DType, a: int, b: int) -> Non
 @pytest.mark.parametrize(
     ("op", "dtype", "a", "b", "wanted"),
     [
-        ("floordiv", I32, -7, 2, -4), ("mod", I32, -7, 2, 1), ("mod", I32, 7, -2, -1), ("floordiv", I32, 5, 0, 0),
-        ("mod", I32, 5, 0, 0), ("floordiv", I8, -128, -1, -128), ("mod", I8, -128, -1, 0),
-        ("shl", I8, 1, 7, -128), ("shl", I8, 1, 8, 0), ("shl", I8, 1, -1, 0), ("shr", I8, -128, 3, -16),
-        ("shr", I8, -128, 8, -1), ("shr", I8, 127, 99, 0), ("shr", I8, -1, -1, -1), ("shr", U8, 255, 8, 0),
-        ("shr", U8, 255, 7, 1), ("shl", U32, 0x80000001, 1, 2),
+        ("floordiv", I32, -7, 2, -4),
+        ("mod", I32, -7, 2, 1),
+        ("mod", I32, 7, -2, -1),
+        ("floordiv", I32, 5, 0, 0),
+        ("mod", I32, 5, 0, 0),
+        ("floordiv", I8, -128, -1, -128),
+        ("mod", I8, -128, -1, 0),
+        ("shl", I8, 1, 7, -128),
+        ("shl", I8, 1, 8, 0),
+        ("shl", I8, 1, -1, 0),
+        ("shr", I8, -128, 3, -16),
+        ("shr", I8, -128, 8, -1),
+        ("shr", I8, 127, 99, 0),
+        ("shr", I8, -1, -1, -1),
+        ("shr", U8, 255, 8, 0),
+        ("shr", U8, 255, 7, 1),
+        ("shl", U32, 0x80000001, 1, 2),
     ],
 )
 def test_integer_corners(op: str, dtype: DType, a: int, b: int, wanted: int) -> None:
@@ -108,11 +131,25 @@ NAN, INF = math.nan, math.inf
 @pytest.mark.parametrize(
     ("op", "a", "b", "wanted"),
     [
-        ("min", NAN, 1.0, NAN), ("min", 1.0, NAN, NAN), ("max", NAN, 1.0, NAN), ("max", 1.0, NAN, NAN),
-        ("min", 0.0, -0.0, 0.0), ("min", -0.0, 0.0, -0.0), ("max", -0.0, 0.0, -0.0), ("max", 0.0, -0.0, 0.0),
-        ("div", 1.0, 0.0, INF), ("div", 1.0, -0.0, -INF), ("div", -1.0, 0.0, -INF), ("div", 0.0, 0.0, NAN),
-        ("lt", NAN, NAN, False), ("ge", NAN, NAN, False), ("eq", NAN, NAN, False), ("ne", NAN, NAN, True),
-        ("add", -0.0, -0.0, -0.0), ("mul", 3e38, 10.0, INF), ("add", 16777216.0, 1.0, 16777216.0),
+        ("min", NAN, 1.0, NAN),
+        ("min", 1.0, NAN, NAN),
+        ("max", NAN, 1.0, NAN),
+        ("max", 1.0, NAN, NAN),
+        ("min", 0.0, -0.0, 0.0),
+        ("min", -0.0, 0.0, -0.0),
+        ("max", -0.0, 0.0, -0.0),
+        ("max", 0.0, -0.0, 0.0),
+        ("div", 1.0, 0.0, INF),
+        ("div", 1.0, -0.0, -INF),
+        ("div", -1.0, 0.0, -INF),
+        ("div", 0.0, 0.0, NAN),
+        ("lt", NAN, NAN, False),
+        ("ge", NAN, NAN, False),
+        ("eq", NAN, NAN, False),
+        ("ne", NAN, NAN, True),
+        ("add", -0.0, -0.0, -0.0),
+        ("mul", 3e38, 10.0, INF),
+        ("add", 16777216.0, 1.0, 16777216.0),
     ],
 )
 def test_float_corners(op: str, a: float, b: float, wanted: float) -> None:
@@ -122,8 +159,15 @@ def test_float_corners(op: str, a: float, b: float, wanted: float) -> None:
 
 @pytest.mark.parametrize(
     ("op", "x", "wanted"),
-    [("exp", 1000.0, INF), ("exp", -INF, 0.0), ("log", 0.0, -INF), ("log", -0.0, -INF), ("log", INF, INF),
-     ("sqrt", INF, INF), ("exp", 1.0, float(np.float32(math.e)))],
+    [
+        ("exp", 1000.0, INF),
+        ("exp", -INF, 0.0),
+        ("log", 0.0, -INF),
+        ("log", -0.0, -INF),
+        ("log", INF, INF),
+        ("sqrt", INF, INF),
+        ("exp", 1.0, float(np.float32(math.e))),
+    ],
 )
 def test_math_corners(op: str, x: float, wanted: float) -> None:
     assert value_of(call(op, literal(x, F32))) == wanted
@@ -138,7 +182,7 @@ def test_rounding_depends_on_the_domain() -> None:
     tenth = literal(0.1, F32)
     assert value_of(tenth) == float(np.float32(0.1))
     assert value_of(tenth, FLOAT64) == 0.1
-    num, den = 0.1.as_integer_ratio()
+    num, den = (0.1).as_integer_ratio()
     first, second = (10 * num * pow(den, -1, prime) % prime for prime in (2147483579, 1073741789))
     assert value_of(call("mul", tenth, literal(10, F32)), EXACT) == second << 32 | first
 
@@ -215,8 +259,12 @@ def test_index_expressions_floor(a: int, d: int, e: int) -> None:
 
 def test_undefined_index_expressions_are_refused() -> None:
     x = symbol("x")
-    for e, message in ((ix.const(1) // x, "division by 0"), (ix.ctz(x), "not defined for 0"),
-                       (ix.pow2(x - 1), "not defined for -1"), (symbol("q") + 1, "q has no value")):
+    for e, message in (
+        (ix.const(1) // x, "division by 0"),
+        (ix.ctz(x), "not defined for 0"),
+        (ix.pow2(x - 1), "not defined for -1"),
+        (symbol("q") + 1, "q has no value"),
+    ):
         with pytest.raises(InternalError, match=message):
             evaluate(e, {"x": 0})
 
@@ -230,8 +278,7 @@ def test_matmul_accumulates_in_order_and_rounds_each_step() -> None:
     for k in range(5):
         wanted += a[:, k : k + 1] * b[k : k + 1]
     assert_same_bits(run_function(matmul(), {"a": a, "b": b}, {}, TYPED)["c"], wanted)
-    assert_close(run_function(matmul(), {"a": a, "b": b}, {}, FLOAT64)["c"],
-                 a.astype(np.float64) @ b, F64, rtol=1e-12)
+    assert_close(run_function(matmul(), {"a": a, "b": b}, {}, FLOAT64)["c"], a.astype(np.float64) @ b, F64, rtol=1e-12)
 
 
 def test_matmul_of_field_elements_is_modular() -> None:
@@ -256,8 +303,10 @@ def test_bf16_inputs_may_be_bit_patterns() -> None:
     a, b = f32(2, 3).astype(ml_dtypes.bfloat16), f32(3, 2).astype(ml_dtypes.bfloat16)
     as_bits = {"a": a.view(np.uint16), "b": b.view(np.uint16)}
     for domain in (TYPED, FLOAT64, EXACT):
-        assert_same_bits(run_function(matmul(BF16), {"a": a, "b": b}, {}, domain)["c"],
-                         run_function(matmul(BF16), as_bits, {}, domain)["c"])
+        assert_same_bits(
+            run_function(matmul(BF16), {"a": a, "b": b}, {}, domain)["c"],
+            run_function(matmul(BF16), as_bits, {}, domain)["c"],
+        )
 
 
 def test_softmax() -> None:
@@ -310,8 +359,10 @@ def test_the_lowest_index_out_of_range_is_raised() -> None:
 
 
 def test_an_index_read_by_way_of_another_is_blamed_on_the_innermost() -> None:
-    idx, sel, x, y = (Tensor(n, t, (symbol(d),)) for n, t, d in
-                      (("idx", I64, "A"), ("sel", I32, "N"), ("x", F32, "M"), ("y", F32, "N")))
+    idx, sel, x, y = (
+        Tensor(n, t, (symbol(d),))
+        for n, t, d in (("idx", I64, "A"), ("sel", I32, "N"), ("x", F32, "M"), ("y", F32, "N"))
+    )
     body = Compute((y,), (Axis("i", N),), (read(x, read(idx, read(sel, i))),))
     f = Function("chain", (idx, sel, x), (), (body,), ("y",))
     inputs = {"idx": np.array([0, 5]), "sel": np.int32([0, 0, 1]), "x": np.float32([3, 4])}

@@ -95,15 +95,25 @@ def test_the_lowest_bad_index_wins_in_any_order(seed: int) -> None:
 def test_repeats_count_from_zero() -> None:
     x = np.array([1, 10])
     assert run_plan(doubling_plan(const(3)), {"x": x}, {}, TYPED)["y"].tolist() == [
-        ((1 * 2 + 0) * 2 + 1) * 2 + 2, ((10 * 2 + 0) * 2 + 1) * 2 + 2,
+        ((1 * 2 + 0) * 2 + 1) * 2 + 2,
+        ((10 * 2 + 0) * 2 + 1) * 2 + 2,
     ]
     assert run_plan(doubling_plan(N - 2), {"x": x}, {}, TYPED)["y"].tolist() == [1, 10]
 
 
 def test_the_size_table_holds_the_tail() -> None:
     table = size_table(doubling_plan(const(3)), {"x": np.zeros(9, np.int64)})
-    wanted = {"N": 9, "out(y,0)": 9, "offset(s)": 0, "scratch": 128, "tasks(0)": 9, "chunk(0)": 1, "trips(1)": 3,
-              "tasks(2)": 9, "tasks(3)": 9}
+    wanted = {
+        "N": 9,
+        "out(y,0)": 9,
+        "offset(s)": 0,
+        "scratch": 128,
+        "tasks(0)": 9,
+        "chunk(0)": 1,
+        "trips(1)": 3,
+        "tasks(2)": 9,
+        "tasks(3)": 9,
+    }
     assert {name: table[name] for name in wanted} == wanted
 
 
@@ -131,13 +141,24 @@ def loop(extent: int | ix.Index, kind: str, *body: Block | Loop, var: str = "t")
     return Loop(var, ix.as_index(extent), kind, body)
 
 
-def copy(value: Expr = RX, at: ix.Index | CheckedIndex = i, iter_: Iter = PN, binding: ix.Index = T,
-         init: tuple[Expr, ...] = ()) -> Block:
+def copy(
+    value: Expr = RX,
+    at: ix.Index | CheckedIndex = i,
+    iter_: Iter = PN,
+    binding: ix.Index = T,
+    init: tuple[Expr, ...] = (),
+) -> Block:
     return Block("copy", (iter_,), (binding,), (), (Write("y", (at,)),), (value,), init)
 
 
-def run(*body: Loop | Block, x: tuple[int, ...] = (5, 6, 7), y: tuple[int, ...] = (), tasks: list[int] | None = None,
-        status: Status | None = None, buffers: tuple[Buffer, ...] = (BX, BY)) -> list[int | None]:
+def run(
+    *body: Loop | Block,
+    x: tuple[int, ...] = (5, 6, 7),
+    y: tuple[int, ...] = (),
+    tasks: list[int] | None = None,
+    status: Status | None = None,
+    buffers: tuple[Buffer, ...] = (BX, BY),
+) -> list[int | None]:
     memory = {
         "x": Memory.of_array("x", I64, np.array(x), TYPED),
         "y": Memory("y", I64, dict(zip(range(0, 8 * len(x), 8), y or [None] * len(x), strict=True))),
@@ -168,8 +189,14 @@ def test_a_predicate_is_over_loop_variables() -> None:
 
 
 def test_values_are_evaluated_before_any_is_written() -> None:
-    swap = Block("swap", (), (), (), (Write("y", (const(0),)), Write("y", (const(1),))),
-                 (Read("y", (const(1),), I64), Read("y", (const(0),), I64)))
+    swap = Block(
+        "swap",
+        (),
+        (),
+        (),
+        (Write("y", (const(0),)), Write("y", (const(1),))),
+        (Read("y", (const(1),), I64), Read("y", (const(0),), I64)),
+    )
     assert run(swap, x=(0, 0), y=(1, 2)) == [2, 1]
 
 
@@ -183,8 +210,15 @@ def test_lanes_run_in_lockstep() -> None:
 
 
 def test_loops_inside_of_a_vectorized_loop_go_step_by_step() -> None:
-    step = Block("step", (PN, Iter("k", "reduce", const(2))), (T, symbol("s")), (), (Write("y", (i,)),),
-                 (apply("add", RY, RX),), (literal(1, I64),))
+    step = Block(
+        "step",
+        (PN, Iter("k", "reduce", const(2))),
+        (T, symbol("s")),
+        (),
+        (Write("y", (i,)),),
+        (apply("add", RY, RX),),
+        (literal(1, I64),),
+    )
     assert run(loop(3, "vectorized", loop(2, "serial", step, var="s"))) == [11, 13, 15]
     with pytest.raises(InternalError, match=r"lanes disagree on the extent of the loop 's': \[0, 1, 2\]"):
         run(loop(3, "vectorized", loop(T, "serial", step, var="s")))
@@ -279,8 +313,7 @@ def seeded_faults() -> list[tuple[str, Callable[[Kernel], Kernel]]]:
         ("predicate dropped", over_blocks(lambda b: replace(b, predicate=()))),
         ("init dropped", over_blocks(lambda b: replace(b, init=()))),
         ("init changed", over_blocks(lambda b: replace(b, init=b.init and (literal(1, F32),)))),
-        ("transposed output", over_blocks(
-            lambda b: b if b.init else replace(b, writes=(Write("c", (j, i)),)))),
+        ("transposed output", over_blocks(lambda b: b if b.init else replace(b, writes=(Write("c", (j, i)),)))),
     ]
 
 
@@ -300,8 +333,17 @@ def test_a_buffer_of_another_dtype_sees_encodings() -> None:
     value = apply("bitor", apply("bitand", Read("x", (i,), U16), literal(0x7FFF, U16)), Param("s", U16))
     block = Block("abs", (PN,), (T,), (), (Write("y", (i,)),), (value,))
     kernel = Kernel("abs", (bx, by), (ScalarInput("s", U16),), (loop(N, "serial", block),))
-    p = Plan("abs", (x,), (y,), (ScalarInput("s", F16),), (("N", dim("x", 0)),), (), (), (kernel,),
-             (Phase("abs", const(1), const(1)),))
+    p = Plan(
+        "abs",
+        (x,),
+        (y,),
+        (ScalarInput("s", F16),),
+        (("N", dim("x", 0)),),
+        (),
+        (),
+        (kernel,),
+        (Phase("abs", const(1), const(1)),),
+    )
     got = run_plan(p, {"x": np.float16([-1.5, 2.0, -0.0])}, {"s": -0.0}, TYPED)["y"]
     assert_same_bits(got, np.float16([-1.5, -2.0, -0.0]))
     with pytest.raises(UnsupportedError, match="bitcast from f16 to u16 has no meaning in the exact field"):

@@ -36,8 +36,16 @@ X = Tensor("x", I64, (M, N))
 BOTH = (Axis("i", M), Axis("j", N))
 
 NUMPY = {
-    "add": np.add, "sub": np.subtract, "mul": np.multiply, "min": np.minimum, "max": np.maximum,
-    "floordiv": np.floor_divide, "mod": np.mod, "bitxor": np.bitwise_xor, "neg": np.negative, "bitnot": np.invert,
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "min": np.minimum,
+    "max": np.maximum,
+    "floordiv": np.floor_divide,
+    "mod": np.mod,
+    "bitxor": np.bitwise_xor,
+    "neg": np.negative,
+    "bitnot": np.invert,
 }
 
 Tree = Any

@@ -343,7 +343,7 @@ def pointwise(value: Expr, *inputs: Tensor, dtype: DType = F32) -> Function:
 
 
 def only_read(f: Function) -> Read:
-    value, = lower(f, units(f)).kernels[0].body[0].body[0].values  # type: ignore[union-attr]
+    (value,) = lower(f, units(f)).kernels[0].body[0].body[0].values  # type: ignore[union-attr]
     assert isinstance(value, Read)
     return value
 

@@ -46,7 +46,7 @@ def unscheduled(f: Function) -> Plan:
 
 
 def only_kernel(f: Function) -> Kernel:
-    kernel, = unscheduled(f).kernels
+    (kernel,) = unscheduled(f).kernels
     return kernel
 
 
@@ -120,7 +120,7 @@ def test_lanes_fit_the_widest_type() -> None:
 
 def test_tasks_and_chunks_of_phases() -> None:
     plan = schedule(unscheduled(hand_built.matmul()), AVX)
-    phase, = plan.steps
+    (phase,) = plan.steps
     assert isinstance(phase, Phase)
     tiles = ix.ceildiv(N, 128)
     assert phase.tasks is M * tiles
@@ -189,7 +189,7 @@ def rows() -> Kernel:
     """``y[i] = sum[k] x[k, i]``, a chain, as it is lowered."""
     x, y = Tensor("x", F32, (K, N)), Tensor("y", F32, (N,))
     f = Function("f", (x,), (), (summed(y, (Axis("i", N),), (Axis("k", K),), read(x, k, i)),), ("y",))
-    kernel, = lower(f, {"x": 1}).kernels
+    (kernel,) = lower(f, {"x": 1}).kernels
     return kernel
 
 
@@ -230,8 +230,8 @@ def test_registers_need_one_constant_extent() -> None:
 def test_tidy_takes_away_loops_of_one_iteration_and_of_none() -> None:
     x, y = Tensor("x", F32, (K, const(1))), Tensor("y", F32, (const(1),))
     whole = Function("f", (x,), (), (summed(y, (Axis("i", const(1)),), (Axis("k", K),), read(x, k, i)),), ("y",))
-    kernel, = lower(whole, {"x": 1}).kernels
+    (kernel,) = lower(whole, {"x": 1}).kernels
     assert [o.var for o in loops(kernel)] == ["i", "k"] and [o.var for o in loops(Tidy().run(kernel))] == ["k"]
     empty = summed(y, (Axis("i", const(1)),), (Axis("k", const(0)),), read(x, k, i))
-    kernel, = lower(Function("f", (x,), (), (empty,), ("y",)), {"x": 1}).kernels
+    (kernel,) = lower(Function("f", (x,), (), (empty,), ("y",)), {"x": 1}).kernels
     assert [b.name for b, _ in blocks(Tidy().run(kernel))] == ["start", "store"]

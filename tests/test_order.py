@@ -119,9 +119,7 @@ def test_several_accumulators_and_reductions_over_nothing_read() -> None:
 
 def test_a_strict_fold_stays_a_chain() -> None:
     f = softmax()
-    strict = tuple(
-        replace(c, reduction=c.reduction and replace(c.reduction, others=(), merge=())) for c in f.body
-    )
+    strict = tuple(replace(c, reduction=c.reduction and replace(c.reduction, others=(), merge=())) for c in f.body)
     assert orders(replace(f, body=strict), 1) == [(CHAIN,), (CHAIN,)]
 
 

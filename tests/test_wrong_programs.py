@@ -146,7 +146,10 @@ NAMES = [
     Wrong(f"{SUM} * epsi", "epsi", "unknown name 'epsi'", "did you mean 'eps'?", f"{SUM} * eps"),
     Wrong("y[i, j] = ex(x[i, 0])", "ex", "unknown function 'ex'", "did you mean 'exp'?", "y[i, j] = exp(x[i, 0])"),
     Wrong(
-        "y[i, j] = sum(x[i, 0])", "sum(x[i, 0])", "sum is a reduction", "write sum[axes](value)",
+        "y[i, j] = sum(x[i, 0])",
+        "sum(x[i, 0])",
+        "sum is a reduction",
+        "write sum[axes](value)",
         "y[i, j] = sum[k](x[i, k])",
     ),
     Wrong("y[i, j] = x", "x", "x is a tensor, not a value", "say which element: x[...]", "y[i, j] = x[i, 0]"),
@@ -158,12 +161,18 @@ NAMES = [
         "z[i: N] = f32(0)\ny[i, j] = T(z[i])",
     ),
     Wrong(
-        "x[i, j] = 0\ny[i, j] = 0", "x", "x is defined twice", "give the second one another name",
+        "x[i, j] = 0\ny[i, j] = 0",
+        "x",
+        "x is defined twice",
+        "give the second one another name",
         "x2[i: N, j: M] = 0\ny[i, j] = 0",
     ),
     Wrong("z[i: N] = 0", "y: T[N, M]", "the result y is never defined", "assign it: y[...] = ...", "y[i, j] = 0"),
     Wrong(
-        f"{SUM} + b[0]", "b", "b is optional and may be absent here", "put this under `if b:`",
+        f"{SUM} + b[0]",
+        "b",
+        "b is optional and may be absent here",
+        "put this under `if b:`",
         f"if b: {SUM} + b[0]\nelse: {SUM}",
     ),
     Wrong(
@@ -183,9 +192,7 @@ NAMES = [
 ]
 
 RANGES = [
-    Wrong(
-        "y[i, j] = sum[k](x[i, k, 0] * w[k, j])", "x[i, k, 0]", "x has 2 axes, not 3", "it is x: f32[N, C]", SUM
-    ),
+    Wrong("y[i, j] = sum[k](x[i, k, 0] * w[k, j])", "x[i, k, 0]", "x has 2 axes, not 3", "it is x: f32[N, C]", SUM),
     Wrong(
         "y[i, j] = sum[k](x[k, i] * w[k, j])",
         "i",
@@ -193,9 +200,7 @@ RANGES = [
         "declare its range: [i: N], and the reads are checked against it",
         "y[i: N, j] = sum[k: C](x[k, i] * w[k, j])",
     ),
-    Wrong(
-        "y[i, j] = T(sum[k](k))", "k", "axis k has no range", "declare it: [k: N]", "y[i, j] = T(sum[k: N](k))"
-    ),
+    Wrong("y[i, j] = T(sum[k](k))", "k", "axis k has no range", "declare it: [k: N]", "y[i, j] = T(sum[k: N](k))"),
     Wrong("y[i, i] = 0", "i", "axis i is used twice", "give each axis a name of its own", "y[i, j] = 0"),
     Wrong(
         "y[i, j] = sum[k](x[i, k + 1] * w[k, j])",
@@ -399,22 +404,30 @@ CALLED = "op matmul[T: number](a: T[M, K], b: T[K, N], c: T[..., N]?, *, n: int 
         ({"a": (F32, 2)}, {}, CallError, "matmul needs operand 'b'"),
         ({"a": (F32, 2), "b": (F32, 2), "e": (F32, 2)}, {}, CallError, "matmul has no operand 'e'"),
         (
-            {"a": (F32, 2), "b": (F32, 3)}, {}, CallError,
+            {"a": (F32, 2), "b": (F32, 3)},
+            {},
+            CallError,
             "operand 'b' of matmul has 3 axes, but b: T[K, N] takes 2",
         ),
         (
-            {"a": (F32, 2), "b": (F64, 2)}, {}, CallTypeError,
+            {"a": (F32, 2), "b": (F64, 2)},
+            {},
+            CallTypeError,
             "operand 'b' of matmul has dtype f64, but T is f32 already, from operand 'a'",
         ),
         (
-            {"a": (F32, 2), "b": (F32, 2), "c": (F32, 0)}, {}, CallError,
+            {"a": (F32, 2), "b": (F32, 2), "c": (F32, 0)},
+            {},
+            CallError,
             "operand 'c' of matmul has 0 axes, but c: T[..., N]? takes 1 or more",
         ),
         ({"a": (F32, 2), "b": (F32, 2)}, {"m": 1}, CallError, "matmul has no attribute 'm'"),
         ({"a": (F32, 2), "b": (F32, 2)}, {"n": 1.5}, CallTypeError, "attribute 'n' of matmul is an int, not 1.5"),
         ({"a": (F32, 2), "b": (F32, 2)}, {"n": True}, CallTypeError, "attribute 'n' of matmul is an int, not True"),
         (
-            {"a": (F32, 2), "b": (F32, 2)}, {}, CallError,
+            {"a": (F32, 2), "b": (F32, 2)},
+            {},
+            CallError,
             "matmul: nothing given tells the rank of ...",
         ),
     ],

@@ -1,9 +1,9 @@
 """What a fault is, and the text that faults are written in::
 
-    = AREA: FILE                  the faults that follow are in this file of tilewright/
-    # NAME
-    -what stands there once       (several lines are one text)
-    +what is put in its place     (none: nothing)
+= AREA: FILE                  the faults that follow are in this file of tilewright/
+# NAME
+-what stands there once       (several lines are one text)
++what is put in its place     (none: nothing)
 """
 
 from __future__ import annotations

@@ -15,9 +15,7 @@ Parameter = tuple[
 """As the core takes it: (name, kind, a scalar's dtype, has a default, the default, keyword only)."""
 
 
-def raiser(
-    op: str, operands: Sequence[str], form: str, case: Callable[[], Case]
-) -> Callable[[str, Any], NoReturn]:
+def raiser(op: str, operands: Sequence[str], form: str, case: Callable[[], Case]) -> Callable[[str, Any], NoReturn]:
     """The ``on_error`` callback of an op with these operands, which is called as ``form`` says; ``case`` is what a
     bundle says of the op."""
 

@@ -29,7 +29,9 @@ from tilewright.source import Span
 from tilewright.targets.target import Target, get_target
 
 _ATTRIBUTES: Mapping[str, Literal["attr_int", "attr_float", "attr_bool"]] = {
-    "int": "attr_int", "float": "attr_float", "bool": "attr_bool",
+    "int": "attr_int",
+    "float": "attr_float",
+    "bool": "attr_bool",
 }
 
 STAGES = ("source", "tensor", "loops", "llvm", "asm", "c")

@@ -388,5 +388,3 @@ def _arity_hint(e: ast.Call) -> str | None:
 
 def _axes(n: int) -> str:
     return "1 axis" if n == 1 else f"{n} axes"
-
-

@@ -314,5 +314,3 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
 
     def paren(self, meta: Meta, parts: list[ast.Expr]) -> ast.Expr:
         return parts[0]
-
-

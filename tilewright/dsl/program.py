@@ -57,7 +57,7 @@ class Program:
         try:
             yield
         finally:
-            del self.body[kept[0]:], self.conditions[kept[1]:]
+            del self.body[kept[0] :], self.conditions[kept[1] :]
             self.used, self.tensors = kept[2], kept[3]
 
     def facts(self, ranges: Mapping[str, Index]) -> Facts:

@@ -112,7 +112,7 @@ class Reader:
         try:
             return str(json.loads(str(token), strict=False))
         except ValueError as e:
-            self.fail(token, f"this is no string: {e.args[0].split(':')[0]}", r'escapes are \", \\, \n, \t, \uXXXX')
+            self.fail(token, f"this is no string: {e.args[0].split(':')[0]}", r"escapes are \", \\, \n, \t, \uXXXX")
 
     def _expected(self, kinds: Any) -> str:
         words = sorted({self._word(k) for k in kinds or ()})

@@ -150,9 +150,7 @@ def _steps(e: ast.Fold, ranges: Mapping[str, Index], scope: Scope, elaborator: E
     return Folded(steps, accs, init, others, merge)
 
 
-def _step_dtypes(
-    e: ast.Fold, inits: Sequence[Value], scope: Scope, elaborator: Elaborator
-) -> list[DType]:
+def _step_dtypes(e: ast.Fold, inits: Sequence[Value], scope: Scope, elaborator: Elaborator) -> list[DType]:
     """Accumulators without a dtype take that of their first value, or of what they meet in their step."""
     known: dict[str, Value] = {}
     for a, i in zip(e.accumulators, inits, strict=True):

@@ -50,9 +50,7 @@ def specialise(
     return Function(op.name, inputs, tuple(program.scalars.values()), tuple(program.body), outputs, where, op.span)
 
 
-def _packs(
-    op: ast.Op, given: Mapping[str, int | Sequence[str]]
-) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+def _packs(op: ast.Op, given: Mapping[str, int | Sequence[str]]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     wanted = {p.name: p for o in op.operands for p in o.dims if isinstance(p, ast.Pack)}
     missing = [p for name, p in wanted.items() if name not in given]
     if missing:
@@ -206,5 +204,3 @@ def _targets(s: ast.Statement) -> Sequence[ast.Name]:
 
 def _expanded(s: ast.Statement, dims: packs.Packs, axes: packs.Packs) -> ast.Statement:
     return packs.expand(s, dims if isinstance(s, ast.Declare) else axes)
-
-

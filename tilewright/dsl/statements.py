@@ -298,4 +298,3 @@ def _free(name: str, taken: frozenset[str] | set[str]) -> str:
     while name in taken:
         name += "_"
     return name
-

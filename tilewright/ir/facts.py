@@ -70,9 +70,7 @@ class Facts:
         self._simplified: dict[Index, Index] = {}
         self._steps = 0
 
-    def extended(
-        self, ranges: Mapping[str, tuple[Index, Index]], conditions: Sequence[Condition] = ()
-    ) -> Facts:
+    def extended(self, ranges: Mapping[str, tuple[Index, Index]], conditions: Sequence[Condition] = ()) -> Facts:
         """These facts and more."""
         return Facts({**self.ranges, **ranges}, (*self.conditions, *conditions), self.sizes)
 
@@ -228,7 +226,7 @@ class Facts:
                 least[name] = max(least.get(name, lo.const), lo.const)
         for known in self._known:
             if len(known.terms) == 1:
-                (monomial, coef), = known.terms
+                ((monomial, coef),) = known.terms
                 bound = -(known.const // coef)
                 if len(monomial) == 1 and isinstance(monomial[0], Symbol) and coef > 0:
                     name = monomial[0].name
@@ -240,7 +238,7 @@ class Facts:
     def _undivided(self, known: Index) -> Iterator[Index]:
         """``a - k*b >= 0`` where ``known`` says ``a // b >= k``."""
         if len(known.terms) == 1:
-            (monomial, coef), = known.terms
+            ((monomial, coef),) = known.terms
             if len(monomial) == 1 and isinstance(monomial[0], FloorDiv) and coef > 0:
                 low, _ = self._interval(monomial[0].den, _DEPTH)
                 if low is not None and low > 0:
@@ -321,7 +319,7 @@ class Facts:
         """Leaves out arguments that another one always covers."""
         kept: list[Index] = []
         for n, a in enumerate(atom.args):
-            others = [*kept, *atom.args[n + 1:]]
+            others = [*kept, *atom.args[n + 1 :]]
             above = [b - a if atom.kind == "max" else a - b for b in others]
             if not any(map(self._nonnegative, above)):
                 kept.append(a)
@@ -378,7 +376,7 @@ def _split(index: Index, atom: Atom) -> tuple[Index, Index]:
     for monomial, c in index.terms:
         if atom in monomial:
             at = monomial.index(atom)
-            coefs.append(_of_atoms(monomial[:at] + monomial[at + 1:]) * c)
+            coefs.append(_of_atoms(monomial[:at] + monomial[at + 1 :]) * c)
         else:
             rest.append(_of_atoms(monomial) * c)
     return total(coefs), total(rest)
@@ -443,4 +441,3 @@ def _remainder_interval(num: Bounds, den: Bounds) -> Bounds:
         return None, None
     high = None if den[1] is None else den[1] - 1
     return 0, _tighter(high, num[1], min) if num[0] is not None and num[0] >= 0 else high
-

@@ -140,7 +140,7 @@ class Index(metaclass=Interned):
     def symbol(self) -> str | None:
         """Its name if it is just one symbol, else None."""
         if self.const == 0 and len(self.terms) == 1:
-            (atoms, coef), = self.terms
+            ((atoms, coef),) = self.terms
             if coef == 1 and len(atoms) == 1 and isinstance(atoms[0], Symbol):
                 return atoms[0].name
         return None
@@ -237,7 +237,7 @@ def _split_multiple(num: Index, den: Index) -> tuple[Index, Index]:
         whole = _from_dict({m: c // d for m, c in num.terms if c % d == 0}, num.const // d)
         return whole, num - whole * den
     if len(den.terms) == 1 and den.const == 0:
-        (dm, dc), = den.terms
+        ((dm, dc),) = den.terms
         whole_terms = {}
         for m, c in num.terms:
             rest = _without(m, dm)
@@ -277,7 +277,7 @@ def _nested_division(num: Index, den: Index) -> Index:
     """``(a // b) // c`` is ``a // (b*c)`` for positive constants b and c."""
     d = den.constant
     if d is not None and d > 0 and len(num.terms) == 1 and num.const == 0:
-        (m, c), = num.terms
+        ((m, c),) = num.terms
         if c == 1 and len(m) == 1 and isinstance(m[0], FloorDiv) and (m[0].den.constant or 0) > 0:
             return floordiv(m[0].num, m[0].den * d)
     return of_atom(FloorDiv(num, den))

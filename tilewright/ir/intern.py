@@ -37,7 +37,7 @@ class Interned(type):
         return found
 
     def _positional(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-        fields = list(cls.__dataclass_fields__.values())[len(args):]  # type: ignore[attr-defined]
+        fields = list(cls.__dataclass_fields__.values())[len(args) :]  # type: ignore[attr-defined]
         unknown = set(kwargs) - {f.name for f in fields}
         if unknown:
             raise TypeError(f"{cls.__name__} has no field {sorted(unknown)[0]!r}")

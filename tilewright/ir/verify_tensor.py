@@ -222,9 +222,7 @@ class _Statement:
         self.rule("reads", other is None or other.dtype is e.dtype, f"{e.tensor} else {other and other.dtype}")
         self._verify_indices(e.indices, axes, variables)
 
-    def _verify_indices(
-        self, indices: Sequence[Index | Expr], axes: frozenset[str], variables: frozenset[Var]
-    ) -> None:
+    def _verify_indices(self, indices: Sequence[Index | Expr], axes: frozenset[str], variables: frozenset[Var]) -> None:
         for i in indices:
             if isinstance(i, Index):
                 self._verify_symbols(i, axes)

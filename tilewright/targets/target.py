@@ -36,7 +36,8 @@ class Target:
     """One target at one level.
 
     ``emit`` writes a plan that is legal for ``capabilities`` as text and raises UnsupportedError for what it cannot
-    express; ``load`` makes that text callable in this process. ``assembly`` shows the machine code of a text; None where the target has none to show.
+    express; ``load`` makes that text callable in this process. ``assembly`` shows the machine code of a text; None
+    where the target has none to show.
     """
 
     name: str

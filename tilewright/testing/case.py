@@ -133,9 +133,7 @@ class Case:
         else:
             wanted = (0, 0, 0, 0)
         order = Random(call.seed)
-        actual, status = abi.run(
-            self.legal, loaded, inputs, scalars, lambda tasks: pieces(tasks, order), memory=memory
-        )
+        actual, status = abi.run(self.legal, loaded, inputs, scalars, lambda tasks: pieces(tasks, order), memory=memory)
         noted = (status.code, status.operand, status.position, status.value)
         if wanted[0] and not noted[0] and self.passes.passes:
             return "fault left out"

@@ -128,7 +128,11 @@ def _as_float64(array: HostArray, dtype: DType) -> NDArray[np.float64]:
 
 
 def assert_plan_means(
-    f: Function, p: Plan, inputs: Mapping[str, Any], scalars: Mapping[str, Any], domain: Domain,
+    f: Function,
+    p: Plan,
+    inputs: Mapping[str, Any],
+    scalars: Mapping[str, Any],
+    domain: Domain,
     order: Random | None = None,
 ) -> None:
     """A plan computes, bit for bit, what its function means on these inputs."""

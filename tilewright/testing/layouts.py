@@ -72,5 +72,3 @@ def make_layout(choices: Choices, rank: int) -> Layout:
 def layouts(rank: int) -> st.SearchStrategy[Layout]:
     """Layouts as :func:`make_layout` makes them."""
     return strategy(make_layout, rank)
-
-

@@ -13,6 +13,21 @@ from tilewright.ir.interpret.status import IndexFault, Status
 from tilewright.ir.interpret.tensor import run_function
 
 __all__ = [
-    "EXACT", "FLOAT64", "TYPED", "Domain", "Env", "Exact", "Float64", "IndexFault", "Memory", "Status", "Typed",
-    "evaluate", "holds", "run_function", "run_kernel", "run_plan", "size_table",
+    "EXACT",
+    "FLOAT64",
+    "TYPED",
+    "Domain",
+    "Env",
+    "Exact",
+    "Float64",
+    "IndexFault",
+    "Memory",
+    "Status",
+    "Typed",
+    "evaluate",
+    "holds",
+    "run_function",
+    "run_kernel",
+    "run_plan",
+    "size_table",
 ]

@@ -54,7 +54,7 @@ def size_table(p: Plan, arrays: Mapping[str, HostArray]) -> Env:
     for check in p.checks:
         if not holds(check.condition, table):
             raise CallError(check.message)
-    for name, index in slots[len(p.symbols):]:
+    for name, index in slots[len(p.symbols) :]:
         table[name] = evaluate(index, table)
     return table
 

@@ -70,7 +70,7 @@ class Fold:
     def _pairwise(self, totals: list[Accs], env: Env) -> Accs:
         while len(totals) > 1:
             pairs = [self.join(a, b, env) for a, b in zip(totals[::2], totals[1::2], strict=False)]
-            totals = pairs + totals[2 * len(pairs):]
+            totals = pairs + totals[2 * len(pairs) :]
         return totals[0]
 
 

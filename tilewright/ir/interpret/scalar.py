@@ -93,7 +93,7 @@ class Meaning:
         operation = self.domain.operation(e.op, [a.dtype for a in e.args], e.dtype)
         args = [self._slots[a] for a in e.args]
         if len(args) == 1:
-            only, = args
+            (only,) = args
             return lambda env, slots: operation(slots[only])
         if len(args) == 2:
             left, right = args

@@ -238,7 +238,7 @@ class _Run:
             raise InternalError(f"no meaning for a scatter that combines by {scatter.combine!r}")
         combine, store = self.domain.operation("add", [dtype, dtype], dtype), self.domain.store(dtype, result.dtype)
         start, widen = self.domain.cast(scatter.init.dtype, dtype), self.domain.cast(value.dtype, dtype)
-        init, = _TensorMeaning([scatter.init], self)(self.env)
+        (init,) = _TensorMeaning([scatter.init], self)(self.env)
         sums = Array(result.name, dtype, target.shape, [start(init)] * len(target.cells))
         meaning = _TensorMeaning([value, *data_indices(scatter.indices)], self)
         place, added = Place(meaning, target, scatter.indices), meaning.value(value)

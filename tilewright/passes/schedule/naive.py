@@ -204,8 +204,10 @@ def _stores_partials(loop: Loop, kernel: Kernel) -> bool:
     inside = [b for b in loop.body if isinstance(b, Block)]
     writes = [w for b in inside for w in b.writes]
     registers = all(kernel.buffer(w.buffer).scope == "register" and w.indices for w in writes)
-    return len(inside) == len(loop.body) and registers and all(
-        isinstance(w.indices[-1], Index) and loop.var in symbols(w.indices[-1]) for w in writes
+    return (
+        len(inside) == len(loop.body)
+        and registers
+        and all(isinstance(w.indices[-1], Index) and loop.var in symbols(w.indices[-1]) for w in writes)
     )
 
 

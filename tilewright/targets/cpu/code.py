@@ -136,4 +136,3 @@ class Function:
         body.lines[0] = f"  {i} = phi i64 [ {start}, %{head.label} ], [ {following}, %{last.label} ]"
         last.end = f"br i1 {again}, label %{body.label}, label %{after.label}"
         head.end = f"br label %{body.label}" if entered else f"br i1 {first}, label %{body.label}, label %{after.label}"
-

@@ -32,9 +32,9 @@ def _sections(image: bytes) -> list[tuple[int, ...]]:
 
 def _symbols(image: bytes, start: int, size: int) -> list[tuple[int, int]]:
     """(offset of the name, section the symbol is defined in; 0: none) per symbol."""
-    found = _SYMBOL.iter_unpack(image[start:start + size])
+    found = _SYMBOL.iter_unpack(image[start : start + size])
     return [(name, section) for name, _, _, section, _, _ in found]
 
 
 def _name(image: bytes, start: int) -> str:
-    return image[start:image.index(b"\0", start)].decode()
+    return image[start : image.index(b"\0", start)].decode()

@@ -342,5 +342,3 @@ def _inside(buffer: Buffer, start: Index, step: Index, lanes: int) -> bool:
         return False
     ends = (start.const, start.const + step.const * (lanes - 1))
     return min(ends) >= 0 and max(ends) + buffer.dtype.bytes <= _register_bytes(buffer)
-
-

@@ -365,5 +365,3 @@ def capability(node: Apply) -> tuple[str, str]:
     """What a target must have in ``Capabilities.native`` for ``node``."""
     source = node.args[0].dtype
     return (node.op, f"{source}>{node.dtype}") if node.op == "cast" else (node.op, source.name)
-
-
