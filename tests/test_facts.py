@@ -130,6 +130,8 @@ IO, II, P, K = map(symbol, ("io", "ii", "p", "r"))
         (Facts({"i": (const(0), N * M)}, (), ("N", "M")), lt(AI % M, M), True),
         (Facts({"i": (const(0), N), "j": (const(0), AI + 1)}, (), ("N",)), lt(J, N), True),
         (Facts({}, [ge(N, M + 2)], ("N", "M")), ge(N, M + 1), True),
+        (Facts({}, (), ("N",)), lt(J % (N + 4), N + 4), True),
+        (Facts({}, (), ("N",)), lt(J % (N + 4), N + 3), None),
         (Facts({}, (), ("N",)), ge(N, 0), True),
         (Facts({}, ()), ge(N, 0), None),
     ],
