@@ -18,6 +18,8 @@ from tilewright.testing.schedules import make_schedule
 
 Place = tuple[str, str | None]
 """A target and its level."""
+LONG = 40
+"""Enough for whole vectors and what they leave."""
 NATIVE: tuple[Place, ...] = (("cpu", None),)
 
 
@@ -40,7 +42,7 @@ def make_case_of(
 ) -> Case:
     """As :func:`make_case`, for a function."""
     layouts = {t.name: make_layout(choices, len(t.shape)) for t in f.inputs}
-    called = tuple(Call(make_sizes(choices, f), choices.integer(0, 2**32)) for _ in range(calls))
+    called = tuple(Call(make_sizes(choices, f, long=LONG), choices.integer(0, 2**32)) for _ in range(calls))
     target, level = choices.pick(places)
     case = Case(f, called, layouts, exact, Pipeline(()), None, target, level)
     if choices.chance(2):

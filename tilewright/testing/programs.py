@@ -37,11 +37,14 @@ def sizes(f: Function, largest: int = 5) -> st.SearchStrategy[dict[str, int]]:
     return strategy(make_sizes, f, largest)
 
 
-def make_sizes(choices: Choices, f: Function, largest: int = 5) -> dict[str, int]:
-    """Values of the dims of ``f``, 0 and 1 among them, that meet its preconditions."""
+def make_sizes(choices: Choices, f: Function, largest: int = 5, long: int | None = None) -> dict[str, int]:
+    """Values of the dims of ``f``, 0 and 1 among them, that meet its preconditions; now and then one up to ``long``."""
     least = 1 if f.preconditions else 0
     names = sorted({s for t in f.inputs for e in t.shape for s in symbols(e)})
-    return {n: choices.integer(least, largest) for n in names}
+    found = {n: choices.integer(least, largest) for n in names}
+    if long and choices.chance(3):
+        found = {n: min(size, 3) for n, size in found.items()} | {choices.pick(names): choices.integer(least, long)}
+    return found
 
 
 def make_function(
