@@ -358,6 +358,18 @@ def test_a_scatter_leaves_out_what_is_outside() -> None:
     np.testing.assert_array_equal(outputs["y"], expected)
 
 
+def test_a_condition_of_one_block_of_several() -> None:
+    plan = pointwise([F32], lambda a: a)
+    (kernel,) = plan.kernels
+    (loop,) = kernel.body
+    assert isinstance(loop, Loop) and isinstance(loop.body[0], Block)
+    first = loop.body[0]
+    late = (ix.ge(symbol(loop.var), 3),)
+    second = replace(first, name="late", predicate=late, values=(apply("neg", first.values[0]),))
+    both = replace(kernel, body=(replace(loop, body=(first, second)),))
+    check(replace(plan, kernels=(both,)), {"a": np.arange(7, dtype=np.float32)})
+
+
 # --- what is refused, and what the compiler says ----------------------------------------------
 
 
@@ -398,3 +410,10 @@ def test_nothing_is_undefined(tmp_path: Path, capfd: pytest.CaptureFixture[str])
         compile_c(emit(plan), path, (*LIBRARY, "-fsanitize=undefined,float-cast-overflow"))
         run(plan, open_library(path, plan), combinations([dtype] * 3, 1500))
         assert capfd.readouterr().err == ""
+
+
+def test_registers_stay_inside_their_arrays(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    plan, path = partial_sums(), tmp_path / "plan.so"
+    compile_c(emit(plan), path, (*LIBRARY, "-fsanitize=bounds"))
+    run(plan, open_library(path, plan), {"x": np.ones((3, 37), np.float32)})
+    assert capfd.readouterr().err == ""
