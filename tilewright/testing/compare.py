@@ -16,7 +16,7 @@ from tilewright.ir.interpret.numbers import Value
 from tilewright.ir.interpret.rounding import FORMATS
 from tilewright.ir.plan import Plan
 from tilewright.ir.tensor import Function
-from tilewright.ir.types import BF16, BY_NAME, DType
+from tilewright.ir.types import BF16, BOOL, BY_NAME, DType
 
 _NUMPY_FLOATS = {"float16": "f16", "bfloat16": "bf16", "float32": "f32", "float64": "f64"}
 FAR = 2**64 - 1
@@ -125,6 +125,52 @@ def _as_float64(array: HostArray, dtype: DType) -> NDArray[np.float64]:
     if dtype is BF16 and array.dtype == np.uint16:
         return (array.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
     return array.astype(np.float64)
+
+
+def assert_same_call(
+    ours: Callable[..., Any],
+    theirs: Callable[..., Any],
+    *operands: Any,
+    ulps: int = 0,
+    rtol: float | None = None,
+    atol: float = 0.0,
+    errors: Mapping[type[BaseException], type[BaseException]] | None = None,
+    **keywords: Any,
+) -> Any:
+    """Two functions give the same results for the same operands: number, shapes, dtypes, and values as
+    :func:`assert_close` compares them; or both raise.
+
+    ``theirs`` is NumPy's, torch's or any other meaning of ``ours``. Where it raises E, ours must raise an E, or what
+    ``errors`` has for E (a CallTypeError is a TypeError, a CallError a ValueError, a KernelIndexError an IndexError).
+    Returns the result of ours, or its exception.
+    """
+    try:
+        expected = theirs(*operands, **keywords)
+    except Exception as e:
+        return _assert_raises(ours, operands, keywords, e, (errors or {}).get(type(e), type(e)))
+    actual = ours(*operands, **keywords)
+    a, b = (x if isinstance(x, (tuple, list)) else (x,) for x in (actual, expected))
+    if len(a) != len(b):
+        raise AssertionError(f"{len(a)} results, expected {len(b)}")
+    for n, (mine, wanted) in enumerate(zip(map(np.asarray, a), map(np.asarray, b), strict=True)):
+        try:
+            kind = _float_dtype(wanted, None)
+            assert_close(mine, wanted, kind or BOOL, ulps, rtol, atol)
+        except AssertionError as e:
+            raise AssertionError(f"result {n}: {e}") from None
+    return actual
+
+
+def _assert_raises(
+    ours: Callable[..., Any], operands: Any, keywords: Any, theirs: Exception, wanted: type[BaseException]
+) -> BaseException:
+    try:
+        ours(*operands, **keywords)
+    except Exception as e:
+        if isinstance(e, wanted):
+            return e
+        raise AssertionError(f"raises {type(e).__name__} ({e}), expected {wanted.__name__} ({theirs})") from e
+    raise AssertionError(f"raises nothing, expected {wanted.__name__} ({theirs})")
 
 
 def assert_plan_means(

@@ -16,7 +16,7 @@ DIMS = ("N", "M", "K")
 INDEX = "idx"
 """The operand that data-dependent indices are read from."""
 
-_ANY = ("min", "max", "where", "where")
+_ANY = ("min", "max")
 _NUMBER = ("add", "sub", "mul", "neg", "abs")
 _INTEGER = ("floordiv", "mod", "bitand", "bitor", "bitxor", "bitnot", "shl", "shr")
 
@@ -58,9 +58,9 @@ class Expressions:
             return self.converted(dtype, depth - 1)
         if dtype is BOOL and not self.chance(4):
             return self.truth(depth)
+        if self.chance(5):
+            return apply("where", self.truth(depth - 1), self.value(dtype, depth - 1), self.value(dtype, depth - 1))
         op = self.pick(self.operations(dtype))
-        if op == "where":
-            return apply(op, self.value(BOOL, depth - 1), self.value(dtype, depth - 1), self.value(dtype, depth - 1))
         return apply(op, *(self.value(dtype, depth - 1) for _ in range(OPS[op].arity)))
 
     def converted(self, dtype: DType, depth: int) -> Expr:
@@ -79,14 +79,15 @@ class Expressions:
         return _NUMBER + _ANY + ("fma", "div", "sqrt") + (("exp", "log") if self.math else ())
 
     def truth(self, depth: int) -> Expr:
-        if self.chance(3):
+        """A comparison, or several of them."""
+        if depth > 0 and self.chance(3):
             op = self.pick(("and", "or", "not"))
-            return apply(op, *(self.value(BOOL, depth - 1) for _ in range(OPS[op].arity)))
-        dtype = self.compute_dtype()
+            return apply(op, *(self.truth(depth - 1) for _ in range(OPS[op].arity)))
+        dtype, below = self.compute_dtype(), max(depth - 1, 0)
         if dtype.is_float and self.chance(3):
-            return apply("isnan", self.value(dtype, depth - 1))
+            return apply("isnan", self.value(dtype, below))
         op = self.pick(("lt", "le", "gt", "ge", "eq", "ne"))
-        return apply(op, self.value(dtype, depth - 1), self.value(dtype, depth - 1))
+        return apply(op, self.value(dtype, below), self.value(dtype, below))
 
     def leaf(self, dtype: DType) -> Expr:
         found = [t for t in self.tensors if t.dtype.compute is dtype]
