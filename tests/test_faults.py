@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -15,21 +14,10 @@ from faults.registry import REGISTRY
 SURVIVING: frozenset[str] = frozenset()
 """The faults that no net catches yet."""
 
-SAMPLE = 4
-
 
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
     return Sandbox(tmp_path_factory.mktemp("faults") / "copy")
-
-
-def todays() -> list[Fault]:
-    """A few faults, others every day, each of another area."""
-    day = date.today().toordinal()
-    quick = [f for f in REGISTRY if not is_native(f) and f.name not in SURVIVING]
-    areas = sorted({f.area for f in quick})
-    chosen = [areas[(day * SAMPLE + n) % len(areas)] for n in range(SAMPLE)]
-    return [ours[day % len(ours)] for ours in ([f for f in quick if f.area == a] for a in chosen)]
 
 
 def source(fault: Fault) -> str:
@@ -60,11 +48,6 @@ def test_a_fault_that_is_not_in_its_file_is_refused() -> None:
 def test_a_text_without_lines_is_refused() -> None:
     with pytest.raises(ValueError, match="the fault odd is not written in lines of - and \\+"):
         list(parse("= cpu: x.py\n# odd\n-a\nb\n"))
-
-
-@pytest.mark.parametrize("fault", todays(), ids=lambda f: f.name)
-def test_todays_faults_are_caught(fault: Fault, sandbox: Sandbox) -> None:
-    assert_caught(fault, sandbox)
 
 
 @pytest.mark.full
