@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tilewright.ir import index as ix
+from tilewright.ir import samples
 from tilewright.ir.facts import Facts
 from tilewright.ir.index import Condition, Index, const, eq, ge, lt, symbol
 
@@ -101,6 +102,44 @@ def test_bounds_and_simplification_are_sound(known: Facts, index: Index) -> None
         v = value(index, env)
         assert (low is None or low <= v) and (high is None or v <= high)
         assert value(short, env) == v
+
+
+@settings(max_examples=250, deadline=None)
+@given(facts)
+def test_sample_points_satisfy_what_is_known(known: Facts) -> None:
+    for point in samples.points(known.ranges, known.conditions, {"N": 0, "M": 0}):
+        env = {name: point.value(symbol(name)) for name in ("N", "M", "c", *known.ranges)}
+        assert env["N"] >= 0 and env["M"] >= 0
+        assert all(value(lo, env) <= env[s] < value(hi, env) for s, (lo, hi) in known.ranges.items())
+        assert all(holds(c, env) for c in known.conditions)
+
+
+@settings(max_examples=250, deadline=None)
+@given(facts, indices)
+def test_points_refute_only_what_a_search_would_not_find(known: Facts, index: Index) -> None:
+    searching = Facts(known.ranges, known.conditions, known.sizes)
+    searching.__dict__["_points"] = []
+    found = searching.prove(Condition("ge", index))
+    assert found is None or known.prove(Condition("ge", index)) is found
+
+
+@settings(max_examples=200, deadline=None)
+@given(indices, st.integers(0, 30))
+def test_points_evaluate_as_integers_do(index: Index, seed: int) -> None:
+    point = samples.Point({}, {}, seed)
+    env = {name: point.value(symbol(name)) for name in ("N", "M", "i", "j", "c")}
+    try:
+        wanted = value(index, env)
+    except ZeroDivisionError:
+        assert not point.refutes(index) and not point.refutes(-index)
+    else:
+        assert point.value(index) == wanted and point.refutes(index) is (wanted < 0)
+
+
+def test_what_has_no_value_at_a_point_is_not_refuted() -> None:
+    point = samples.Point({"i": (AI, AI + 1), "j": (const(3), const(3))}, {}, 0)
+    for index in (ix.pow2(N - N % 2 - 100_000), ix.ctz(N * 0 + M - M - M * M), AI, J):
+        assert not point.refutes(index - 5) and not point.refutes(5 - index)
 
 
 def spatial() -> Facts:

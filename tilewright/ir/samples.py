@@ -9,8 +9,9 @@ from tilewright.ir.index import Atom, Condition, Ctz, Extremum, FloorDiv, Index,
 
 _TRIES = 40
 _POINTS = 6
-_SIZES = (0, 1, 1, 2, 3, 5, 8, 17, 64, 100, 300, 1000, 5000, 9000)
-_ANY = (*_SIZES, -1, -7, -100)
+_SMALL = (0, 1, 1, 2, 3, 5, 8, 17, 64, 100, 300, 1000, 5000, 9000)
+_LARGE = (1 << 14, 10**6, 3 * 10**9, (1 << 40) + 1)
+_NEGATIVE = (-1, -7, -100)
 
 Ranges = Mapping[str, tuple[Index, Index]]
 Undefined = (ArithmeticError, ValueError)
@@ -23,12 +24,18 @@ def points(ranges: Ranges, conditions: Sequence[Condition], least: Mapping[str, 
 
 
 class Point:
-    """An integer for every symbol, chosen when it is asked for."""
+    """An integer for every symbol, chosen when it is asked for.
+
+    Every second point has large sizes, and every fifth all ranged symbols at their least: such satisfy even
+    conditions over many symbols.
+    """
 
     def __init__(self, ranges: Ranges, least: Mapping[str, int], seed: int) -> None:
         self._ranges = ranges
         self._least = least
         self._random = seed
+        self._sizes = _LARGE if seed % 2 else _SMALL
+        self._lowest = seed % 5 == 0
         self._values: dict[Atom, int] = {}
         self._open: set[str] = set()
 
@@ -71,7 +78,7 @@ class Point:
     def _chosen(self, name: str) -> int:
         low = self._least.get(name)
         if name not in self._ranges:
-            return self._choice(_ANY) if low is None else max(low, self._choice(_SIZES))
+            return self._choice((*self._sizes, *_NEGATIVE)) if low is None else max(low, self._choice(self._sizes))
         if name in self._open:
             raise ValueError(f"the range of {name} speaks of itself")
         self._open.add(name)
@@ -79,7 +86,7 @@ class Point:
         lo = lo if low is None else max(lo, low)
         if lo >= hi:
             raise ValueError(f"the range of {name} is empty here")
-        return self._choice((lo, lo, hi - 1, (lo + hi) // 2))
+        return lo if self._lowest else self._choice((lo, lo, hi - 1, (lo + hi) // 2))
 
     def _choice(self, choices: Sequence[int]) -> int:
         """One of them, by a congruential generator: quicker to set up than Python's."""
