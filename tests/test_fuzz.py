@@ -104,6 +104,14 @@ def test_names_that_look_like_signs_read_back() -> None:
     assert judged(BY_NAME["condition"], b"`+ -` - 1 >= N") == "accepted"
 
 
+@pytest.mark.parametrize(
+    "index", ["i64(i)", "i64(min(i, N - 1) // 2)", "u8(1)", "u8(250) + u8(8)", "i64(u8(1))", "T(i)"]
+)
+def test_casts_of_indices_are_indices_or_values(index: str) -> None:
+    text = f"op f[T: int](x: T[N]) -> y: T[N]:\n    y[i] = (x[{index}] else 0)\n"
+    assert judged(BY_NAME["language"], text.encode()) == "accepted"
+
+
 @pytest.mark.parametrize(("data", "place"), [(b"\xff\xfe", "1:1"), ("op f(\n  # é".encode() + b"\xc3", "2:6")])
 def test_files_that_are_not_utf8(tmp_path: Path, data: bytes, place: str) -> None:
     file = tmp_path / "wrong.tw"

@@ -10,6 +10,7 @@ from tilewright.dsl.reading import MAX_INDEX_DEPTH
 from tilewright.errors import CheckError
 from tilewright.ir import index as ix
 from tilewright.ir.index import Condition, Index, const, symbol
+from tilewright.ir.types import I64
 
 _BINARY: dict[str, Callable[[Index, Index], Index]] = {
     "+": lambda a, b: a + b,
@@ -48,10 +49,17 @@ def affine(e: ast.Expr | ast.Pack, scope: Scope) -> Index | None:
         return None if left is None or right is None else _in_range(e, _apply(e, left, right))
     if isinstance(e, ast.Call) and e.function.text == "linear":
         return linear(e, scope)
+    if isinstance(e, ast.Call) and len(e.args) == 1 and _is_index_dtype(e.function, scope):
+        return affine(e.args[0], scope)
     if isinstance(e, ast.Call) and e.function.text in _FUNCTIONS and e.args:
         args = [affine(a, scope) for a in e.args]
         return None if None in args else _in_range(e, _function(e, args))  # type: ignore[arg-type]
     return None
+
+
+def _is_index_dtype(name: ast.Name, scope: Scope) -> bool:
+    """Whether a call of ``name`` is a cast that leaves indices as they are."""
+    return scope.program.is_dtype(name.text) and scope.program.dtype(name) is I64
 
 
 def _function(e: ast.Call, args: list[Index]) -> Index:

@@ -12,7 +12,7 @@ from tilewright.ir import scalar
 from tilewright.ir.index import Index, symbol
 from tilewright.ir.scalar import OPS, Apply, CheckedIndex, Const, Expr, IndexValue, Param, Read, Var
 from tilewright.ir.tensor import Compute, Function, Reduction, Scan, Tensor
-from tilewright.ir.types import BOOL, DType
+from tilewright.ir.types import BOOL, I64, DType
 
 _RESERVED = {"op", "edition", "if", "else", "where", "for", "or", "and", "not", "true", "false", "inf", "nan"}
 _AFFINE = ("add", "sub", "mul", "neg", "floordiv", "mod", "min", "max")
@@ -259,9 +259,10 @@ def _distance(index: Index | Expr, axis: str) -> int | None:
 
 
 def _affine(e: Expr) -> bool:
-    """Whether ``e`` is made of what the index algebra has only."""
+    """Whether ``e`` is made of what the index algebra has only; narrow integers wrap, it does not."""
     plain = (Const, IndexValue)
-    return all(isinstance(n, plain) or (isinstance(n, Apply) and n.op in _AFFINE) for n in scalar.walk(e))
+    made = all(isinstance(n, plain) or (isinstance(n, Apply) and n.op in _AFFINE) for n in scalar.walk(e))
+    return made and e.dtype is I64
 
 
 def _one(dtypes: set[DType]) -> bool:
