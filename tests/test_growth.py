@@ -15,6 +15,8 @@ from tilewright.ir.facts import Facts
 from tilewright.ir.intern import Interned
 from tilewright.stdlib import ops
 
+pytestmark = pytest.mark.full  # long: part of make test-all
+
 
 @dataclass
 class Work:
