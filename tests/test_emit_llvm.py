@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -415,6 +416,20 @@ def test_registers_of_any_dtype_under_a_mask(dtype: DType) -> None:
     check(plan, {"x": np.repeat(edges(dtype)[::-1], 2)[1::3]})
 
 
+def test_blocks_that_an_unrolled_loop_decides() -> None:
+    place = symbol("t") * 4 + symbol("u")
+    x, write = Read("x", (i,), F32), (Write("y0", (i,)),)
+    inside, late = ix.lt(place, N), ix.ge(symbol("u"), 2)
+    rows = (Iter("i", "parallel", N),)
+    first = Block("first", rows, (place,), (inside,), write, (x,))
+    second = Block("second", rows, (place,), (inside, late), write, (apply("neg", x),))
+    plan = pointwise([X], [(x, F32)], N)
+    (kernel,) = plan.kernels
+    tasks = Loop("t", ix.ceildiv(N, 4), "parallel", (Loop("u", const(4), "unrolled", (first, second)),))
+    plan = replace(plan, kernels=(replace(kernel, body=(tasks,)),), steps=(Phase("map", tasks.extent, const(1)),))
+    check(plan, {"x": np.arange(1, 11, dtype=np.float32)})
+
+
 # --- sizes ------------------------------------------------------------------------------------
 
 
@@ -429,6 +444,8 @@ def test_sizes_computes_every_kind_of_index() -> None:
         (a - 5) % 4,
         (a - 50) // 7,
         (a - 50) % 7,
+        (a - b) // 7,
+        (a - b) % 7,
         a // b,
         a % b,
         (a - 9) // (b - 6),
