@@ -100,8 +100,9 @@ def test_embedding(dtype: str, index: str) -> None:
 @pytest.mark.parametrize("dtype", ("f32", "f64"))
 @pytest.mark.parametrize("shape", [(1,), (3, 133), (2, 9001), (0, 3)])
 def test_cumsum(dtype: str, shape: tuple[int, ...]) -> None:
+    """Rounding errors of a chain of n additions walk randomly: about sqrt(n) units."""
     x = normal(dtype, *shape)
-    assert_close(tw.ops.cumsum(x), torch.cumsum(to_torch(x, dtype), -1), dtype, 16)
+    assert_close(tw.ops.cumsum(x), torch.cumsum(to_torch(x, dtype), -1), dtype, max(16, 2 * shape[-1] ** 0.5))
 
 
 @pytest.mark.parametrize("dtype", ("f16", "bf16"))
