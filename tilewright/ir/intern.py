@@ -2,39 +2,49 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import Any
-
-
-def _key_part(value: Any) -> Any:
-    """Keeps 1, 1.0, True, 0.0 and -0.0 apart, and nan equal to itself."""
-    if type(value) is float:
-        return ("float", value.hex())
-    if type(value) is bool:
-        return ("bool", value)
-    if type(value) is tuple:
-        return tuple(map(_key_part, value))
-    return value
+from weakref import KeyedRef
 
 
 class Interned(type):
     """Metaclass of frozen dataclasses (``eq=False``) whose instances are unique per field values.
 
-    Instances are made with all fields given, positionally or by keyword; ``__post_init__``
-    validates, once per distinct value.
+    Instances are made with all fields given, positionally or by keyword; ``__post_init__`` validates, once per distinct
+    value. A class whose fields may be equal and yet differ (1 and True) says by ``_key`` what they are known by.
     """
 
-    _pool: weakref.WeakValueDictionary[Any, Any] = weakref.WeakValueDictionary()
+    _pool: dict[Any, KeyedRef[Any, Any]]
+
+    def __init__(cls, *args: Any) -> None:
+        super().__init__(*args)
+        cls._pool = {}
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         if kwargs or len(args) < len(cls.__dataclass_fields__):  # type: ignore[attr-defined]
             args = cls._positional(args, kwargs)
-        key = (cls, *map(_key_part, args))
-        found = Interned._pool.get(key)
-        if found is None:
-            found = super().__call__(*args)
-            Interned._pool[key] = found
-        return found
+        key = cls._key(args)
+        ref = cls._pool.get(key)
+        found = None if ref is None else ref()
+        return cls._made(key, args) if found is None else found
+
+    def _key(cls, args: tuple[Any, ...]) -> Any:
+        return args
+
+    def _made(cls, key: Any, args: tuple[Any, ...]) -> Any:
+        """A new instance, or the one that another thread made meanwhile."""
+        made = super().__call__(*args)
+        ref = KeyedRef(made, cls._forget, key)
+        while True:
+            there = cls._pool.setdefault(key, ref)
+            found = there()
+            if found is not None:
+                return found
+            cls._forget(there)
+
+    def _forget(cls, ref: KeyedRef[Any, Any]) -> None:
+        """Takes a dead instance out of the pool, unless a new one has its place."""
+        if cls._pool.get(ref.key) is ref:
+            cls._pool.pop(ref.key, None)
 
     def _positional(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         fields = list(cls.__dataclass_fields__.values())[len(args) :]  # type: ignore[attr-defined]

@@ -36,6 +36,12 @@ class Const(metaclass=Interned):
         if type(self.value) is not wanted:
             raise InternalError(f"a {self.dtype} literal cannot hold {self.value!r}")
 
+    @classmethod
+    def _key(cls, args: tuple[bool | int | float, DType]) -> tuple[bool | int | float | str, type, DType]:
+        """Keeps 1, 1.0 and True apart, 0.0 and -0.0 too; a nan is itself."""
+        value, dtype = args
+        return value.hex() if isinstance(value, float) else value, type(value), dtype
+
 
 @dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
 class IndexValue(metaclass=Interned):

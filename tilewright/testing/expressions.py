@@ -165,5 +165,10 @@ INDEX_DTYPES = (I32, I64)
 
 @lru_cache(maxsize=100_000)
 def _within(axes: tuple[Axis, ...], conditions: tuple[Condition, ...], i: Index, extent: Index) -> bool:
-    known = Facts({a.name: (const(0), a.extent) for a in axes}, conditions, DIMS)
+    known = _facts(axes, conditions)
     return bool(known.prove(ge(i, 0)) and known.prove(lt(i, extent)))
+
+
+@lru_cache(maxsize=100)
+def _facts(axes: tuple[Axis, ...], conditions: tuple[Condition, ...]) -> Facts:
+    return Facts({a.name: (const(0), a.extent) for a in axes}, conditions, DIMS)

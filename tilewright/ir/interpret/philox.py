@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 Words = tuple[int, int, int, int]
 
 _MASK = 0xFFFFFFFF
@@ -12,6 +14,7 @@ def _round(counter: Words, key: tuple[int, int]) -> Words:
     return (b >> 32 ^ counter[1] ^ key[0], b & _MASK, a >> 32 ^ counter[3] ^ key[1], a & _MASK)
 
 
+@lru_cache(maxsize=4096)
 def philox4x32(counter: Words, key: tuple[int, int], rounds: int = 10) -> Words:
     """The four random words of a counter under a key; all words have 32 bits."""
     for _ in range(rounds):

@@ -49,7 +49,7 @@ def machine(cpu: str, features: str) -> Any:
     """The code generator for a processor; position-independent code."""
     initialise()
     return llvm.Target.from_default_triple().create_target_machine(
-        cpu=cpu, features=features, opt=2, reloc="pic", codemodel="default"
+        cpu=cpu, features=features, opt=1, reloc="pic", codemodel="default"
     )
 
 
