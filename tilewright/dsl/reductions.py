@@ -105,9 +105,12 @@ def _check_counts(e: ast.Fold) -> None:
     wanted = len(e.accumulators)
     if e.kind.text not in ("fold", "scan"):
         raise error(f"unknown reduction {e.kind.text!r}", e.kind.span, "accumulators belong to fold or scan")
-    for name, span in [*((a.name, a.span) for a in e.accumulators), *((o.text, o.span) for o in e.others)]:
+    names = [*((a.name, a.span) for a in e.accumulators), *((o.text, o.span) for o in e.others)]
+    for name, span in names:
         if name in LITERALS:
             raise error(f"the name {name} is taken", span, "it is a literal: choose another name")
+    if len({name for name, _ in names}) != len(names):
+        raise error("two accumulators or others have the same name", e.span, "give each a name of its own")
     if e.elements and not e.others:
         raise error("a fold of elements says how two are merged", e.span, "add ; (others) -> merged")
     needed = [("values", e.values)]
@@ -193,8 +196,6 @@ def _merge(
     accs = _variables([a.name for a in e.accumulators], dtypes)
     others = _variables([o.text for o in e.others], dtypes)
     both: dict[str, Value] = {v.name: v for v in (*accs, *others)}
-    if len(both) != 2 * len(accs):
-        raise error("two accumulators or others have the same name", e.span, "give each a name of its own")
     inner = scope.inside({}, both)
     merge = tuple(elaborator.typed(m, inner, d) for m, d in zip(e.merge, dtypes, strict=True))
     _same(merge, dtypes, e.merge)
