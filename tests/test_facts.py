@@ -123,6 +123,26 @@ def test_points_refute_only_what_a_search_would_not_find(known: Facts, index: In
     assert found is None or known.prove(Condition("ge", index)) is found
 
 
+@pytest.mark.parametrize(
+    "index",
+    [
+        AI % 6, J % 5, AI // 3, J // 2, (AI * 2 + 1) % 4, (N - AI) % 3, AI % (M + 2), J // (M + 1), ix.minimum(AI, 2),
+        ix.maximum(AI - 2, J), ix.minimum(J, N - 1), AI * M % 7, AI % 4 // 2, AI // 2 % 3, X % 6,
+    ],
+    ids=str,
+)  # fmt: skip
+def test_the_search_alone_is_sound_where_truth_ends(index: Index) -> None:
+    """No point refutes here, and every constant around the least and the greatest value is tried."""
+    ranges = {"i": (const(0), N * 4), "j": (const(-2), M + 1), "x": (const(-7), const(9))}
+    known = Facts(ranges, (), ("N", "M"))
+    seen = [value(index, env) for env in points(known)]
+    for sign, k in itertools.product((1, -1), range(-13, 14)):
+        searching = Facts(ranges, (), ("N", "M"))
+        searching.__dict__["_points"] = []
+        if searching.prove(ge(index * sign + k, 0)):
+            assert min(v * sign for v in seen) + k >= 0
+
+
 @settings(max_examples=200, deadline=None)
 @given(indices, st.integers(0, 30))
 def test_points_evaluate_as_integers_do(index: Index, seed: int) -> None:
