@@ -15,8 +15,6 @@ from tilewright.ir.facts import Facts
 from tilewright.ir.intern import Interned
 from tilewright.stdlib import ops
 
-pytestmark = pytest.mark.full  # long: part of make test-all
-
 
 @dataclass
 class Work:

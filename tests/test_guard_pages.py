@@ -28,8 +28,6 @@ from tilewright.testing.isolated import failures
 from tilewright.testing.layouts import moved
 from tilewright.testing.memory import KINDS
 
-pytestmark = pytest.mark.full  # long: part of make test-all
-
 FENCES = ("after", "before")
 PROGRAMS = 30
 """Random programs per place and fence of the fast run; ten times as many in the full one."""

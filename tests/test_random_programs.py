@@ -10,9 +10,7 @@ from tilewright.testing.campaign import check_seed
 from tilewright.testing.isolated import failures
 from tilewright.testing.replay import replay
 
-pytestmark = pytest.mark.full  # long: part of make test-all
-
-BATCH, FAST, ALL = 100, 1000, 2000
+BATCH, FAST, ALL = 100, 2000, 4000
 """Of all programs the fast run checks those up to FAST; each batch is a test in a process of its own."""
 
 

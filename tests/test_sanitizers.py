@@ -20,8 +20,6 @@ from tilewright.targets.target import Loaded
 from tilewright.testing.campaign import check_seed
 from tilewright.testing.isolated import failures
 
-pytestmark = pytest.mark.full  # long: part of make test-all
-
 CHECKS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1")
 C = (("c", None),)
 FAST, FULL = 16, 300
