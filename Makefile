@@ -10,7 +10,7 @@ help:            ## this list
 $(VENV)/ready: pyproject.toml CMakeLists.txt $(wildcard tilewright/runtime/core/*)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --upgrade pip
-	$(BIN)/python -m pip install -q scikit-build-core pybind11 cmake ninja
+	$(BIN)/python -m pip install -q scikit-build-core pybind11 cmake ninja lark
 	$(BIN)/python -m pip install -q --no-build-isolation -e '.[test,demo,dev]'
 	touch $@
 

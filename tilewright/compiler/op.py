@@ -14,6 +14,7 @@ from tilewright.compiler.request import Attribute, OperandClass, Request
 from tilewright.compiler.stages import Compilation, definition_passes, specialise_request, unit_axes
 from tilewright.compiler.validate import Job
 from tilewright.dsl import syntax as ast
+from tilewright.dsl.digest import Digest
 from tilewright.dsl.format import format as format_source
 from tilewright.dsl.parse import parse
 from tilewright.dsl.reading import read_text
@@ -201,10 +202,13 @@ def _op_on(definition: ast.Op, target: Target) -> Op:
     return _made.get(key) or _made.setdefault(key, Op(definition, target))
 
 
-def load_ops(text: str, name: str, target: str = "cpu", level: str | None = None) -> dict[str, Op]:
-    """The ops of a source text by name."""
+def load_ops(
+    text: str, name: str, target: str = "cpu", level: str | None = None, digest: Digest | None = None
+) -> dict[str, Op]:
+    """The ops of a source text by name, not parsed if ``digest`` knows the text."""
     to = get_target(target, level)
-    return {o.name: _op_on(o, to) for o in parse(text, name).ops}
+    module = digest and digest.module(text, name)
+    return {o.name: _op_on(o, to) for o in (module or parse(text, name)).ops}
 
 
 def op(source: str, *, target: str = "cpu", level: str | None = None) -> Op:

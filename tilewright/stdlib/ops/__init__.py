@@ -6,14 +6,17 @@ from functools import cache
 from importlib.resources import files
 
 from tilewright.compiler.op import Op, load_ops
+from tilewright.dsl.digest import Digest
 
 
 @cache
 def _all() -> dict[str, Op]:
     found: dict[str, Op] = {}
-    for file in sorted(files(__package__).iterdir(), key=lambda f: f.name):
-        if file.name.endswith(".tw"):
-            found |= load_ops(file.read_text(encoding="utf-8"), file.name)
+    folder = {file.name: file for file in files(__package__).iterdir()}
+    built = folder.get("digest.json")
+    digest = Digest(built.read_text(encoding="utf-8")) if built else None
+    for name in sorted(n for n in folder if n.endswith(".tw")):
+        found |= load_ops(folder[name].read_text(encoding="utf-8"), name, digest=digest)
     return found
 
 

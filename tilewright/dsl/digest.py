@@ -1,0 +1,71 @@
+"""Syntax trees as plain data: what is parsed when the package is built is not parsed again when it is used.
+
+A digest is a JSON object: the fingerprint of the language, and per source file the hash of its text and its tree. It is
+valid for just this text and just this language; what does not fit is parsed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from tilewright.dsl import syntax as ast
+from tilewright.source import Source, Span
+
+_LANGUAGE = ("grammar.lark", "layout.py", "parse.py", "reading.py", "syntax.py")
+
+
+class Digest:
+    """The trees of some source files by file name; none if the digest was made by another version of the language."""
+
+    def __init__(self, text: str) -> None:
+        data = json.loads(text)
+        self._files: Mapping[str, Any] = data["files"] if data["language"] == fingerprint() else {}
+
+    def module(self, text: str, name: str) -> ast.Module | None:
+        """The module that ``text``, the file called ``name``, says; None if the digest does not know this text."""
+        known = self._files.get(name)
+        if known is None or known["text"] != _hash(text.encode()):
+            return None
+        source = Source(text, name)
+        return ast.Module(source, tuple(_decoded(op, source) for op in known["ops"]))
+
+
+def digest(modules: Mapping[str, ast.Module]) -> str:
+    """The text of the digest of parsed files by name."""
+    files = {
+        name: {"text": _hash(m.source.text.encode()), "ops": [_encoded(op) for op in m.ops]}
+        for name, m in modules.items()
+    }
+    return json.dumps({"language": fingerprint(), "files": files}, separators=(",", ":"))
+
+
+def fingerprint() -> str:
+    """What changes when the grammar or the trees that it gives do."""
+    return _hash(b"\0".join(Path(__file__).with_name(name).read_bytes() for name in _LANGUAGE))
+
+
+def _hash(data: bytes) -> str:
+    return sha256(data).hexdigest()
+
+
+def _encoded(value: Any) -> Any:
+    """A node as its class, its place and its fields; a tuple as a list that begins with nothing."""
+    if isinstance(value, ast.Node):
+        s = value.span
+        rest = [_encoded(getattr(value, f.name)) for f in fields(value)[1:]]
+        return [type(value).__name__, s.line, s.column, s.end_line, s.end_column, *rest]
+    return ["", *map(_encoded, value)] if isinstance(value, tuple) else value
+
+
+def _decoded(data: Any, source: Source) -> Any:
+    if not isinstance(data, list):
+        return data
+    kind, *rest = data
+    if not kind:
+        return tuple(_decoded(d, source) for d in rest)
+    return getattr(ast, kind)(Span(source, *rest[:4]), *(_decoded(d, source) for d in rest[4:]))
