@@ -6,15 +6,25 @@ import argparse
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 
+from tilewright.targets.cpu import build
 from tilewright.testing.campaign import check_seed
 from tilewright.testing.isolated import failures
 
 BATCH = 50
+
+
+def nothing() -> None:
+    pass
+
+
+def quick_code() -> None:
+    """LLVM's code generator at its quickest from now on: what is checked is what we emit."""
+    build.OPTIMISATION = 0
 
 
 def batch(seeds: range) -> tuple[Counter[str], list[str]]:
@@ -28,12 +38,14 @@ def batch(seeds: range) -> tuple[Counter[str], list[str]]:
     return counts, reports
 
 
-def campaign(first: int, programs: int, jobs: int) -> Iterator[tuple[Counter[str], list[str]]]:
+def campaign(
+    first: int, programs: int, jobs: int, setup: Callable[[], None]
+) -> Iterator[tuple[Counter[str], list[str]]]:
     """The results of batches as they come. A batch that kills its process is taken apart, one program at a time."""
     todo = [range(s, min(s + BATCH, first + programs)) for s in range(first, first + programs, BATCH)]
     while todo:
         lost: list[range] = []
-        with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        with ProcessPoolExecutor(jobs, get_context("spawn"), setup) as pool:
             running: dict[Future[tuple[Counter[str], list[str]]], range] = {}
             while todo or running:
                 while todo and len(running) < 2 * jobs:
@@ -60,9 +72,10 @@ def main() -> int:
     parser.add_argument("--programs", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0, help="the seed of the first program")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--quick-code", action="store_true", help="LLVM's code generator at level 0")
     given = parser.parse_args()
     counts, failed, start, shown = Counter[str](), 0, time.monotonic(), 0
-    for found, reports in campaign(given.seed, given.programs, given.jobs):
+    for found, reports in campaign(given.seed, given.programs, given.jobs, quick_code if given.quick_code else nothing):
         counts.update(found)
         failed += len(reports)
         for report in reports:
