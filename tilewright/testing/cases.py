@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
+from tilewright.compiler.trials import points
+from tilewright.ir.interpret.indices import Env
 from tilewright.ir.tensor import Function
 from tilewright.passes.pipeline import Pipeline
 from tilewright.testing.case import Call, Case
@@ -20,6 +22,8 @@ Place = tuple[str, str | None]
 """A target and its level."""
 LONG = 40
 """Enough for whole vectors and what they leave."""
+POINTS = 2_000
+"""So many of a statement are interpreted quickly; where the long dim makes more, there is none."""
 NATIVE: tuple[Place, ...] = (("cpu", None),)
 
 
@@ -42,7 +46,7 @@ def make_case_of(
 ) -> Case:
     """As :func:`make_case`, for a function."""
     layouts = {t.name: make_layout(choices, len(t.shape)) for t in f.inputs}
-    called = tuple(Call(make_sizes(choices, f, long=LONG), choices.integer(0, 2**32)) for _ in range(calls))
+    called = tuple(Call(_sizes(choices, f), choices.integer(0, 2**32)) for _ in range(calls))
     target, level = choices.pick(places)
     case = Case(f, called, layouts, exact, Pipeline(()), None, target, level)
     if choices.chance(2):
@@ -50,6 +54,11 @@ def make_case_of(
     if choices.chance(naive) or not _lowers(case):
         return case
     return case.scheduled_by(lambda k: make_schedule(choices, k))
+
+
+def _sizes(choices: Choices, f: Function) -> dict[str, int]:
+    found = make_sizes(choices, f, long=LONG)
+    return found if points(f, Env(found)) <= POINTS else {n: min(size, 3) for n, size in found.items()}
 
 
 def _lowers(case: Case) -> bool:
