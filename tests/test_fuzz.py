@@ -87,6 +87,9 @@ FOUND = {
         "language", HEADER + "    y[i] = fold[k: N](v = 0.0, v = 1.0 -> x[k], v; (a, b) -> a, b)\n",
         "two accumulators or others have the same name",
     ),
+    "an index of 180 signs": (
+        "language", f"op f(x: f32[N], k: i64[N]) -> y: f32[N]:\n    y[{'-' * 180}k[i]] += x[i]\n", "accepted",
+    ),
     "a dim called like a literal": ("tensor", HEADER.replace("N", "nan") + "    y[i] = 0\n", "the name nan is taken"),
     "two values for one": ("language", HEADER + "    y[i: pow2(1, 2)] = x[0]\n", "pow2 takes one value, not 2"),
     "an index of 80 bits": ("language", HEADER + f"    y[i] = (x[i*{1 << 80}] else 0)\n", "more than 64 bits"),

@@ -5,7 +5,7 @@ Parsing the text and specialising it, with nothing left to choose, gives the sam
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from tilewright.errors import InternalError
@@ -76,8 +76,15 @@ def _prepare(roots: Iterable[Expr]) -> None:
             _rendered(node)
 
 
+def _expressions(c: Compute) -> Iterator[Expr]:
+    yield from c.values
+    fold = c.reduction or c.scan
+    yield from fold.merge if fold else ()
+    yield from (i for i in (c.scatter.indices if c.scatter else ()) if not isinstance(i, Index))
+
+
 def _statement(c: Compute, outputs: Sequence[str]) -> list[str]:
-    _prepare(c.values)
+    _prepare(_expressions(c))
     if c.scatter is not None:
         return _scatter(c, outputs)
     names = [r.name for r in c.results]
