@@ -221,6 +221,14 @@ def test_any_stride(step: int) -> None:
     check(pointwise([F32], lambda a: a), {"a": x})
 
 
+def test_only_the_tasks_asked_for_run() -> None:
+    plan, a = pointwise([F32], lambda a: a), np.arange(1, 13, dtype=np.float32)
+    for pieces in ([(3, 7)], [(9, 9), (5, 5)], [(8, 9), (2, 3)]):
+        outputs, _ = run(plan, load(plan), {"a": a}, ranges=lambda tasks, pieces=pieces: pieces)
+        asked = [any(lo <= t < hi for lo, hi in pieces) for t in range(12)]
+        np.testing.assert_array_equal(outputs["y"], np.where(asked, a, 0))
+
+
 def test_no_elements() -> None:
     check(pointwise([F32], lambda a: a), {"a": np.zeros(0, np.float32)})
 

@@ -75,6 +75,17 @@ def test_tasks_in_ranges() -> None:
     check(pointwise([X], [(Read("x", (i,), F32), F32)], N, 4), {"x": np.arange(50, dtype=np.float32)}, ranges=cut)
 
 
+@pytest.mark.parametrize("lanes", [0, 4])
+def test_only_the_tasks_asked_for_run(lanes: int) -> None:
+    """Other threads have the others, which may be at work on the same memory."""
+    plan = pointwise([X], [(Read("x", (i,), F32), F32)], N, lanes)
+    x, tile = np.arange(1, 51, dtype=np.float32), max(1, lanes)
+    for pieces in ([(3, 7)], [(9, 9), (5, 5)], [(8, 9), (2, 3)]):
+        outputs, _ = run(plan, load(plan), {"x": x}, ranges=lambda tasks, pieces=pieces: pieces)
+        asked = [any(lo <= at // tile < hi for lo, hi in pieces) for at in range(50)]
+        np.testing.assert_array_equal(outputs["y0"], np.where(asked, x, 0))
+
+
 @pytest.mark.parametrize("lanes", [0, 8])
 def test_a_guarded_read_loads_nothing_outside(lanes: int) -> None:
     def element(at: Index, otherwise: Expr) -> Expr:
