@@ -155,6 +155,19 @@ def test_a_gather_notes_the_first_failing_index(dtype: DType, lanes: int) -> Non
         assert fault(plan, {"w": w, "x": bad}) == (1, 5, -1)
 
 
+@pytest.mark.parametrize("lanes", [0, 4, 16])
+def test_an_index_that_fails_alone_is_noted_in_any_lane(lanes: int) -> None:
+    index = Tensor("x", I64, (N,))
+    row = CheckedIndex(Read("x", (i,), I64), N, "x", i)
+    plan = pointwise([index], [(Read("x", (row,), I64), I64)], N, lanes)
+    loaded = load(plan)
+    for at in range(35):
+        x = np.arange(35)[::-1].copy()
+        x[at] = 99
+        _, status = run(plan, loaded, {"x": x})
+        assert (status.code, status.position, status.value) == (1, at, 99)
+
+
 def test_an_index_is_not_checked_where_the_guard_or_the_predicate_fails() -> None:
     index = Tensor("x", I64, (N,))
     guarded = Read("x", (CheckedIndex(Read("x", (i,), I64), N, "x", i),), I64, (ix.ge(i, 3),), Const(-9, I64))
