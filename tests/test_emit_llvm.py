@@ -422,19 +422,21 @@ def test_loops_that_differ_between_lanes_and_lanes_inside_of_lanes() -> None:
     np.testing.assert_array_equal(outputs["y"], [[1] * 3, [11] * 3, [111] * 3, [1111] * 3])
 
 
+@pytest.mark.parametrize("cells", [8, 7, 5])
 @pytest.mark.parametrize("dtype", [BOOL, F16, I8, F64], ids=str)
-def test_registers_of_any_dtype_under_a_mask(dtype: DType) -> None:
-    """Lanes go through a register buffer; those beyond the tail leave it alone."""
+def test_registers_of_any_dtype_under_a_mask(dtype: DType, cells: int) -> None:
+    """Eight lanes go through a register buffer; those beyond the tail and beyond its cells leave it alone."""
     x = Tensor("x", dtype, (N,))
-    buffer = Buffer("r", dtype, (const(8),), (const(dtype.bytes),), "register")
-    place = symbol("t") * 8 + symbol("l")
-    lane, cell = Iter("p", "parallel", const(8)), Iter("i", "parallel", N)
+    buffer = Buffer("r", dtype, (const(cells),), (const(dtype.bytes),), "register")
+    place = symbol("t") * cells + symbol("l")
+    lane, cell = Iter("p", "parallel", const(cells)), Iter("i", "parallel", N)
     here, there = Read("r", (symbol("p"),), dtype), (symbol("l"), place)
+    inside = (ix.lt(place, N), *((ix.lt(symbol("l"), cells),) if cells < 8 else ()))
     blocks = (
-        Block("in", (lane, cell), there, (ix.lt(place, N),), (Write("r", (symbol("p"),)),), (Read("x", (i,), dtype),)),
-        Block("out", (lane, cell), there, (ix.lt(place, N),), (Write("y", (i,)),), (here,)),
+        Block("in", (lane, cell), there, inside, (Write("r", (symbol("p"),)),), (Read("x", (i,), dtype),)),
+        Block("out", (lane, cell), there, inside, (Write("y", (i,)),), (here,)),
     )
-    body = Loop("t", ix.ceildiv(N, 8), "parallel", (Loop("l", const(8), "vectorized", blocks),))
+    body = Loop("t", ix.ceildiv(N, cells), "parallel", (Loop("l", const(8), "vectorized", blocks),))
     y = Buffer("y", dtype, x.shape, (const(dtype.bytes),))
     buffers = (Buffer("x", dtype, x.shape, (stride("x", 0),)), y, buffer)
     kernel = Kernel("copy", buffers, (), (body,))
@@ -447,7 +449,7 @@ def test_registers_of_any_dtype_under_a_mask(dtype: DType) -> None:
         (),
         (),
         (kernel,),
-        (Phase("copy", ix.ceildiv(N, 8), const(1)),),
+        (Phase("copy", ix.ceildiv(N, cells), const(1)),),
     )
     check(plan, {"x": edges(dtype)})
     check(plan, {"x": np.repeat(edges(dtype)[::-1], 2)[1::3]})
