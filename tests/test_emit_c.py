@@ -350,6 +350,17 @@ def test_a_gather_and_its_failure() -> None:
     np.testing.assert_array_equal(outputs["y"], [w[3], [0, 0, 0], w[0], [0, 0, 0]])
 
 
+def test_of_several_operands_the_first_one_wins() -> None:
+    def values(a: Expr, p: Expr, q: Expr) -> list[Expr]:
+        return [Read("a", (CheckedIndex(row, N, name, HERE),), F32) for name, row in (("q", q), ("p", p))]
+
+    plan, a, good = pointwise([F32, I64, I64], values, names="apq"), np.zeros(11, np.float32), np.arange(11)
+    for late, early in ((0, 5), (5, 0), (10, 5), (5, 5)):
+        inputs = {"a": a, "p": np.where(good == late, -1, good), "q": np.where(good == early, -2, good)}
+        assert fault(plan, inputs) == (1, late, -1)
+    assert fault(plan, {"a": a, "p": good, "q": good + 1}) == (2, 10, 11)
+
+
 def test_an_index_is_not_checked_where_the_guard_fails() -> None:
     def value(a: Expr) -> Expr:
         return Read("a", (CheckedIndex(a, N, "a", HERE),), I64, (ix.ge(HERE, 3),), Const(-9, I64))

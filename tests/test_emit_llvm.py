@@ -168,6 +168,20 @@ def test_an_index_that_fails_alone_is_noted_in_any_lane(lanes: int) -> None:
         assert (status.code, status.position, status.value) == (1, at, 99)
 
 
+@pytest.mark.parametrize("lanes", [0, 4])
+def test_of_several_operands_the_first_one_wins(lanes: int) -> None:
+    """Whichever fails at the lower position, and whichever is noted before."""
+    table, p, q = Tensor("x", F32, (N,)), Tensor("p", I64, (N,)), Tensor("q", I64, (N,))
+    rows = (CheckedIndex(Read(t.name, (i,), I64), N, t.name, i) for t in (q, p))
+    plan = pointwise([table, p, q], [(Read("x", (row,), F32), F32) for row in rows], N, lanes)
+    x, good = np.zeros(11, np.float32), np.arange(11)
+    for late, early in product((0, 5, 10), repeat=2):
+        inputs = {"x": x, "p": np.where(good == late, -1, good), "q": np.where(good == early, -2, good)}
+        for ranges in (lambda n: [(0, n)], lambda n: [(k, k + 1) for k in reversed(range(n))]):
+            assert fault(plan, inputs, ranges=ranges) == (1, late, -1)
+    assert fault(plan, {"x": x, "p": good, "q": good + 1}) == (2, 10, 11)
+
+
 def test_an_index_is_not_checked_where_the_guard_or_the_predicate_fails() -> None:
     index = Tensor("x", I64, (N,))
     guarded = Read("x", (CheckedIndex(Read("x", (i,), I64), N, "x", i),), I64, (ix.ge(i, 3),), Const(-9, I64))
