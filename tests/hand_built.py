@@ -289,6 +289,30 @@ def conv1d_plan(stride_: int, pad: int) -> Plan:
     )
 
 
+def pair_plan(lanes: int) -> Plan:
+    """Rows 2 and up of two results: from (1, 2), each ``x[i, k]`` of a row makes (b, a + b + x) of (a, b).
+
+    Rows run in tiles of ``lanes`` under a predicate; what is at the first two stays.
+    """
+    x, a, b = Tensor("x", I64, (N, K)), Tensor("a", I64, (N,)), Tensor("b", I64, (N,))
+    row = symbol("t") * lanes + symbol("l")
+    first, second = read(a, i), read(b, i)
+    step = Block(
+        "step",
+        (Iter("i", "parallel", N), Iter("k", "reduce", K)),
+        (row, symbol("n")),
+        (ix.ge(row, 2), ix.lt(row, N)),
+        (Write("a", (i,)), Write("b", (i,))),
+        (second, apply("add", apply("add", first, second), read(x, i, k))),
+        (literal(1, I64), literal(2, I64)),
+    )
+    inner = Loop("n", K, "serial", (Loop("l", ix.const(lanes), "vectorized", (step,)),))
+    tiles = ix.ceildiv(N, lanes)
+    kernel = Kernel("pair", (operand(x), contiguous(a), contiguous(b)), (), (Loop("t", tiles, "parallel", (inner,)),))
+    symbols = (("N", dim("x", 0)), ("K", dim("x", 1)))
+    return Plan("pair", (x,), (a, b), (), symbols, (), (), (kernel,), (Phase("pair", tiles, ix.const(1)),))
+
+
 def doubling_plan(times: Index) -> Plan:
     """``y = x * 2**times`` through a scratch copy, ``times`` repeats, and the sum of the counters added."""
     x, s, y = Tensor("x", I64, (N,)), Tensor("s", I64, (N,)), Tensor("y", I64, (N,))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from abi import call_sizes, run
-from hand_built import conv1d_plan, doubling_plan, embedding_plan, matmul_plan
+from hand_built import conv1d_plan, doubling_plan, embedding_plan, matmul_plan, pair_plan
 from one_block import HERE, N, combinations, filled, pointwise
 
 from tilewright.errors import CallError, UnsupportedError
@@ -221,6 +221,14 @@ def test_any_stride(step: int) -> None:
     check(pointwise([F32], lambda a: a), {"a": x})
 
 
+def test_only_the_tasks_asked_for_run() -> None:
+    plan, a = pointwise([F32], lambda a: a), np.arange(1, 13, dtype=np.float32)
+    for pieces in ([(3, 7)], [(9, 9), (5, 5)], [(8, 9), (2, 3)]):
+        outputs, _ = run(plan, load(plan), {"a": a}, ranges=lambda tasks, pieces=pieces: pieces)
+        asked = [any(lo <= t < hi for lo, hi in pieces) for t in range(12)]
+        np.testing.assert_array_equal(outputs["y"], np.where(asked, a, 0))
+
+
 def test_no_elements() -> None:
     check(pointwise([F32], lambda a: a), {"a": np.zeros(0, np.float32)})
 
@@ -309,6 +317,19 @@ def test_plans_with_repeats_scratch_and_guards() -> None:
         check(doubling_plan(const(times)), {"x": np.arange(7)})
 
 
+@pytest.mark.parametrize("lanes", [1, 4, 8])
+def test_a_block_evaluates_all_its_values_before_it_writes_and_starts_where_it_runs(lanes: int) -> None:
+    plan = pair_plan(lanes)
+    for shape in ((3, 1), (9, 4), (17, 5)):
+        x = np.random.default_rng(lanes).integers(-9, 9, shape)
+        a, b = np.ones(len(x), np.int64), np.full(len(x), 2)
+        for column in x.T:
+            a, b = b, a + b + column
+        outputs, _ = run(plan, load(plan), {"x": x})
+        for name, rows in (("a", a), ("b", b)):
+            np.testing.assert_array_equal(outputs[name], np.where(np.arange(len(x)) < 2, 0, rows))
+
+
 def test_a_failed_check_is_numbered() -> None:
     plan = matmul_plan()
     a, b = np.zeros((2, 3), np.float32), np.zeros((4, 2), np.float32)
@@ -327,6 +348,17 @@ def test_a_gather_and_its_failure() -> None:
     assert fault(plan, {"w": w[:0], "idx": np.array([0])}) == (1, 0, 0)
     outputs, _ = run(plan, load(plan), {"w": w, "idx": np.array([3, 4, 0, -1])})
     np.testing.assert_array_equal(outputs["y"], [w[3], [0, 0, 0], w[0], [0, 0, 0]])
+
+
+def test_of_several_operands_the_first_one_wins() -> None:
+    def values(a: Expr, p: Expr, q: Expr) -> list[Expr]:
+        return [Read("a", (CheckedIndex(row, N, name, HERE),), F32) for name, row in (("q", q), ("p", p))]
+
+    plan, a, good = pointwise([F32, I64, I64], values, names="apq"), np.zeros(11, np.float32), np.arange(11)
+    for late, early in ((0, 5), (5, 0), (10, 5), (5, 5)):
+        inputs = {"a": a, "p": np.where(good == late, -1, good), "q": np.where(good == early, -2, good)}
+        assert fault(plan, inputs) == (1, late, -1)
+    assert fault(plan, {"a": a, "p": good, "q": good + 1}) == (2, 10, 11)
 
 
 def test_an_index_is_not_checked_where_the_guard_fails() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from abi import call_sizes, run
 from cpu_plans import LEVELS, check, contiguous_input, edges, fault, load, nest, pointwise, target
-from hand_built import conv1d_plan, doubling_plan, embedding_plan, matmul_plan
+from hand_built import conv1d_plan, doubling_plan, embedding_plan, matmul_plan, pair_plan
 
 from tilewright.errors import CallError, InternalError, UnsupportedError, UserError
 from tilewright.ir import index as ix
@@ -73,6 +73,17 @@ def test_tasks_in_ranges() -> None:
         return [(tasks // 2, tasks), (0, 0), (0, tasks // 2)]
 
     check(pointwise([X], [(Read("x", (i,), F32), F32)], N, 4), {"x": np.arange(50, dtype=np.float32)}, ranges=cut)
+
+
+@pytest.mark.parametrize("lanes", [0, 4])
+def test_only_the_tasks_asked_for_run(lanes: int) -> None:
+    """Other threads have the others, which may be at work on the same memory."""
+    plan = pointwise([X], [(Read("x", (i,), F32), F32)], N, lanes)
+    x, tile = np.arange(1, 51, dtype=np.float32), max(1, lanes)
+    for pieces in ([(3, 7)], [(9, 9), (5, 5)], [(8, 9), (2, 3)]):
+        outputs, _ = run(plan, load(plan), {"x": x}, ranges=lambda tasks, pieces=pieces: pieces)
+        asked = [any(lo <= at // tile < hi for lo, hi in pieces) for at in range(50)]
+        np.testing.assert_array_equal(outputs["y0"], np.where(asked, x, 0))
 
 
 @pytest.mark.parametrize("lanes", [0, 8])
@@ -142,6 +153,33 @@ def test_a_gather_notes_the_first_failing_index(dtype: DType, lanes: int) -> Non
     if dtype.kind == "int":
         bad[5] = -1
         assert fault(plan, {"w": w, "x": bad}) == (1, 5, -1)
+
+
+@pytest.mark.parametrize("lanes", [0, 4, 16])
+def test_an_index_that_fails_alone_is_noted_in_any_lane(lanes: int) -> None:
+    index = Tensor("x", I64, (N,))
+    row = CheckedIndex(Read("x", (i,), I64), N, "x", i)
+    plan = pointwise([index], [(Read("x", (row,), I64), I64)], N, lanes)
+    loaded = load(plan)
+    for at in range(35):
+        x = np.arange(35)[::-1].copy()
+        x[at] = 99
+        _, status = run(plan, loaded, {"x": x})
+        assert (status.code, status.position, status.value) == (1, at, 99)
+
+
+@pytest.mark.parametrize("lanes", [0, 4])
+def test_of_several_operands_the_first_one_wins(lanes: int) -> None:
+    """Whichever fails at the lower position, and whichever is noted before."""
+    table, p, q = Tensor("x", F32, (N,)), Tensor("p", I64, (N,)), Tensor("q", I64, (N,))
+    rows = (CheckedIndex(Read(t.name, (i,), I64), N, t.name, i) for t in (q, p))
+    plan = pointwise([table, p, q], [(Read("x", (row,), F32), F32) for row in rows], N, lanes)
+    x, good = np.zeros(11, np.float32), np.arange(11)
+    for late, early in product((0, 5, 10), repeat=2):
+        inputs = {"x": x, "p": np.where(good == late, -1, good), "q": np.where(good == early, -2, good)}
+        for ranges in (lambda n: [(0, n)], lambda n: [(k, k + 1) for k in reversed(range(n))]):
+            assert fault(plan, inputs, ranges=ranges) == (1, late, -1)
+    assert fault(plan, {"x": x, "p": good, "q": good + 1}) == (2, 10, 11)
 
 
 def test_an_index_is_not_checked_where_the_guard_or_the_predicate_fails() -> None:
@@ -217,6 +255,19 @@ def test_matmul(dtype: DType, kind: str, level: str) -> None:
         a, b = ((random.standard_normal(s) * 9).astype(storage(dtype, TYPED)) for s in ((m, k), (k, n)))
         check(plan, {"a": a, "b": b}, level=level)
         check(plan, {"a": a[::-1], "b": np.asfortranarray(b)}, level=level)
+
+
+@pytest.mark.parametrize("lanes", [1, 4, 8])
+def test_a_block_evaluates_all_its_values_before_it_writes_and_starts_where_it_runs(lanes: int) -> None:
+    plan = pair_plan(lanes)
+    for shape in ((3, 1), (9, 4), (17, 5)):
+        x = np.random.default_rng(lanes).integers(-9, 9, shape)
+        a, b = np.ones(len(x), np.int64), np.full(len(x), 2)
+        for column in x.T:
+            a, b = b, a + b + column
+        outputs, _ = run(plan, load(plan), {"x": x})
+        for name, rows in (("a", a), ("b", b)):
+            np.testing.assert_array_equal(outputs[name], np.where(np.arange(len(x)) < 2, 0, rows))
 
 
 def test_a_failed_check_is_numbered() -> None:
@@ -385,19 +436,21 @@ def test_loops_that_differ_between_lanes_and_lanes_inside_of_lanes() -> None:
     np.testing.assert_array_equal(outputs["y"], [[1] * 3, [11] * 3, [111] * 3, [1111] * 3])
 
 
+@pytest.mark.parametrize("cells", [8, 7, 5])
 @pytest.mark.parametrize("dtype", [BOOL, F16, I8, F64], ids=str)
-def test_registers_of_any_dtype_under_a_mask(dtype: DType) -> None:
-    """Lanes go through a register buffer; those beyond the tail leave it alone."""
+def test_registers_of_any_dtype_under_a_mask(dtype: DType, cells: int) -> None:
+    """Eight lanes go through a register buffer; those beyond the tail and beyond its cells leave it alone."""
     x = Tensor("x", dtype, (N,))
-    buffer = Buffer("r", dtype, (const(8),), (const(dtype.bytes),), "register")
-    place = symbol("t") * 8 + symbol("l")
-    lane, cell = Iter("p", "parallel", const(8)), Iter("i", "parallel", N)
+    buffer = Buffer("r", dtype, (const(cells),), (const(dtype.bytes),), "register")
+    place = symbol("t") * cells + symbol("l")
+    lane, cell = Iter("p", "parallel", const(cells)), Iter("i", "parallel", N)
     here, there = Read("r", (symbol("p"),), dtype), (symbol("l"), place)
+    inside = (ix.lt(place, N), *((ix.lt(symbol("l"), cells),) if cells < 8 else ()))
     blocks = (
-        Block("in", (lane, cell), there, (ix.lt(place, N),), (Write("r", (symbol("p"),)),), (Read("x", (i,), dtype),)),
-        Block("out", (lane, cell), there, (ix.lt(place, N),), (Write("y", (i,)),), (here,)),
+        Block("in", (lane, cell), there, inside, (Write("r", (symbol("p"),)),), (Read("x", (i,), dtype),)),
+        Block("out", (lane, cell), there, inside, (Write("y", (i,)),), (here,)),
     )
-    body = Loop("t", ix.ceildiv(N, 8), "parallel", (Loop("l", const(8), "vectorized", blocks),))
+    body = Loop("t", ix.ceildiv(N, cells), "parallel", (Loop("l", const(8), "vectorized", blocks),))
     y = Buffer("y", dtype, x.shape, (const(dtype.bytes),))
     buffers = (Buffer("x", dtype, x.shape, (stride("x", 0),)), y, buffer)
     kernel = Kernel("copy", buffers, (), (body,))
@@ -410,7 +463,7 @@ def test_registers_of_any_dtype_under_a_mask(dtype: DType) -> None:
         (),
         (),
         (kernel,),
-        (Phase("copy", ix.ceildiv(N, 8), const(1)),),
+        (Phase("copy", ix.ceildiv(N, cells), const(1)),),
     )
     check(plan, {"x": edges(dtype)})
     check(plan, {"x": np.repeat(edges(dtype)[::-1], 2)[1::3]})

@@ -7,11 +7,13 @@ from random import Random
 import hand_built
 import pytest
 from hand_built import Axis, K, M, N, Tensor, i, k, read, summed
+from loop_oracle import brute_force_legal
 
+from tilewright.dsl.parse_loops import parse_kernel
 from tilewright.errors import ScheduleError
 from tilewright.ir import index as ix
 from tilewright.ir.capabilities import Capabilities
-from tilewright.ir.index import const
+from tilewright.ir.index import Index, const
 from tilewright.ir.interpret import TYPED
 from tilewright.ir.loops import Kernel, Loop, blocks, walk
 from tilewright.ir.plan import Phase, Plan
@@ -202,6 +204,43 @@ def test_clip_makes_a_condition_the_extent() -> None:
     assert Clip("i_o").run(split) is split
     with pytest.raises(ScheduleError, match="no loop q"):
         Clip("q").run(split)
+
+
+TWO_BLOCKS = """\
+kernel k():
+    global x: f32[N] strides [4]
+    global y: f32[N] strides [4]
+    register r: f32[2] strides [4]
+    for i in 0..8:
+        block a:
+            iter i: parallel 0..N = i{first}
+            r[1] = x[i]
+        block b:
+            iter i: parallel 0..N = i{second}
+            y[i] = r[1]
+"""
+GUARD = "\n            where N >= i + 1"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "extent"), [(GUARD, GUARD, ix.minimum(8, N)), (GUARD, "", const(8)), ("", GUARD, const(8))]
+)
+def test_clip_leaves_out_what_no_block_does(first: str, second: str, extent: Index) -> None:
+    kernel = parse_kernel(TWO_BLOCKS.format(first=first, second=second))
+    clipped = Clip("i").run(kernel)
+    assert loops(clipped)[0].extent is extent
+    for n in (3, 8, 9):
+        assert brute_force_legal(kernel, clipped, {"N": n})
+
+
+def test_a_register_of_several_cells_has_all_of_them_for_each_lane() -> None:
+    kernel = ExpandRegisters(("i",)).run(parse_kernel(TWO_BLOCKS.format(first="", second="")))
+    assert body_text(Vectorize("i").run(kernel)) == [
+        "    register r: f32[2, 8] strides [32, 4]",
+        "    for i in 0..8 vectorized:",
+        "            r[1, i_lane] = x[i]",
+        "            y[i] = r[1, i_lane]",
+    ]
 
 
 def test_lanes_get_their_own_registers_and_go_inside() -> None:

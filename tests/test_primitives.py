@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,8 @@ from loop_oracle import brute_force_legal
 from tilewright.dsl.parse_loops import parse_condition, parse_kernel
 from tilewright.errors import ScheduleError
 from tilewright.ir.interpret import EXACT, TYPED, Memory, run_kernel
-from tilewright.ir.loops import Kernel, blocks
+from tilewright.ir.interpret.indices import Env, evaluate
+from tilewright.ir.loops import Kernel, Loop, blocks
 from tilewright.ir.text_loops import print_kernel
 from tilewright.ir.verify_loops import verify_kernel
 from tilewright.passes.loops import (
@@ -31,7 +32,10 @@ from tilewright.passes.loops import (
     reorder,
     vectorize,
 )
+from tilewright.passes.loops.dependence import Access, conflicts, disjoint, distance
+from tilewright.passes.loops.dependence import accesses as accesses_of
 from tilewright.passes.loops.legality import check_domains
+from tilewright.passes.loops.nest import facts
 from tilewright.passes.pipeline import Pass, Pipeline
 
 MATMUL = """\
@@ -305,6 +309,13 @@ def test_simplify_is_exact(value: str, simple: str) -> None:
     assert body(Simplify().run(one_loop(value=value))).rstrip().splitlines()[-1].strip() == f"y[i] = {simple}"
 
 
+@pytest.mark.parametrize("kind", ["serial", "parallel", "unrolled", "vectorized"])
+@pytest.mark.parametrize("extent", [0, 1, 2])
+def test_simplify_runs_every_iteration_of_short_loops(kind: str, extent: int) -> None:
+    kernel = parse_kernel(MATMUL.replace("for i in 0..M", f"for i in 0..{extent} {kind}".removesuffix(" serial")))
+    assert brute_force_legal(kernel, Simplify().run(kernel), {"M": extent, "K": 2, "N": 3})
+
+
 # --- what they refuse ---------------------------------------------------------------------------
 
 TWICE = one_loop("8", more="            y[i + 1] = 0.0:f32\n")
@@ -353,6 +364,11 @@ REFUSED: dict[str, tuple[Pass, Kernel, str]] = {
         Vectorize("i_o"),
         Vectorize("i_i").run(Split("i", 4).run(one_loop("8"))),
         "loop i_i, in the same nest, is vectorized already",
+    ),
+    "lanes of different lengths": (
+        Vectorize("i"),
+        parse_kernel(MATMUL.replace("for i in 0..M", "for i in 0..8").replace("for k in 0..K", "for k in 0..i + 1")),
+        "the extent of k, i + 1, differs between lanes of i",
     ),
     "lanes that write twice": (Vectorize("i"), TWICE, "i=0 and i=1 both touch y[1]"),
     "a recurrence in lanes": (
@@ -599,6 +615,53 @@ def test_what_is_accepted_is_legal_and_what_is_refused_is_not(
         assert brute_force_legal(start, kernel, {"N": n})
 
 
+@relaxed
+@given(accesses, accesses, accesses, st.sampled_from([("3", "3", "2"), ("2", "3", "3"), ("N", "3", "2")]))
+def test_distances_are_those_of_all_iterations_that_touch_one_cell(
+    first: str, second: str, third: str, extents: tuple[str, str, str]
+) -> None:
+    kernel = nest(first, second, third, extents)
+    where = facts(kernel, ())
+    for a, b in conflicts(accesses_of(kernel.body)):
+        apart, never = distance(a, b, where), disjoint(a, b, where)
+        for x, y in meetings(a, b, {"N": 3}):
+            assert not never and apart is not None
+            assert apart == {v: y[v] - x[v] for v in apart}
+
+
+@pytest.mark.parametrize(
+    ("written", "read", "apart"),
+    [
+        ("[i + 1]", "[i]", {"i": 1}),
+        ("[i]", "[i + 1]", {"i": -1}),
+        ("[2 - i]", "[1 - i]", {"i": -1}),
+        ("[3*i]", "[3*i + 6]", {"i": -2}),
+        ("[i*9 + j*3 + k]", "[i*9 + j*3 + k]", {"i": 0, "j": 0, "k": 0}),
+        ("[i + j]", "[i]", {}),
+    ],
+)
+def test_known_distances(written: str, read: str, apart: dict[str, int]) -> None:
+    kernel = nest(written, read, "[0]", ("3", "3", "3"))
+    write, other = (a for a in accesses_of(kernel.body) if a.buffer == "y" and a.block.name == "a")
+    assert distance(*((write, other) if write.writes else (other, write)), facts(kernel, ())) == apart
+
+
+def meetings(a: Access, b: Access, sizes: dict[str, int]) -> Iterator[tuple[Env, Env]]:
+    """The pairs of iterations in which ``a`` and ``b`` touch one cell."""
+    for x in iterations(a.loops, Env(sizes)):
+        for y in iterations(b.loops, Env(sizes)):
+            if all(evaluate(i, x) == evaluate(j, y) for i, j in zip(a.indices, b.indices, strict=True) if i and j):
+                yield x, y
+
+
+def iterations(loops: tuple[Loop, ...], env: Env) -> Iterator[Env]:
+    if not loops:
+        yield env
+        return
+    for n in range(evaluate(loops[0].extent, env)):
+        yield from iterations(loops[1:], Env(env | {loops[0].var: n}))
+
+
 @pytest.mark.parametrize(
     ("step", "accesses"),
     [
@@ -684,6 +747,33 @@ def test_schedules_change_no_bit(name: str, domain: Any) -> None:
     for m, n, k in ((5, 7, 6), (1, 1, 1), (4, 8, 3), (0, 3, 2)):
         sizes = {"M": m, "N": n, "K": k}
         assert run_matmul(kernel, sizes, domain) == run_matmul(matmul(), sizes, domain)
+
+
+@pytest.mark.parametrize(
+    ("guard", "decided"),
+    [
+        ("K >= k + 1", True),
+        ("N >= k + j + 1", True),
+        ("M >= k + 1", True),
+        ("j >= 1", True),
+        ("N >= i + j + 2", True),
+        ("k >= 1", False),
+        ("j + k >= 1", False),
+        ("N >= k + j + 2", False),
+        ("K >= k + 2", False),
+    ],
+)
+def test_an_init_of_its_own_runs_where_the_first_update_would(guard: str, decided: bool) -> None:
+    """A guard that is not known to let the first update through is refused: the cell might keep what was in it."""
+    kernel = parse_kernel(MATMUL.replace("init", f"where {guard}\n                    init"))
+    if not decided:
+        with pytest.raises(ScheduleError, match=r"cannot prove that .* holds where the reduction starts"):
+            DecomposeReduction("c", "k").run(kernel)
+        return
+    apart = DecomposeReduction("c", "k").run(kernel)
+    for m, n, k in ((3, 4, 2), (1, 1, 1), (4, 3, 5)):
+        sizes = {"M": m, "N": n, "K": k}
+        assert run_matmul(apart, sizes, EXACT) == run_matmul(kernel, sizes, EXACT)
 
 
 def run_matmul(kernel: Kernel, sizes: dict[str, int], domain: Any) -> list[Any]:
