@@ -334,7 +334,7 @@ def test_signature_and_bind() -> None:
     assert [str(o) for o in sig.operands] == ["x: T[N, C, H, W]", "w: T[O, C, R, S]", "b: T[O]?"]
     assert sig.attributes == {"stride": 1, "pad": 0} and sig.results == ("y",) and sig.scalars == {}
     assert signature(load("dropout")).scalars == {"p": "f32", "seed": "u64", "offset": "u64"}
-    assert signature(load("embedding")).operands[1] == OperandInfo("idx", "I", False, ("...",), 0, "")
+    assert signature(load("embedding")).operands[1] == OperandInfo("idx", "I", False, ("...",), ("",))
     assert bind(load("embedding"), {"w": (BF16, 2), "idx": (I64, 3)}) == ({"T": BF16, "I": I64}, {"": 3}, frozenset())
     operands = {"x": (F32, 4), "w": (F32, 4), "b": (F32, 1)}
     assert bind(load("conv2d"), operands, {"pad": 2}) == ({"T": F32}, {}, frozenset({"b"}))
