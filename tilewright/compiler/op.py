@@ -24,7 +24,7 @@ from tilewright.ir.text_loops import print_plan
 from tilewright.ir.text_tensor import print_function
 from tilewright.ir.types import BY_NAME, F32, DType
 from tilewright.runtime import Op as CoreOp
-from tilewright.runtime import Program, to_numpy, to_tensor
+from tilewright.runtime import Program, Tensor, to_numpy, to_tensor
 from tilewright.source import Span
 from tilewright.targets.target import Target, get_target
 
@@ -53,7 +53,10 @@ class Op(CoreOp):
         self.target = target
         self.signature: Signature = signature(definition)
         on_error = raiser(definition.name, [o.name for o in self.signature.operands], self.form, self._case)
-        super().__init__(definition.name, self.parameters(), self._compile, on_error, to_tensor, to_numpy)
+        packs = [o.shared for o in self.signature.operands]
+        several = len(packs) - packs.count(None) > 1
+        core = definition.name, self.parameters(), self._compile, on_error, to_tensor, to_numpy
+        super().__init__(*core, packs if several else None)
 
     def __repr__(self) -> str:
         return f"<op {self.name} for {self.target}>"
@@ -138,12 +141,17 @@ class Op(CoreOp):
 
     def request(self, operands: tuple[Any, ...], attributes: Mapping[str, Attribute]) -> Request:
         """The specialisation that a call with these operands and attributes would run."""
+        classes = (None if x is None else self.operand_class(x) for x in self.tensors(operands))
+        return Request(tuple(classes), self._all(attributes))
+
+    def tensors(self, operands: tuple[Any, ...]) -> tuple[Tensor | None, ...]:
+        """The operands as a call sees them: absent ones as None, those that share the pack ``...`` of one shape."""
         declared = self.signature.operands
         if len(operands) > len(declared):
             few = f"{len(declared)} operand{'s' if len(declared) != 1 else ''}"
             raise CallError(f"{self.name} takes {few}, not {len(operands)}", hint=f"it is called as {self.form}")
         padded = operands + (None,) * (len(declared) - len(operands))
-        return Request(tuple(None if x is None else self.operand_class(x) for x in padded), self._all(attributes))
+        return self.stretched(tuple(None if x is None else to_tensor(x) for x in padded))
 
     @staticmethod
     def operand_class(operand: Any) -> OperandClass:

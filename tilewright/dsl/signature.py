@@ -34,6 +34,12 @@ class OperandInfo:
         """Each axis pack among the dims, as often as it stands there."""
         return tuple(p for p in self.packs if p is not None)
 
+    @property
+    def shared(self) -> tuple[int, int] | None:
+        """How many dims stand before and after the anonymous pack, if that is the only one."""
+        at = self.packs.index("") if self.pack_names == ("",) else None
+        return None if at is None else (at, len(self.packs) - at - 1)
+
     def __str__(self) -> str:
         return f"{self.name}: {self.dtype}[{', '.join(self.dims)}]{'?' if self.optional else ''}"
 
