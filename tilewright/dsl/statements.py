@@ -140,7 +140,9 @@ class _Statement:
     def _reduction(self, e: Reducing, rounding: DType | None) -> list[Compute]:
         ranges = resolve(e.axes, e, self.scope)
         parts = folded(e, ranges, self.scope, self.elaborator)
-        results = self._results([a.dtype for a in parts.accs], rounding)
+        shape = tuple(a.extent for a in self.axes)
+        hidden = _hidden(parts, self._base(), shape, self.program)
+        results = hidden + self._results([a.dtype for a in parts.accs[parts.hidden :]], rounding)
         if any(r.tensor in {t.name for t in results} for s in parts.steps for r in scalar.reads(s)):
             raise error("a reduction cannot read its own result", e.span, "reduce into a name of its own first")
         return _reduced(results, self.axes, parts, _reduction(e, ranges, parts), self.written.span)
@@ -227,11 +229,17 @@ class _Statement:
         parts = folded(e, ranges, outer, self.elaborator)
         needed = frozenset().union(*map(scalar.index_symbols, parts.steps))
         axes = tuple(Axis(n, x) for n, x in scope.ranges.items() if n in needed)
-        base = self.written.targets[0].text if isinstance(self.written, ast.Assign) else self.written.target.text
-        result = Tensor(self.program.fresh(f"{base}_{e.kind.text}"), parts.accs[0].dtype, tuple(a.extent for a in axes))
-        self.program.body += _reduced((result,), axes, parts, _reduction(e, ranges, parts), e.span)
-        self.program.tensors[result.name] = result
+        shape = tuple(a.extent for a in axes)
+        base = f"{self._base()}_{e.kind.text}"
+        result = Tensor(self.program.fresh(base), parts.accs[-1].dtype, shape)
+        results = (*_hidden(parts, base, shape, self.program), result)
+        self.program.body += _reduced(results, axes, parts, _reduction(e, ranges, parts), e.span)
+        self.program.tensors.update((r.name, r) for r in results)
         return Read(result.name, tuple(symbol(a.name) for a in axes), result.dtype, (), None)
+
+    def _base(self) -> str:
+        """What intermediates of the statement are named after."""
+        return (self.written.targets[0] if isinstance(self.written, ast.Assign) else self.written.target).text
 
 
 # --- parts ----------------------------------------------------------------------------------
@@ -253,6 +261,11 @@ def _check_rank(tensor: Tensor, axes: Sequence[ast.Axis], span: Span) -> None:
 
 def _reads(value: ast.Expr, tensor: str) -> list[ast.Element]:
     return [n for n, _ in ast.walk(value) if isinstance(n, ast.Element) and n.tensor.text == tensor]
+
+
+def _hidden(parts: Folded, base: str, shape: tuple[Index, ...], program: Program) -> tuple[Tensor, ...]:
+    """Results for the accumulators that nothing was written for."""
+    return tuple(Tensor(program.fresh(f"{base}_{a.name}"), a.dtype, shape) for a in parts.accs[: parts.hidden])
 
 
 def _reduction(e: Reducing, ranges: Mapping[str, Index], parts: Folded) -> Reduction:
