@@ -12,6 +12,7 @@ from tilewright.compiler.op import load_ops
 from tilewright.dsl.check import check
 from tilewright.dsl.format import format
 from tilewright.dsl.parse import parse
+from tilewright.stdlib.ops import definition
 
 PAGE = (Path(__file__).parent.parent / "docs" / "language.md").read_text()
 SNIPPETS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
@@ -24,7 +25,7 @@ def test_kinds_of_snippets() -> None:
 
 @pytest.mark.parametrize("text", OPS, ids=lambda t: t.splitlines()[0])
 def test_an_op(text: str) -> None:
-    assert not check(parse(text)).diagnostics
+    assert not check(parse(text), definition).diagnostics
     assert format(text) == text
 
 
@@ -33,6 +34,6 @@ def test_the_calls() -> None:
     names: dict[str, object] = {"np": np}
     for kind, text in SNIPPETS:
         if kind == "tw":
-            names.update(load_ops(text, "language.md"))
+            names.update(load_ops(text, "language.md", shared=definition))
         else:
             exec(compile(text, "language.md", "exec"), names)

@@ -14,8 +14,10 @@ from tilewright.compiler.request import Attribute, OperandClass, Request
 from tilewright.compiler.stages import Compilation, definition_passes, specialise_request, unit_axes
 from tilewright.compiler.validate import Job
 from tilewright.dsl import syntax as ast
+from tilewright.dsl.calls import called, in_module
 from tilewright.dsl.format import format as format_source
 from tilewright.dsl.parse import parse
+from tilewright.dsl.program import Resolver, no_ops
 from tilewright.dsl.reading import read_text
 from tilewright.dsl.signature import OperandInfo, Signature, signature
 from tilewright.errors import CallError, UnsupportedError, UserError
@@ -48,8 +50,9 @@ class Op(CoreOp):
     array([0, 2, 4], dtype=int32)
     """
 
-    def __init__(self, definition: ast.Op, target: Target) -> None:
+    def __init__(self, definition: ast.Op, target: Target, resolver: Resolver = no_ops) -> None:
         self.definition = definition
+        self.resolver = resolver
         self.target = target
         self.signature: Signature = signature(definition)
         on_error = raiser(definition.name, [o.name for o in self.signature.operands], self.form, self._case)
@@ -85,7 +88,7 @@ class Op(CoreOp):
 
     def on(self, target: str, level: str | None = None) -> Op:
         """The same op for another target or level; the same object each time."""
-        return _op_on(self.definition, get_target(target, level))
+        return _op_on(self.definition, get_target(target, level), self.resolver)
 
     def text(self, stage: str, *operands: Any, **attributes: Attribute) -> str:
         """The op at ``stage``: source, tensor, loops, llvm, asm or c.
@@ -125,11 +128,12 @@ class Op(CoreOp):
 
     def job(self, request: Request, target: Target | None = None) -> Job:
         """What is compiled for a specialisation."""
-        function = specialise_request(self.definition, request)
+        function = specialise_request(self.definition, request, self.resolver)
         return Job(function, unit_axes(function, request), definition_passes, target or self.target)
 
     def _case(self, request: Request | None = None) -> Case:
-        return Case(_source(self.definition), request, None, self.target.name, self.target.level, driver.mode())
+        program = "\n".join(map(_source, (self.definition, *called(self.definition, self.resolver))))
+        return Case(program, request, None, self.target.name, self.target.level, driver.mode())
 
     def meaning(self, operands: Mapping[str, OperandClass], attributes: Mapping[str, Attribute]) -> Function:
         """The function, its FMA and orders fixed, that a call with these operands and attributes runs."""
@@ -203,33 +207,46 @@ def _source(definition: ast.Op) -> str:
     return "\n".join(span.source.text.split("\n")[span.line - 1 : end]) + "\n"
 
 
-_made: dict[tuple[ast.Op, Span, str, str], Op] = {}
+_made: dict[tuple[tuple[tuple[ast.Op, Span], ...], str, str], Op] = {}
 
 
-def _op_on(definition: ast.Op, target: Target) -> Op:
-    """One op per definition, place of it (which errors and texts quote), target and level."""
-    key = definition, definition.span, target.name, target.level
-    return _made.get(key) or _made.setdefault(key, Op(definition, target))
+def _op_on(definition: ast.Op, target: Target, resolver: Resolver) -> Op:
+    """One op per definition and those it calls, their places (which errors and texts quote), target and level."""
+    ops = tuple((op, op.span) for op in (definition, *called(definition, resolver)))
+    key = ops, target.name, target.level
+    return _made.get(key) or _made.setdefault(key, Op(definition, target, resolver))
 
 
-def load_ops(text: str, name: str, target: str = "cpu", level: str | None = None) -> dict[str, Op]:
-    """The ops of a source text by name."""
+def op_of(definition: ast.Op, target: str = "cpu", level: str | None = None, shared: Resolver = no_ops) -> Op:
+    """The op of a definition, which may call those that ``shared`` finds."""
+    return _op_on(definition, get_target(target, level), shared)
+
+
+def load_ops(
+    text: str, name: str, target: str = "cpu", level: str | None = None, shared: Resolver = no_ops
+) -> dict[str, Op]:
+    """The ops of a source text by name; they may call each other and the ops that ``shared`` finds."""
     to = get_target(target, level)
-    return {o.name: _op_on(o, to) for o in parse(text, name).ops}
+    module = parse(text, name)
+    resolver = in_module(module, shared)
+    return {o.name: _op_on(o, to, resolver) for o in module.ops}
 
 
-def op(source: str, *, target: str = "cpu", level: str | None = None) -> Op:
+def op(source: str, *, target: str = "cpu", level: str | None = None, shared: Resolver = no_ops) -> Op:
     """The op that ``source`` defines. Its first call for each combination of dtypes and layouts compiles.
 
-    Raises UserError (with place and remedy) for a wrong program, or for a text with more than one op.
+    It may call the ops that ``shared`` finds. Raises UserError (with place and remedy) for a wrong program, or for a
+    text with more than one op.
     """
-    ops = load_ops(source, "<op>", target, level)
+    ops = load_ops(source, "<op>", target, level, shared)
     if len(ops) != 1:
         hint = "tw.load(path) takes files with several" if ops else "write op NAME(...) -> ...:"
         raise UserError(f"expected one op, found {len(ops) or 'none'}", hint=hint)
     return next(iter(ops.values()))
 
 
-def load(path: str | Path, *, target: str = "cpu", level: str | None = None) -> SimpleNamespace:
-    """The ops of a ``.tw`` file as attributes."""
-    return SimpleNamespace(**load_ops(read_text(path), str(path), target, level))
+def load(
+    path: str | Path, *, target: str = "cpu", level: str | None = None, shared: Resolver = no_ops
+) -> SimpleNamespace:
+    """The ops of a ``.tw`` file as attributes; they may call each other and those that ``shared`` finds."""
+    return SimpleNamespace(**load_ops(read_text(path), str(path), target, level, shared))

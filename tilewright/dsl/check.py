@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from tilewright.dsl import syntax as ast
-from tilewright.dsl.program import Attribute, error
+from tilewright.dsl.calls import in_module
+from tilewright.dsl.program import Attribute, Resolver, error, no_ops
 from tilewright.dsl.signature import Signature, signature
 from tilewright.dsl.specialise import specialise
 from tilewright.errors import UserError
@@ -46,10 +47,11 @@ class Variant:
     present: frozenset[str]
 
 
-def check(module: ast.Module) -> Report:
+def check(module: ast.Module, shared: Resolver = no_ops) -> Report:
     """Specialises each op in every variant: packs at ranks 0, 1 and 2, typical dtypes, optional operands there and not,
-    bool attributes both ways, other attributes at their defaults.
+    bool attributes both ways, other attributes at their defaults. Ops call each other, and those that ``shared`` finds.
     """
+    resolver = in_module(module, shared)
     found: dict[object, UserError] = {}
     preconditions: dict[str, tuple[str, ...]] = {}
     for op in module.ops:
@@ -63,7 +65,7 @@ def check(module: ast.Module) -> Report:
             continue
         for variant in variants(sig):
             try:
-                f = specialise(op, variant.dtypes, variant.packs, variant.attributes, variant.present)
+                f = specialise(op, variant.dtypes, variant.packs, variant.attributes, variant.present, resolver)
                 conditions.update((str(c), None) for c in f.preconditions)
             except UserError as e:
                 _note(found, e)

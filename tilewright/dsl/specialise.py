@@ -6,9 +6,21 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from tilewright.dsl import bounds, ranges, statements
 from tilewright.dsl import syntax as ast
+from tilewright.dsl.calls import invoke
 from tilewright.dsl.indices import conditions, extent
 from tilewright.dsl.packs import AxisPacks, Names, dim_names, expand
-from tilewright.dsl.program import CONSTANTS, LITERALS, TRUTHS, Attribute, Program, Scope, error, unknown
+from tilewright.dsl.program import (
+    CONSTANTS,
+    LITERALS,
+    TRUTHS,
+    Attribute,
+    Program,
+    Resolver,
+    Scope,
+    error,
+    no_ops,
+    unknown,
+)
 from tilewright.dsl.signature import check_attributes, signature
 from tilewright.ir.index import symbol
 from tilewright.ir.tensor import Function, ScalarInput, Tensor
@@ -21,15 +33,18 @@ def specialise(
     packs: Mapping[str, int | Sequence[str]] | None = None,
     attributes: Mapping[str, Attribute] | None = None,
     present: Collection[str] | None = None,
+    resolver: Resolver = no_ops,
+    callers: tuple[ast.Op, ...] = (),
 ) -> Function:
     """The function that ``op`` is under these choices.
 
     ``dtypes`` binds each dtype variable; ``packs`` gives each axis pack (the anonymous one is ``""``) its rank or the
     names of its dims; ``attributes`` not given have their defaults; ``present`` names the optional operands
-    that are there (all of them if it is None). CheckError if the op has no meaning under these choices.
+    that are there (all of them if it is None). ``resolver`` finds the ops that it calls, whose statements become its
+    own; ``callers`` are those that called it. CheckError if the op has no meaning under these choices.
     """
     values = check_attributes(op, attributes or {})
-    program = Program(dict(dtypes or {}), values, used=set(ast.names(op)))
+    program = Program(dict(dtypes or {}), values, used=set(ast.names(op)), resolver=resolver, callers=(*callers, op))
     dims = _packs(op, packs or {}, program)
     _check_variables(op, program)
     optional = {o.name for o in op.operands if o.optional}
@@ -148,6 +163,8 @@ def _statement(s: ast.Statement, program: Program) -> None:
         statements.assign(s, program)
     elif isinstance(s, ast.Scatter):
         statements.scatter(s, program)
+    elif isinstance(s, ast.Invoke):
+        invoke(s, program, specialise)
 
 
 def _require(s: ast.Require, program: Program) -> None:
@@ -201,4 +218,4 @@ def _flags(program: Program) -> dict[str, bool]:
 
 
 def _targets(s: ast.Statement) -> Sequence[ast.Name]:
-    return s.targets if isinstance(s, ast.Assign) else (s.target,) if isinstance(s, ast.Scatter) else ()
+    return s.targets if isinstance(s, (ast.Assign, ast.Invoke)) else (s.target,) if isinstance(s, ast.Scatter) else ()

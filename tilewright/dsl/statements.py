@@ -33,7 +33,7 @@ Reducing = ast.Reduce | ast.Fold
 def assign(s: ast.Assign, program: Program) -> None:
     """Adds ``s`` to the program: pointwise, a reduction, a recurrence or a scan."""
     for name in s.targets:
-        _check_target(name, program)
+        check_target(name, program)
     names = [t.text for t in s.targets]
     declared = [(program.declared[n], s.axes) for n in names if n in program.declared]
     for tensor, axes in declared:
@@ -54,7 +54,7 @@ def _demanded(s: ast.Assign, program: Program) -> list[tuple[str, tuple[Index, S
 
 def scatter(s: ast.Scatter, program: Program) -> None:
     """Adds a scatter; rounded to a storage dtype, if that is its target's, by a statement of its own."""
-    _check_target(s.target, program)
+    check_target(s.target, program)
     target = program.declared.get(s.target.text)
     if target is None:
         hint = f"declare it on a line before: {s.target.text}: f32[...]"
@@ -245,7 +245,8 @@ class _Statement:
 # --- parts ----------------------------------------------------------------------------------
 
 
-def _check_target(name: ast.Name, program: Program) -> None:
+def check_target(name: ast.Name, program: Program) -> None:
+    """CheckError unless ``name`` is free for a result."""
     text = name.text
     if text in program.tensors:
         raise error(f"{text} is defined twice", name.span, "give the second one another name")

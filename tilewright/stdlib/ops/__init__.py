@@ -5,16 +5,28 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-from tilewright.compiler.op import Op, load_ops
+from tilewright.compiler.op import Op, op_of
+from tilewright.dsl import syntax as ast
+from tilewright.dsl.parse import parse
+
+
+@cache
+def _definitions() -> dict[str, ast.Op]:
+    found: dict[str, ast.Op] = {}
+    for file in sorted(files(__package__).iterdir(), key=lambda f: f.name):
+        if file.name.endswith(".tw"):
+            found |= {op.name: op for op in parse(file.read_text(encoding="utf-8"), file.name).ops}
+    return found
+
+
+def definition(caller: ast.Op, name: str) -> ast.Op | None:
+    """The definition of the shipped operator called ``name``: what the name means in every other op."""
+    return _definitions().get(name)
 
 
 @cache
 def _all() -> dict[str, Op]:
-    found: dict[str, Op] = {}
-    for file in sorted(files(__package__).iterdir(), key=lambda f: f.name):
-        if file.name.endswith(".tw"):
-            found |= load_ops(file.read_text(encoding="utf-8"), file.name)
-    return found
+    return {name: op_of(found, shared=definition) for name, found in _definitions().items()}
 
 
 def names() -> list[str]:
@@ -34,4 +46,4 @@ def __getattr__(name: str) -> Op:
 
 
 def __dir__() -> list[str]:
-    return ["get", "names", *names()]
+    return ["definition", "get", "names", *names()]
