@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
 
-from tilewright.ir import scalar
+from tilewright.ir import scalar, statements
 from tilewright.ir.interpret import EXACT, TYPED, run_function
 from tilewright.ir.scalar import Apply, Expr, Param, Read
 from tilewright.ir.tensor import Compute, Function
@@ -25,7 +25,6 @@ from tilewright.ir.text_tensor import print_function
 from tilewright.ir.types import ALL, FIELD
 from tilewright.ir.verify_loops import verify_plan
 from tilewright.ir.verify_tensor import verify
-from tilewright.passes.tensor import statements
 from tilewright.passes.tensor.in_field import InField
 from tilewright.testing.case import Call, Case, pieces
 from tilewright.testing.cases import cases, contiguous, make_case

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from tilewright.errors import CallError
+from tilewright.ir import statements
 from tilewright.ir.capabilities import Capabilities
 from tilewright.ir.interpret import EXACT, TYPED, Domain, IndexFault, run_function, run_plan
 from tilewright.ir.interpret.arrays import HostArray
@@ -25,7 +26,6 @@ from tilewright.passes.legalise import legalise
 from tilewright.passes.loops.simplify import Simplify as SimplifyLoops
 from tilewright.passes.lower import lower
 from tilewright.passes.schedule.naive import schedule
-from tilewright.passes.tensor import statements
 from tilewright.passes.tensor.eliminate_dead import EliminateDead
 from tilewright.passes.tensor.form_fma import FormFma
 from tilewright.passes.tensor.inline import Inline

@@ -69,8 +69,8 @@ SYNTAX = [
     ),
     Wrong(
         "y = x[0, 0]",
-        "=",
-        "unexpected '=', expected ':' or '['",
+        "[",
+        "unexpected '[', expected '('",
         "name the axes: y[i] = ..., or y[] = ... for a single value",
         "y[i, j] = x[i, 0]",
     ),

@@ -1,7 +1,7 @@
 """Tilewright: ops written as math, compiled to fast kernels."""
 
 from tilewright.compiler.driver import verify
-from tilewright.compiler.op import Op, load, op
+from tilewright.compiler.op import Op
 from tilewright.compiler.trace import trace
 from tilewright.errors import (
     CallError,
@@ -18,6 +18,7 @@ from tilewright.errors import (
 from tilewright.runtime import Tensor, get_threads, set_threads, threads
 from tilewright.runtime import to_tensor as tensor
 from tilewright.stdlib import ops
+from tilewright.stdlib.load import load, op
 
 __all__ = [
     "CallError", "CallTypeError", "CheckError", "InternalError", "KernelIndexError", "Op", "ScheduleError",

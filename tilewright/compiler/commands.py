@@ -19,6 +19,7 @@ from tilewright.compiler.optimise import optimise
 from tilewright.dsl.check import check as check_module
 from tilewright.dsl.format import format as format_source
 from tilewright.dsl.parse import parse
+from tilewright.dsl.program import Resolver
 from tilewright.dsl.reading import read_text
 from tilewright.errors import UserError
 from tilewright.ir.types import dtype
@@ -28,13 +29,13 @@ __all__ = ["STAGES", "check", "fmt", "opt", "replay", "run", "show"]
 
 def check(arguments: Namespace) -> int:
     """Prints every diagnostic and the preconditions of the ops that are sound."""
-    return 1 if sum(map(_check, arguments.files)) else 0
+    return 1 if sum(_check(name, arguments.shared) for name in arguments.files) else 0
 
 
-def _check(name: str) -> bool:
+def _check(name: str, shared: Resolver) -> bool:
     """Whether something is wrong in the file."""
     try:
-        report = check_module(parse(read_text(name), name))
+        report = check_module(parse(read_text(name), name), shared)
     except UserError as error:
         print(error, file=sys.stderr)
         return True
@@ -129,7 +130,8 @@ def _umask() -> int:
 
 
 def _op(arguments: Namespace) -> Op:
-    ops = load_ops(read_text(arguments.file), arguments.file, arguments.target, arguments.level)
+    name, target = arguments.file, arguments.target
+    ops = load_ops(read_text(name), name, target, arguments.level, arguments.shared)
     if arguments.op is None and len(ops) == 1:
         return next(iter(ops.values()))
     if not ops:

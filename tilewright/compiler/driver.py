@@ -15,6 +15,7 @@ from tilewright.compiler.shrink import shrink
 from tilewright.compiler.stages import Layout, definition_passes, specialise_request, unit_axes
 from tilewright.compiler.trials import Trial
 from tilewright.compiler.validate import Job, Mismatch, mismatch_in, validate
+from tilewright.dsl.calls import in_module
 from tilewright.dsl.parse import parse
 from tilewright.dsl.parse_pipeline import parse_pipeline
 from tilewright.errors import InternalError, UserError
@@ -118,7 +119,8 @@ def job_of(case: Case) -> Job:
     """The job that a case describes."""
     if case.request is None:
         raise UserError("the case does not say what it is specialised for")
-    function = specialise_request(parse(case.program, bundle.PROGRAM).ops[0], case.request)
+    module = parse(case.program, bundle.PROGRAM)
+    function = specialise_request(module.ops[0], case.request, in_module(module))
     layout = unit_axes(function, case.request)
     return Job(function, layout, _passes(case.passes), get_target(case.target, case.level))
 

@@ -14,9 +14,10 @@ from tilewright.compiler.request import Attribute, OperandClass, Request
 from tilewright.compiler.stages import Compilation, definition_passes, specialise_request, unit_axes
 from tilewright.compiler.validate import Job
 from tilewright.dsl import syntax as ast
-from tilewright.dsl.digest import Digest
+from tilewright.dsl.calls import called, in_module
 from tilewright.dsl.format import format as format_source
 from tilewright.dsl.parse import parse
+from tilewright.dsl.program import Resolver, no_ops
 from tilewright.dsl.reading import read_text
 from tilewright.dsl.signature import OperandInfo, Signature, signature
 from tilewright.errors import CallError, UnsupportedError, UserError
@@ -25,7 +26,7 @@ from tilewright.ir.text_loops import print_plan
 from tilewright.ir.text_tensor import print_function
 from tilewright.ir.types import BY_NAME, F32, DType
 from tilewright.runtime import Op as CoreOp
-from tilewright.runtime import Program, to_numpy, to_tensor
+from tilewright.runtime import Program, Tensor, to_numpy, to_tensor
 from tilewright.source import Span
 from tilewright.targets.target import Target, get_target
 
@@ -49,12 +50,16 @@ class Op(CoreOp):
     array([0, 2, 4], dtype=int32)
     """
 
-    def __init__(self, definition: ast.Op, target: Target) -> None:
+    def __init__(self, definition: ast.Op, target: Target, resolver: Resolver = no_ops) -> None:
         self.definition = definition
+        self.resolver = resolver
         self.target = target
         self.signature: Signature = signature(definition)
         on_error = raiser(definition.name, [o.name for o in self.signature.operands], self.form, self._case)
-        super().__init__(definition.name, self.parameters(), self._compile, on_error, to_tensor, to_numpy)
+        packs = [o.shared for o in self.signature.operands]
+        several = len(packs) - packs.count(None) > 1
+        core = definition.name, self.parameters(), self._compile, on_error, to_tensor, to_numpy
+        super().__init__(*core, packs if several else None)
 
     def __repr__(self) -> str:
         return f"<op {self.name} for {self.target}>"
@@ -65,6 +70,7 @@ class Op(CoreOp):
         operands = [str(o) for o in self.signature.operands]
         defaults = self.signature.attributes
         keywords = [f"{a.name}: {a.kind.text} = {defaults[a.name]}" for a in self.definition.attributes]
+        keywords += [f"{pack}: int" for pack in self.signature.ranks]
         keywords += [f"{name}: scalar {dtype}" for name, dtype in self.signature.scalars.items()]
         return f"{self.definition.name}({', '.join([*operands, *(['*', *keywords] if keywords else [])])})"
 
@@ -75,13 +81,14 @@ class Op(CoreOp):
             made.append((o.name, "optional" if o.optional else "tensor", None, o.optional, None, False))
         for a in self.definition.attributes:
             made.append((a.name, _ATTRIBUTES[a.kind.text], None, True, self.signature.attributes[a.name], True))
+        made += [(pack, "attr_int", None, True, -1, True) for pack in self.signature.ranks]
         for name, dtype in self.signature.scalars.items():
             made.append((name, "scalar", dtype, False, None, True))
         return made
 
     def on(self, target: str, level: str | None = None) -> Op:
         """The same op for another target or level; the same object each time."""
-        return _op_on(self.definition, get_target(target, level))
+        return _op_on(self.definition, get_target(target, level), self.resolver)
 
     def text(self, stage: str, *operands: Any, **attributes: Attribute) -> str:
         """The op at ``stage``: source, tensor, loops, llvm, asm or c.
@@ -121,28 +128,34 @@ class Op(CoreOp):
 
     def job(self, request: Request, target: Target | None = None) -> Job:
         """What is compiled for a specialisation."""
-        function = specialise_request(self.definition, request)
+        function = specialise_request(self.definition, request, self.resolver)
         return Job(function, unit_axes(function, request), definition_passes, target or self.target)
 
     def _case(self, request: Request | None = None) -> Case:
-        return Case(_source(self.definition), request, None, self.target.name, self.target.level, driver.mode())
+        program = "\n".join(map(_source, (self.definition, *called(self.definition, self.resolver))))
+        return Case(program, request, None, self.target.name, self.target.level, driver.mode())
 
     def meaning(self, operands: Mapping[str, OperandClass], attributes: Mapping[str, Attribute]) -> Function:
         """The function, its FMA and orders fixed, that a call with these operands and attributes runs."""
         classes = tuple(operands.get(o.name) for o in self.signature.operands)
-        values = tuple((name, attributes[name]) for name in self.signature.attributes)
+        values = tuple((name, attributes[name]) for name in self.signature.settings)
         request = Request(classes, values)
         with reporting(lambda: self._case(request)):
             return self.compilation(request).tensor
 
     def request(self, operands: tuple[Any, ...], attributes: Mapping[str, Attribute]) -> Request:
         """The specialisation that a call with these operands and attributes would run."""
+        classes = (None if x is None else self.operand_class(x) for x in self.tensors(operands))
+        return Request(tuple(classes), self._all(attributes))
+
+    def tensors(self, operands: tuple[Any, ...]) -> tuple[Tensor | None, ...]:
+        """The operands as a call sees them: absent ones as None, those that share the pack ``...`` of one shape."""
         declared = self.signature.operands
         if len(operands) > len(declared):
             few = f"{len(declared)} operand{'s' if len(declared) != 1 else ''}"
             raise CallError(f"{self.name} takes {few}, not {len(operands)}", hint=f"it is called as {self.form}")
         padded = operands + (None,) * (len(declared) - len(operands))
-        return Request(tuple(None if x is None else self.operand_class(x) for x in padded), self._all(attributes))
+        return self.stretched(tuple(None if x is None else to_tensor(x) for x in padded))
 
     @staticmethod
     def operand_class(operand: Any) -> OperandClass:
@@ -153,18 +166,19 @@ class Op(CoreOp):
 
     def default_request(self, dtypes: Mapping[str, DType], rank: int, attributes: Mapping[str, Attribute]) -> Request:
         """Contiguous operands, all present; ``dtypes`` of variables, ``rank`` axes for each pack."""
+        ranks = {pack: attributes.get(pack, rank) for pack in self.signature.ranks}
         operands = []
         for o in self.signature.operands:
-            whole = len(o.dims) if o.pack_at is None else len(o.dims) - 1 + rank
+            whole = o.fixed + sum(int(ranks.get(p, rank)) for p in o.pack_names)
             operands.append(OperandClass.contiguous(self._default_dtype(o, dtypes), whole))
-        return Request(tuple(operands), self._all(attributes))
+        return Request(tuple(operands), self._all({**attributes, **ranks}))
 
     def _default_dtype(self, operand: OperandInfo, chosen: Mapping[str, DType]) -> DType:
         choices = self.signature.dtypes(operand.dtype)
         return chosen.get(operand.dtype, F32 if F32 in choices else choices[-1])
 
     def _all(self, attributes: Mapping[str, Attribute]) -> tuple[tuple[str, Attribute], ...]:
-        known = self.signature.attributes
+        known = self.signature.settings
         unknown = sorted(set(attributes) - set(known) - set(self.signature.scalars))
         if unknown:
             raise CallError(f"{self.name} has no attribute {unknown[0]!r}", hint=f"it has {', '.join(known) or 'none'}")
@@ -173,7 +187,7 @@ class Op(CoreOp):
     def _compile(self, key: tuple[tuple[tuple[str, int, int] | None, ...], tuple[Attribute, ...]]) -> Program:
         classes, values = key
         operands = tuple(None if c is None else OperandClass(BY_NAME[c[0]], c[1], c[2]) for c in classes)
-        request = Request(operands, tuple(zip(self.signature.attributes, values, strict=True)))
+        request = Request(operands, tuple(zip(self.signature.settings, values, strict=True)))
         with reporting(lambda: self._case(request)):
             return driver.compiled(self.job(request), driver.mode())
 
@@ -193,36 +207,46 @@ def _source(definition: ast.Op) -> str:
     return "\n".join(span.source.text.split("\n")[span.line - 1 : end]) + "\n"
 
 
-_made: dict[tuple[ast.Op, Span, str, str], Op] = {}
+_made: dict[tuple[tuple[tuple[ast.Op, Span], ...], str, str], Op] = {}
 
 
-def _op_on(definition: ast.Op, target: Target) -> Op:
-    """One op per definition, place of it (which errors and texts quote), target and level."""
-    key = definition, definition.span, target.name, target.level
-    return _made.get(key) or _made.setdefault(key, Op(definition, target))
+def _op_on(definition: ast.Op, target: Target, resolver: Resolver) -> Op:
+    """One op per definition and those it calls, their places (which errors and texts quote), target and level."""
+    ops = tuple((op, op.span) for op in (definition, *called(definition, resolver)))
+    key = ops, target.name, target.level
+    return _made.get(key) or _made.setdefault(key, Op(definition, target, resolver))
+
+
+def op_of(definition: ast.Op, target: str = "cpu", level: str | None = None, shared: Resolver = no_ops) -> Op:
+    """The op of a definition, which may call those that ``shared`` finds."""
+    return _op_on(definition, get_target(target, level), shared)
 
 
 def load_ops(
-    text: str, name: str, target: str = "cpu", level: str | None = None, digest: Digest | None = None
+    text: str, name: str, target: str = "cpu", level: str | None = None, shared: Resolver = no_ops
 ) -> dict[str, Op]:
-    """The ops of a source text by name, not parsed if ``digest`` knows the text."""
+    """The ops of a source text by name; they may call each other and the ops that ``shared`` finds."""
     to = get_target(target, level)
-    module = digest and digest.module(text, name)
-    return {o.name: _op_on(o, to) for o in (module or parse(text, name)).ops}
+    module = parse(text, name)
+    resolver = in_module(module, shared)
+    return {o.name: _op_on(o, to, resolver) for o in module.ops}
 
 
-def op(source: str, *, target: str = "cpu", level: str | None = None) -> Op:
+def op(source: str, *, target: str = "cpu", level: str | None = None, shared: Resolver = no_ops) -> Op:
     """The op that ``source`` defines. Its first call for each combination of dtypes and layouts compiles.
 
-    Raises UserError (with place and remedy) for a wrong program, or for a text with more than one op.
+    It may call the ops that ``shared`` finds. Raises UserError (with place and remedy) for a wrong program, or for a
+    text with more than one op.
     """
-    ops = load_ops(source, "<op>", target, level)
+    ops = load_ops(source, "<op>", target, level, shared)
     if len(ops) != 1:
         hint = "tw.load(path) takes files with several" if ops else "write op NAME(...) -> ...:"
         raise UserError(f"expected one op, found {len(ops) or 'none'}", hint=hint)
     return next(iter(ops.values()))
 
 
-def load(path: str | Path, *, target: str = "cpu", level: str | None = None) -> SimpleNamespace:
-    """The ops of a ``.tw`` file as attributes."""
-    return SimpleNamespace(**load_ops(read_text(path), str(path), target, level))
+def load(
+    path: str | Path, *, target: str = "cpu", level: str | None = None, shared: Resolver = no_ops
+) -> SimpleNamespace:
+    """The ops of a ``.tw`` file as attributes; they may call each other and those that ``shared`` finds."""
+    return SimpleNamespace(**load_ops(read_text(path), str(path), target, level, shared))

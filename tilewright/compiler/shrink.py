@@ -12,13 +12,12 @@ from tilewright.dsl.parse import parse
 from tilewright.dsl.specialise import specialise
 from tilewright.errors import InternalError, TilewrightError
 from tilewright.ir import index as ix
-from tilewright.ir import scalar
+from tilewright.ir import scalar, statements
 from tilewright.ir.interpret import Env
 from tilewright.ir.scalar import Expr, Var
 from tilewright.ir.tensor import Compute, Function, Tensor
 from tilewright.ir.text_tensor import print_function
 from tilewright.ir.verify_tensor import verify
-from tilewright.passes.tensor import statements
 
 Check = Callable[[Job, Sequence[Trial]], object]
 

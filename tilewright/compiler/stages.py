@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from tilewright.compiler.request import Request
 from tilewright.dsl import syntax as ast
+from tilewright.dsl.program import Resolver, no_ops
 from tilewright.dsl.signature import bind, signature
 from tilewright.dsl.specialise import specialise
 from tilewright.ir.plan import Phase, Plan, Repeat, Step
@@ -37,16 +38,17 @@ def unit_axes(function: Function, request: Request) -> Layout:
     return {t.name: o.unit_axis for t, o in zip(function.inputs, present, strict=True)}
 
 
-def specialise_request(op: ast.Op, request: Request) -> Function:
+def specialise_request(op: ast.Op, request: Request, resolver: Resolver = no_ops) -> Function:
     """The tensor IR of ``op`` for the dtypes, ranks, attributes and present operands of ``request``."""
     operands = {
         parameter.name: (o.dtype, o.rank)
         for parameter, o in zip(signature(op).operands, request.operands, strict=True)
         if o is not None
     }
-    attributes = dict(request.attributes)
-    dtypes, packs, present = bind(op, operands, attributes)
-    return specialise(op, dtypes, packs, attributes, present)
+    settings = dict(request.attributes)
+    dtypes, packs, present = bind(op, operands, settings)
+    attributes = {name: value for name, value in settings.items() if name not in packs}
+    return specialise(op, dtypes, packs, attributes, present, resolver)
 
 
 Layout = Mapping[str, int]

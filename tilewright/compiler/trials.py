@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tilewright.ir import scalar
+from tilewright.ir import scalar, statements
 from tilewright.ir.index import Index
 from tilewright.ir.interpret import Domain, Env, evaluate, holds
 from tilewright.ir.interpret.arrays import HostArray, encode, storage
@@ -19,7 +19,6 @@ from tilewright.ir.interpret.exact import P, Q, cell
 from tilewright.ir.loops import Kernel, Loop, blocks, walk
 from tilewright.ir.tensor import Compute, Function, Tensor
 from tilewright.ir.types import DType
-from tilewright.passes.tensor import statements
 
 T = TypeVar("T")
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from tilewright.dsl import syntax as ast
-from tilewright.dsl.program import Attribute, error
+from tilewright.dsl.calls import in_module
+from tilewright.dsl.program import Attribute, Resolver, error, no_ops
 from tilewright.dsl.signature import Signature, signature
 from tilewright.dsl.specialise import specialise
 from tilewright.errors import UserError
@@ -46,10 +47,11 @@ class Variant:
     present: frozenset[str]
 
 
-def check(module: ast.Module) -> Report:
+def check(module: ast.Module, shared: Resolver = no_ops) -> Report:
     """Specialises each op in every variant: packs at ranks 0, 1 and 2, typical dtypes, optional operands there and not,
-    bool attributes both ways, other attributes at their defaults.
+    bool attributes both ways, other attributes at their defaults. Ops call each other, and those that ``shared`` finds.
     """
+    resolver = in_module(module, shared)
     found: dict[object, UserError] = {}
     preconditions: dict[str, tuple[str, ...]] = {}
     for op in module.ops:
@@ -63,7 +65,7 @@ def check(module: ast.Module) -> Report:
             continue
         for variant in variants(sig):
             try:
-                f = specialise(op, variant.dtypes, variant.packs, variant.attributes, variant.present)
+                f = specialise(op, variant.dtypes, variant.packs, variant.attributes, variant.present, resolver)
                 conditions.update((str(c), None) for c in f.preconditions)
             except UserError as e:
                 _note(found, e)
@@ -74,7 +76,7 @@ def check(module: ast.Module) -> Report:
 def variants(sig: Signature) -> Iterator[Variant]:
     """All that :func:`check` tries of an op."""
     dtypes = {name: [d for d in _TYPICAL if d in allowed][:3] for name, allowed in sig.variables.items()}
-    packs = dict.fromkeys([o.pack for o in sig.operands if o.pack_at is not None], _RANKS)
+    packs = dict.fromkeys([p for o in sig.operands for p in o.pack_names], _RANKS)
     flags = {name: (False, True) for name, value in sig.attributes.items() if isinstance(value, bool)}
     optional = [o.name for o in sig.operands if o.optional]
     for chosen in itertools.product(_choices(dtypes), _choices(packs), _choices(flags), _subsets(optional)):

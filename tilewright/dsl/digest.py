@@ -20,10 +20,13 @@ _LANGUAGE = ("grammar.lark", "layout.py", "parse.py", "reading.py", "syntax.py")
 
 
 class Digest:
-    """The trees of some source files by file name; none if the digest was made by another version of the language."""
+    """The trees of some source files by file name; none if the digest was made by another version of the language.
 
-    def __init__(self, text: str) -> None:
-        data = json.loads(text)
+    ``text`` is None where nothing was built.
+    """
+
+    def __init__(self, text: str | None) -> None:
+        data = {"language": ""} if text is None else json.loads(text)
         self._files: Mapping[str, Any] = data["files"] if data["language"] == fingerprint() else {}
 
     def module(self, text: str, name: str) -> ast.Module | None:

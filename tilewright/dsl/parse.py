@@ -146,7 +146,7 @@ def _hint(token: Token, expected: str) -> str | None:
         return "comparisons do not chain: write a < b and b < c"
     if token.type == "_INDENT":
         return "blocks follow a line that ends in ':'"
-    if token == "=" and "'['" in expected:
+    if token == "[" and expected == "'('":
         return "name the axes: y[i] = ..., or y[] = ... for a single value"
     return _HINTS.get(str(token))
 
@@ -243,6 +243,22 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
     def scatter(self, meta: Meta, parts: list[Any]) -> ast.Scatter:
         target, indices, value, axes = parts
         return ast.Scatter(self._span(meta), self._name(target), indices, value, axes)
+
+    def invoke(self, meta: Meta, parts: list[Any]) -> ast.Invoke:
+        target, function, *given = parts
+        targets = self._names([target]) if isinstance(target, Token) else target
+        args, keywords = [], []
+        for part in (g for g in given if g is not None):
+            if isinstance(part, ast.Keyword):
+                keywords.append(part)
+            elif keywords:
+                raise SyntaxUserError(f"{part} stands after a keyword", self._span(part), "operands come first")
+            else:
+                args.append(self._name(part))
+        return ast.Invoke(self._span(meta), targets, self._name(function), tuple(args), tuple(keywords))
+
+    def keyword(self, meta: Meta, parts: list[Any]) -> ast.Keyword:
+        return ast.Keyword(self._span(meta), self._name(parts[0]), parts[1])
 
     def declare(self, meta: Meta, parts: list[Any]) -> ast.Declare:
         return ast.Declare(self._span(meta), self._name(parts[0]), self._name(parts[1]), parts[2])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -21,6 +21,12 @@ CONSTANTS = {"inf": float("inf"), "nan": float("nan")}
 TRUTHS = {"true": True, "false": False}
 LITERALS = {**CONSTANTS, **TRUTHS}
 Attribute = bool | int | float
+Resolver = Callable[[ast.Op, str], ast.Op | None]
+"""The op that a name means in the body of an op, None if there is none."""
+
+
+def no_ops(caller: ast.Op, name: str) -> None:
+    """The resolver that knows no op."""
 
 
 @dataclass
@@ -40,6 +46,9 @@ class Program:
     used: set[str] = field(default_factory=set)
     pack_ranges: dict[str, Index] = field(default_factory=dict)
     demanded: dict[str, list[Index | None]] = field(default_factory=dict)
+    resolver: Resolver = no_ops
+    callers: tuple[ast.Op, ...] = ()
+    """The op itself, after those that are being specialised because they call it."""
 
     def fresh(self, base: str) -> str:
         """A name like ``base`` that nothing in the op has."""

@@ -8,7 +8,7 @@ Grammar::
     Module    = edition, ops: Op*
     Op        = name, variables: Variable*, operands: Operand*, attributes: Attribute*, scalars: Scalar*,
                 results: Result*, body: Statement*
-    Statement = Assign | Scatter | Declare | Require | If
+    Statement = Assign | Scatter | Invoke | Declare | Require | If
     Expr      = Number | Name | Element | Call | Unary | Binary | Guarded | Reduce | Fold
 """
 
@@ -53,7 +53,7 @@ class Axis(Node):
     """An entry between brackets: an index or axis, with a declared range and an order if it has them."""
 
     value: Expr | Pack
-    extent: Expr | None = None
+    extent: Expr | Pack | None = None
     chunk: int = 0
     lanes: int = 1
 
@@ -148,6 +148,24 @@ class Scatter(Node):
 
 
 @dataclass(frozen=True)
+class Keyword(Node):
+    """``name = value`` in a call of an op."""
+
+    name: Name
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Invoke(Node):
+    """``name = op(tensor, ..., name = value)`` or ``(name, name) = op(...)``: whole tensors."""
+
+    targets: tuple[Name, ...]
+    function: Name
+    args: tuple[Name, ...]
+    keywords: tuple[Keyword, ...]
+
+
+@dataclass(frozen=True)
 class Declare(Node):
     """``name: dtype[dims]``: an intermediate whose dtype and shape are said."""
 
@@ -170,7 +188,7 @@ class If(Node):
     otherwise: tuple[Statement, ...]
 
 
-Statement = Union[Assign, Scatter, Declare, Require, If]
+Statement = Union[Assign, Scatter, Invoke, Declare, Require, If]
 
 
 # --- ops ------------------------------------------------------------------------------------

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 
 from tilewright.errors import CallError, CallTypeError
 from tilewright.ir import index as ix
+from tilewright.ir import statements
 from tilewright.ir.index import Condition, Index
 from tilewright.ir.scalar import Expr
+from tilewright.ir.statements import Names
 from tilewright.ir.tensor import Compute, Function, ScalarInput, Tensor
-from tilewright.passes.tensor import statements
-from tilewright.passes.tensor.statements import Names
 
 
 @dataclass(frozen=True)

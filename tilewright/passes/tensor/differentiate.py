@@ -14,15 +14,14 @@ from typing import ClassVar
 
 from tilewright.errors import CallError, UnsupportedError
 from tilewright.ir import index as ix
-from tilewright.ir import scalar
+from tilewright.ir import scalar, statements
 from tilewright.ir.index import Index
 from tilewright.ir.scalar import Apply, Expr, Read, Var, apply, convert, literal
+from tilewright.ir.statements import Names
 from tilewright.ir.tensor import SCAN_CHUNK, Axis, Compute, Function, Scan, Tensor
 from tilewright.passes.pipeline import Pass
-from tilewright.passes.tensor import statements
 from tilewright.passes.tensor.derivatives import pull_back, zero
 from tilewright.passes.tensor.eliminate_dead import eliminate_dead
-from tilewright.passes.tensor.statements import Names
 from tilewright.passes.tensor.transpose import Flow, Gathered, gather, scatter, total
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from tilewright.ir import statements
 from tilewright.ir.tensor import Compute, Function
 from tilewright.passes.pipeline import Pass
-from tilewright.passes.tensor import statements
 
 
 def eliminate_dead(f: Function) -> Function:

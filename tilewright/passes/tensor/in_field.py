@@ -7,11 +7,11 @@ from typing import ClassVar
 
 from tilewright.errors import UnsupportedError
 from tilewright.ir.scalar import Apply, CheckedIndex, Const, Expr, IndexValue, Read, Var, convert, rewrite
+from tilewright.ir.statements import map_expressions
 from tilewright.ir.tensor import Compute, Function, Tensor
 from tilewright.ir.text_tensor import print_expr
 from tilewright.ir.types import FIELD, DType
 from tilewright.passes.pipeline import Pass
-from tilewright.passes.tensor.statements import map_expressions
 
 
 @dataclass(frozen=True)

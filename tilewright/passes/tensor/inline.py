@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from tilewright.ir import index as ix
-from tilewright.ir import scalar
+from tilewright.ir import scalar, statements
 from tilewright.ir.index import Index
 from tilewright.ir.scalar import Apply, Expr, Read
 from tilewright.ir.tensor import Axis, Compute, Function, Tensor
 from tilewright.passes.pipeline import Pass
-from tilewright.passes.tensor import statements
 from tilewright.passes.tensor.eliminate_dead import eliminate_dead
 
 _Uses = Mapping[str, "list[tuple[Compute, Read]]"]

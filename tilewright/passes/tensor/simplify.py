@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from tilewright.ir import scalar
+from tilewright.ir import scalar, statements
 from tilewright.ir.scalar import Apply, Const, Expr, literal
 from tilewright.ir.tensor import Function
 from tilewright.ir.types import BOOL, DType
 from tilewright.passes.pipeline import Pass
-from tilewright.passes.tensor import statements
 
 
 def simplify(f: Function) -> Function:

@@ -13,10 +13,10 @@ from tilewright.ir import index as ix
 from tilewright.ir import scalar
 from tilewright.ir.index import Condition, Index
 from tilewright.ir.scalar import Apply, Const, Expr, IndexValue, Param, Read, Var, apply, convert, literal
+from tilewright.ir.statements import Names
 from tilewright.ir.tensor import CHAIN, Axis, Compute, Reduction, Scatter, Tensor
 from tilewright.ir.types import BOOL, I64
 from tilewright.passes.tensor.derivatives import condition, conjunction, zero
-from tilewright.passes.tensor.statements import Names
 from tilewright.source import Span
 
 

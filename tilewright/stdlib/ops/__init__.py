@@ -5,19 +5,29 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-from tilewright.compiler.op import Op, load_ops
+from tilewright.compiler.op import Op, op_of
+from tilewright.dsl import syntax as ast
 from tilewright.dsl.digest import Digest
+from tilewright.dsl.parse import parse
+
+
+@cache
+def _definitions() -> dict[str, ast.Op]:
+    folder = {file.name: file.read_text(encoding="utf-8") for file in files(__package__).iterdir() if file.is_file()}
+    digest = Digest(folder.get("digest.json"))
+    sources = [(name, text) for name, text in sorted(folder.items()) if name.endswith(".tw")]
+    modules = [digest.module(text, name) or parse(text, name) for name, text in sources]
+    return {op.name: op for module in modules for op in module.ops}
+
+
+def definition(caller: ast.Op, name: str) -> ast.Op | None:
+    """The definition of the shipped operator called ``name``: what the name means in every other op."""
+    return _definitions().get(name)
 
 
 @cache
 def _all() -> dict[str, Op]:
-    found: dict[str, Op] = {}
-    folder = {file.name: file for file in files(__package__).iterdir()}
-    built = folder.get("digest.json")
-    digest = Digest(built.read_text(encoding="utf-8")) if built else None
-    for name in sorted(n for n in folder if n.endswith(".tw")):
-        found |= load_ops(folder[name].read_text(encoding="utf-8"), name, digest=digest)
-    return found
+    return {name: op_of(found, shared=definition) for name, found in _definitions().items()}
 
 
 def names() -> list[str]:
@@ -37,4 +47,4 @@ def __getattr__(name: str) -> Op:
 
 
 def __dir__() -> list[str]:
-    return ["get", "names", *names()]
+    return ["definition", "get", "names", *names()]

@@ -1,4 +1,4 @@
-"""What the tensor-IR passes share: the parts of a statement, rewriting them, and fresh names."""
+"""The parts of statements of tensor IR, rewriting and renaming them, and fresh names."""
 
 from __future__ import annotations
 
