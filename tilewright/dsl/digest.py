@@ -26,7 +26,7 @@ class Digest:
     """
 
     def __init__(self, text: str | None) -> None:
-        data = {"language": ""} if text is None else json.loads(text)
+        data: Mapping[str, Any] = {"language": ""} if text is None else json.loads(text)
         self._files: Mapping[str, Any] = data["files"] if data["language"] == fingerprint() else {}
 
     def module(self, text: str, name: str) -> ast.Module | None:
