@@ -137,7 +137,8 @@ def _apply(e: Apply) -> Expr:
     args = e.args
     if e.op == "where":
         return _where(e)
-    if e.op in ("not", "neg", "bitnot") and isinstance(args[0], Apply) and args[0].op == e.op:
+    inverse = ("not", "bitnot") if e.dtype.is_float else ("not", "bitnot", "neg")
+    if e.op in inverse and isinstance(args[0], Apply) and args[0].op == e.op:
         return args[0].args[0]
     if e.op in ("min", "max", "and", "or", "bitand", "bitor") and args[0] is args[1]:
         return args[0]

@@ -95,13 +95,19 @@ def _sub(e: Expr, a: Expr, b: Expr) -> Expr:
 
 
 def _mul(e: Expr, a: Expr, b: Expr) -> Expr:
-    if e.dtype.is_integer and (_is(a, 0) or _is(b, 0)):
+    if e.dtype.is_float:
+        return e
+    if _is(a, 0) or _is(b, 0):
         return literal(0, e.dtype)
     return b if _is(a, 1) else a if _is(b, 1) else e
 
 
-def _divide(e: Expr, a: Expr, b: Expr) -> Expr:
+def _floordiv(e: Expr, a: Expr, b: Expr) -> Expr:
     return a if _is(b, 1) else e
+
+
+def _neg(e: Expr, a: Expr) -> Expr:
+    return e if e.dtype.is_float else _inverse("neg", a) or e
 
 
 def _and(e: Expr, a: Expr, b: Expr) -> Expr:
@@ -129,9 +135,8 @@ _RULES: dict[str, Callable[..., Expr]] = {
     "add": _add,
     "sub": _sub,
     "mul": _mul,
-    "div": _divide,
-    "floordiv": _divide,
-    "neg": lambda e, a: _inverse("neg", a) or e,
+    "floordiv": _floordiv,
+    "neg": _neg,
     "not": lambda e, a: _inverse("not", a) or e,
     "and": _and,
     "or": _or,
