@@ -53,6 +53,7 @@ NETS = {
         "memory": _files("runtime_memory"),
         "threads": _files("runtime_threads"),
         "wrong calls": _files("wrong_calls"),
+        "arrays": _files("arrays"),
     }.items()
 }
 
@@ -70,6 +71,6 @@ AREAS: dict[str, tuple[str, ...]] = {
     "c": ("c", "ops"),
     "plan": ("numbering", "lowering", "schedule", "llvm", "ops", "wrong calls"),
     "runtime": ("core", "calls", "memory", "threads", "wrong calls"),
-    "calls": ("calls", "ops", "wrong calls", "op table"),
+    "calls": ("arrays", "calls", "wrong calls", "ops", "op table"),
     "verifiers": ("verifiers", "texts"),
 }
