@@ -9,8 +9,8 @@ from typing import ClassVar
 from tilewright.errors import ScheduleError
 from tilewright.ir.index import Condition, Index, coefficient, const, minimum, symbol, symbols
 from tilewright.ir.loops import Block, Buffer, Iter, Kernel, Loop, Stmt, Write, row_major, walk
-from tilewright.ir.scalar import CheckedIndex, Expr, Read, reads, rewrite
-from tilewright.passes.loops.nest import expressions, facts, fresh, replace_stmt, substitute, taken_names
+from tilewright.ir.scalar import CheckedIndex, Expr, Read, rewrite
+from tilewright.passes.loops.nest import facts, fresh, replace_stmt, substitute, taken_names
 from tilewright.passes.pipeline import Pass
 
 
@@ -83,8 +83,7 @@ class ExpandRegisters(Pass):
 def _touched(body: tuple[Stmt, ...]) -> set[str]:
     """The buffers that blocks in ``body`` read or write."""
     found = [s for s, _ in walk(body) if isinstance(s, Block)]
-    read = {r.tensor for b in found for e in expressions(b) for r in reads(e)}
-    return read | {w.buffer for b in found for w in b.writes}
+    return {r.tensor for b in found for r in b.reads} | {w.buffer for b in found for w in b.writes}
 
 
 def _wider(b: Buffer, extent: Index) -> Buffer:

@@ -273,7 +273,7 @@ class Indices:
         return Value(self.fn.call(f"{name}.{mangled('i64', lanes)}", kind, [*arguments, *flags], home), lanes)
 
     def _nonnegative(self, index: Index) -> bool:
-        return self._facts.prove(ge(index, 0)) is True
+        return self._facts.holds(ge(index, 0))
 
     def _quotient(self, atom: FloorDiv, at: Index, parts: list[Value]) -> Value:
         """Floor division; 0 is replaced as a divisor, so that hoisted code cannot trap."""
