@@ -2,9 +2,9 @@
 
 There is no solver. A goal ``index >= 0`` is reduced to goals with fewer unknowns: a ranged symbol is
 replaced by the end of its range that makes the goal hardest, ``a // b`` and ``a % b`` by what floor division
-promises of them, a known condition is subtracted; what remains holds if no term can be negative. A goal that fails at
-one of a few points which satisfy the facts (:mod:`tilewright.ir.samples`) is searched for a few steps only. "Unknown" is an
-answer: everything here is sound for all integers that the facts allow, and incomplete.
+promises of them, a known condition is subtracted; what remains holds if no term can be negative. A goal that
+fails at one of a few points which satisfy the facts (:mod:`tilewright.ir.samples`) is searched for a few steps
+only. "Unknown" is an answer: everything here is sound for all integers that the facts allow, and incomplete.
 """
 
 from __future__ import annotations
