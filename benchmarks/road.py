@@ -18,8 +18,11 @@ import numpy as np
 
 import tilewright as tw
 from tilewright.compiler.report import compile_times
+from tilewright.passes.tensor.set_order import is_contraction
 
 ROUNDS = 9
+GOALS = {"pointwise": (15.0, 6.0), "rows": (30.0, 12.0), "contraction": (100.0, 40.0)}
+"""Milliseconds per class of ops: the median in all, and Python's part. The worst may take three times as long."""
 ADD = "op add[T: number](a: T[...], b: T[...]) -> c: T[...]:\n    c[...] = a[...] + b[...]\n"
 
 
@@ -50,15 +53,31 @@ def import_and_first_kernel() -> None:
         show(name, values, "ms", 1e3)
 
 
+def op_class(op: tw.Op) -> str:
+    """The kind of work an op's kernels do, by its reductions: contraction, rows or pointwise."""
+    body = op.compilation(op.default_request({}, 1, {})).tensor.body
+    if any(c.reduction is not None and is_contraction(c, c.reduction) for c in body):
+        return "contraction"
+    return "rows" if any(c.reduction is not None or c.scan is not None for c in body) else "pointwise"
+
+
 def compile_seconds() -> None:
-    print("\ncompile time per op (f32, rank-1 packs): text to callable, and the share not spent in LLVM")
+    print("\ncompile time (f32, rank-1 packs), text to callable: in all, in LLVM, in Python")
+    classes: dict[str, list[tuple[float, float]]] = {kind: [] for kind in GOALS}
     for name in tw.ops.names():
         op = tw.ops.get(name)
         runs = [compile_times(op) for _ in range(5)]
-        whole = statistics.median(r.total for r in runs)
-        llvm = statistics.median(r.target for r in runs)
-        share = f"Python's share {1 - llvm / whole:6.1%}"
-        print(f"  {name:12s} {whole * 1e3:8.1f} ms   LLVM {llvm * 1e3:7.1f} ms   {share}")
+        whole = statistics.median(r.total for r in runs) * 1e3
+        llvm = statistics.median(r.target for r in runs) * 1e3
+        kind = op_class(op)
+        classes[kind].append((whole, llvm))
+        print(f"  {name:12s} {kind:12s} {whole:8.1f} {llvm:8.1f} {whole - llvm:8.1f} ms")
+    for kind, found in classes.items():
+        whole, llvm, python = (statistics.median(v) for v in zip(*((w, t, w - t) for w, t in found), strict=True))
+        most = max(w for w, _ in found)
+        goal, share = GOALS[kind]
+        print(f"  median of {kind:12s}      {whole:8.1f} {llvm:8.1f} {python:8.1f} ms, at most {most:.1f} ms")
+        print(f"  goal                         {goal:8.1f}          {share:8.1f} ms, at most {3 * goal:.1f} ms")
 
 
 def call_cost() -> None:

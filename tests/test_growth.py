@@ -11,6 +11,7 @@ import pytest
 
 from tilewright.compiler.op import op
 from tilewright.ir import index as ix
+from tilewright.ir import scalar
 from tilewright.ir.facts import Facts
 from tilewright.ir.intern import Interned
 from tilewright.stdlib import ops
@@ -28,7 +29,7 @@ class Work:
 @contextmanager
 def counted() -> Iterator[Work]:
     """Counts the work done inside, from cold caches of the index algebra."""
-    for f in vars(ix).values():
+    for f in (*vars(ix).values(), *vars(scalar).values()):
         if hasattr(f, "cache_clear"):
             f.cache_clear()
     work = Work()
@@ -127,13 +128,13 @@ def test_work_grows_as_the_program_does(family: Callable[[int], str]) -> None:
 # --- the shipped ops ----------------------------------------------------------------------------
 
 MOST = {
-    "argmax": (20_000, 650),
-    "conv2d": (35_000, 1160),
-    "cumsum": (2_000, 70),
-    "dropout": (10_000, 610),
-    "embedding": (7_000, 440),
-    "matmul": (10_000, 490),
-    "softmax": (33_000, 1570),
+    "argmax": (8_500, 290),
+    "conv2d": (18_500, 1730),
+    "cumsum": (1_100, 55),
+    "dropout": (8_000, 940),
+    "embedding": (4_500, 670),
+    "matmul": (6_100, 630),
+    "softmax": (17_500, 1650),
 }
 """Per op: nodes and goals."""
 
@@ -177,10 +178,10 @@ def test_proofs_about_nested_tiles_grow_with_their_number() -> None:
         assert b.goals <= 4 * a.goals and b.products <= 4 * a.products and b.nodes <= 6 * a.nodes, (a, b)
 
 
-def test_a_goal_that_a_point_refutes_is_not_searched_for() -> None:
+def test_a_goal_that_a_point_refutes_is_searched_for_a_few_steps_only() -> None:
     n, i = ix.symbol("N"), ix.symbol("i")
     known = Facts({"i": (ix.const(0), n)}, [ix.ge(n, 2)], ("N",))
     with counted() as work:
         for goal in (ix.lt(i, n - 1), ix.ge(i * i - n, 0), ix.ge(ix.minimum(i, n // 2) - i % 3, 1), ix.eq(i, 0)):
             assert known.prove(goal) is None
-    assert work.goals == 10  # one for each direction that could decide: 2, 2, 2 and 4
+    assert work.goals <= 12 * 10  # 2, 2, 2 and 4 questions decide; each is given up after a few steps

@@ -15,7 +15,7 @@ from tilewright.ir import index as ix
 from tilewright.ir.capabilities import Capabilities
 from tilewright.ir.index import Index, const
 from tilewright.ir.interpret import TYPED
-from tilewright.ir.loops import Kernel, Loop, blocks, walk
+from tilewright.ir.loops import Block, Buffer, Iter, Kernel, Loop, Write, blocks, walk
 from tilewright.ir.plan import Phase, Plan
 from tilewright.ir.scalar import Read, literal
 from tilewright.ir.tensor import Compute, Function, Order, Scatter
@@ -27,7 +27,7 @@ from tilewright.passes.loops.vectorize import Vectorize
 from tilewright.passes.lower import lower
 from tilewright.passes.pipeline import Pass
 from tilewright.passes.schedule import naive
-from tilewright.passes.schedule.lanes import Clip, ExpandRegisters, SinkLanes, Tidy
+from tilewright.passes.schedule.lanes import Clip, ExpandRegisters, Once, SinkLanes, Tidy
 from tilewright.passes.schedule.naive import Naive, schedule
 from tilewright.passes.tensor.set_order import SetOrder
 from tilewright.testing.compare import assert_plan_means, random_inputs
@@ -75,6 +75,7 @@ def test_steps_of_a_contraction() -> None:
         "clip{loop=j_in}",
         "split{loop=j_in factor=8 tail=cut names=[j_in_v, j_in_l, j_in_rest]}",
         "split{loop=j_in_rest factor=8 tail=mask names=[j_in_rest_v, j_in_rest_l]}",
+        "once{loop=j_in_rest_v}",
         "expand-registers{loops=[j_in_l, j_in_rest_l]}",
         "vectorize{loop=j_in_l}",
         "vectorize{loop=j_in_rest_l}",
@@ -176,6 +177,28 @@ def test_rows_of_several_tiles(points: int, monkeypatch: pytest.MonkeyPatch) -> 
     at = [{"M": 2, "N": n, "K": 3} for n in (0, 1, 3, 4, 12, 35, 36, 37)]
     for f in (hand_built.softmax(), hand_built.matmul()):
         check(f, at)
+
+
+def test_the_last_vector_of_short_rows_is_no_loop_of_one() -> None:
+    x, y = Tensor("x", F32, (N,)), Tensor("y", F32, (N,))
+    copy = Function("copy", (x,), (), (Compute((y,), (Axis("i", N),), (read(x, i),)),), ("y",))
+    (kernel,) = schedule(unscheduled(copy), SSE).kernels
+    assert [o.kind for o in loops(kernel)] == ["parallel", "serial", "vectorized", "vectorized"]
+    (last,) = (b for b, _ in blocks(kernel) if b.name == "store_tail")
+    assert len(last.predicate) == 1
+
+
+def test_a_loop_of_at_most_one_iteration_becomes_its_condition() -> None:
+    at = ix.symbol("v")
+    block = Block(
+        "b", (Iter("p", "parallel", const(1)),), (at,), (), (Write("y", (ix.symbol("p"),)),), (literal(1, F32),)
+    )
+    kernel = Kernel(
+        "k", (Buffer("y", F32, (const(1),), (const(4),)),), (), (Loop("v", ix.minimum(1, N), "serial", (block,)),)
+    )
+    (once,) = Once("v").run(kernel).body
+    assert isinstance(once, Block)
+    assert once.bindings == (const(0),) and once.predicate == (ix.ge(ix.minimum(1, N), 1),)
 
 
 # --- the steps ------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from tilewright.ir.verify_loops import verify_kernel, verify_plan
 from tilewright.ir.verify_tensor import verify
 from tilewright.passes import loops
 from tilewright.passes.pipeline import Pass, Pipeline
-from tilewright.passes.schedule.lanes import Clip, ExpandRegisters, SinkLanes, Tidy
+from tilewright.passes.schedule.lanes import Clip, ExpandRegisters, Once, SinkLanes, Tidy
 from tilewright.passes.tensor import simplify as tensor_simplify
 from tilewright.passes.tensor.differentiate import Differentiate
 from tilewright.passes.tensor.eliminate_dead import EliminateDead
@@ -32,7 +32,10 @@ TENSOR_PASSES: dict[str, type[Pass]] = {
     p.name: p for p in (Differentiate, EliminateDead, FormFma, InField, Inline, SetOrder, tensor_simplify.Simplify)
 }
 """The passes over functions by name."""
-LOOP_PASSES: dict[str, type[Pass]] = {**loops.PASSES, **{p.name: p for p in (Clip, ExpandRegisters, SinkLanes, Tidy)}}
+LOOP_PASSES: dict[str, type[Pass]] = {
+    **loops.PASSES,
+    **{p.name: p for p in (Clip, ExpandRegisters, Once, SinkLanes, Tidy)},
+}
 """The passes over kernels by name."""
 
 

@@ -2,9 +2,9 @@
 
 There is no solver. A goal ``index >= 0`` is reduced to goals with fewer unknowns: a ranged symbol is
 replaced by the end of its range that makes the goal hardest, ``a // b`` and ``a % b`` by what floor division
-promises of them, a known condition is subtracted; what remains holds if no term can be negative. A goal that fails at
-one of a few points which satisfy the facts (:mod:`tilewright.ir.samples`) is not searched for. "Unknown" is an
-answer: everything here is sound for all integers that the facts allow, and incomplete.
+promises of them, a known condition is subtracted; what remains holds if no term can be negative. A goal that
+fails at one of a few points which satisfy the facts (:mod:`tilewright.ir.samples`) is searched for a few steps
+only. "Unknown" is an answer: everything here is sound for all integers that the facts allow, and incomplete.
 """
 
 from __future__ import annotations
@@ -27,19 +27,22 @@ from tilewright.ir.index import (
     const,
     extremum,
     floordiv,
-    ge,
     lt,
     mod,
     of_atom,
     product,
     rebuild,
+    scaled,
     symbols,
+    term,
     total,
 )
-from tilewright.ir.samples import Point, points
+from tilewright.ir.samples import Points
 
 _DEPTH = 10
 _STEPS = 150
+_PATIENCE = 6
+"""So many steps are tried before points are drawn: what holds is mostly shown by then."""
 
 Bounds = tuple[int | None, int | None]
 Goals = tuple[Index, ...]
@@ -54,42 +57,72 @@ class Facts:
         conditions: Sequence[Condition] = (),
         sizes: Collection[str] = (),
     ) -> None:
-        self.ranges = dict(ranges)
-        self.conditions = tuple(conditions)
+        self.ranges: dict[str, tuple[Index, Index]] = {}
+        self.conditions: tuple[Condition, ...] = ()
         self.sizes = frozenset(sizes)
-        given = [c.index for c in conditions] + [-c.index for c in conditions if c.kind == "eq"]
-        self._known = [*given, *(hi - lo - 1 for lo, hi in ranges.values())]
-        self._given = [k for k in given if k.terms]
-        self._least: dict[str, int] = {}
-        self._least = self._symbol_minima()
-        undivided = [u for k in self._known for u in self._undivided(k)]
-        self._known += undivided
-        self._given += undivided
-        self._least = self._symbol_minima()
-        self._proved: dict[Index, tuple[int, bool]] = {}
-        self._simplified: dict[Index, Index] = {}
-        self._steps = 0
+        self._given: list[Index] = []
+        self._least = dict.fromkeys(self.sizes, 0)
+        self._most: dict[str, int] = {}
+        self._learn(ranges, conditions)
 
     def extended(self, ranges: Mapping[str, tuple[Index, Index]], conditions: Sequence[Condition] = ()) -> Facts:
         """These facts and more."""
-        return Facts({**self.ranges, **ranges}, (*self.conditions, *conditions), self.sizes)
+        if not self.ranges.keys().isdisjoint(ranges):
+            return Facts({**self.ranges, **ranges}, (*self.conditions, *conditions), self.sizes)
+        more = Facts.__new__(Facts)
+        more.ranges, more.conditions, more.sizes = self.ranges, self.conditions, self.sizes
+        more._given, more._least, more._most = self._given, self._least, self._most
+        more._learn(ranges, conditions)
+        return more
+
+    def _learn(self, ranges: Mapping[str, tuple[Index, Index]], conditions: Sequence[Condition]) -> None:
+        """Adds facts; ``_least``, ``_most``: constant bounds of symbols; ``_given``: what else is not negative."""
+        self.ranges = {**self.ranges, **ranges}
+        self.conditions = (*self.conditions, *conditions)
+        given = [c.index for c in conditions] + [-c.index for c in conditions if c.kind == "eq"]
+        known = [*given, *(hi - lo - 1 for lo, hi in ranges.values())]
+        self._given = [*self._given, *(k for k in given if k.terms)]
+        self._least = {**self._least}
+        for name, (lo, _) in ranges.items():
+            if lo.constant is not None:
+                self._note_minimum(name, lo.const)
+        self._most = self._most | {name: hi.const - 1 for name, (_, hi) in ranges.items() if hi.constant is not None}
+        for k in known:
+            self._note_minima(k)
+        undivided = [u for k in known for u in self._undivided(k)]
+        self._given += undivided
+        for k in undivided:
+            self._note_minima(k)
+        self._proved: dict[Index, tuple[int, bool]] = {}
+        self._simplified: dict[Index, Index] = {}
+        self._steps = 0
 
     # --- questions --------------------------------------------------------------------------
 
     def prove(self, condition: Condition) -> bool | None:
         """True if it always holds, False if it never does, None if neither was found."""
+        if self.holds(condition):
+            return True
+        return False if self.excludes(condition) else None
+
+    def holds(self, condition: Condition) -> bool:
+        """Whether ``condition`` could be shown to hold always: half of what :meth:`prove` looks for."""
         index = condition.index
         if condition in self.conditions:
             return True
+        return self._nonnegative(index) if condition.kind == "ge" else self._vanishes(index)
+
+    def _vanishes(self, index: Index) -> bool:
+        return self._nonnegative(-index) and self._nonnegative(index)
+
+    def excludes(self, condition: Condition) -> bool:
+        """Whether ``condition`` could be shown never to hold."""
+        index = condition.index
         if condition.kind == "ge":
-            if self._nonnegative(index):
-                return True
-            return False if self._nonnegative(-index - 1) else None
-        if self._nonnegative(index) and self._nonnegative(-index):
-            return True
+            return self._nonnegative(-index - 1)
         divisor = math.gcd(*(c for _, c in index.terms))
         apart = index.const % divisor if divisor else index.const
-        return False if apart or self._nonnegative(index - 1) or self._nonnegative(-index - 1) else None
+        return bool(apart) or self._nonnegative(index - 1) or self._nonnegative(-index - 1)
 
     def bounds(self, index: Index) -> Bounds:
         """The least and the greatest value (both included) as far as they are constants."""
@@ -121,28 +154,53 @@ class Facts:
         if found or searched >= depth or self._steps <= 0:
             return found
         self._proved[goal] = (depth, False)
-        if any(p.refutes(goal) for p in self._points):
-            return False
         self._steps -= 1
-        found = self._by_signs(goal, depth) or (depth > 0 and self._by_search(goal, depth - 1))
+        found = self._by_ends(goal) or self._by_signs(goal, depth) or (depth > 0 and self._by_search(goal, depth - 1))
         self._proved[goal] = (depth, found)
         return found
 
     def _by_search(self, goal: Index, depth: int) -> bool:
-        return any(all(self._holds(g, depth) for g in goals) for goals in self._reductions(goal, depth))
+        tested = False
+        for goals in self._reductions(goal, depth):
+            if all(self._holds(g, depth) for g in goals):
+                return True
+            if not tested and self._steps < _STEPS - _PATIENCE:
+                tested = True
+                if self._points.refute(goal):
+                    return False
+        return False
+
+    def _by_ends(self, goal: Index) -> bool:
+        """Whether the constant bounds of its symbols show it."""
+        low = goal.const
+        for monomial, coef in goal.terms:
+            atom = monomial[0]
+            if len(monomial) > 1 or not isinstance(atom, Symbol):
+                return False
+            end = (self._least if coef > 0 else self._most).get(atom.name)
+            if end is None:
+                return False
+            low += coef * end
+        return low >= 0
 
     def _by_signs(self, goal: Index, depth: int) -> bool:
         """Each symbol counted from its least value, no term can be negative."""
-        parts = [const(goal.const)]
-        for monomial, coef in goal.terms:
-            parts.append(product(self._from_least(a) for a in monomial) * coef)
-        shifted = total(parts)
+        shifted = self._from_least(goal)
         if shifted.const < 0 or any(c < 0 for _, c in shifted.terms):
             return False
         return all(self._atom_nonnegative(a, depth) for m, _ in shifted.terms for a in m)
 
-    def _from_least(self, atom: Atom) -> Index:
-        return of_atom(atom) + (self._least.get(atom.name, 0) if isinstance(atom, Symbol) else 0)
+    def _from_least(self, goal: Index) -> Index:
+        """``goal`` with the distance of each symbol from its least value in the symbol's place."""
+        least: dict[Atom, int] = {
+            a: n for m, _ in goal.terms for a in m if isinstance(a, Symbol) and (n := self._least.get(a.name))
+        }
+        if not least:
+            return goal
+        parts = [const(goal.const)]
+        for monomial, coef in goal.terms:
+            parts.append(scaled(product([of_atom(a) + least.get(a, 0) for a in monomial]), coef))
+        return total(parts)
 
     def _atom_nonnegative(self, atom: Atom, depth: int) -> bool:
         if isinstance(atom, Symbol):
@@ -182,13 +240,15 @@ class Facts:
 
     def _without_atom(self, goal: Index, atom: Atom, depth: int) -> Iterator[Goals]:
         coef, rest = _split(goal, atom)
+        up = self._holds(coef, depth)
+        down = not up and self._holds(-coef, depth)
         if isinstance(atom, Extremum):
-            yield tuple(rest + coef * a for a in atom.args)
-        up, down = self._holds(coef, depth), self._holds(-coef, depth)
-        if not (up or down):
+            if (up and atom.kind == "max") or (down and atom.kind == "min"):
+                yield from ((rest + coef * a,) for a in atom.args)
+            else:
+                yield tuple(rest + coef * a for a in atom.args)
+        elif not (up or down):
             return
-        if isinstance(atom, Extremum) and up == (atom.kind == "max"):
-            yield from ((rest + coef * a,) for a in atom.args)
         elif isinstance(atom, (Pow2, Ctz)) and up:
             yield (rest + coef * (1 if isinstance(atom, Pow2) else 0),)
         elif isinstance(atom, Mod) and self._holds(atom.den - 1, depth):
@@ -205,35 +265,33 @@ class Facts:
 
     def _without_division(self, atom: FloorDiv, coef: Index, rest: Index, up: bool) -> Iterator[Goals]:
         """``num - den < den * (num // den) <= num``; the goal is multiplied by den if it has to be."""
-        scaled = atom.num - atom.den + 1 if up else atom.num
+        least = atom.num - atom.den + 1 if up else atom.num
         times = floordiv(coef, atom.den)
         if times * atom.den is coef:
-            yield (rest + times * scaled,)
+            yield (rest + times * least,)
         else:
-            yield (rest * atom.den + coef * scaled + atom.den - 1,)
+            yield (rest * atom.den + coef * least + atom.den - 1,)
 
     @cached_property
-    def _points(self) -> list[Point]:
-        return points(self.ranges, self.conditions, self._least)
+    def _points(self) -> Points:
+        return Points(self.ranges, self.conditions, self._least)
 
     # --- minima and intervals ---------------------------------------------------------------
 
-    def _symbol_minima(self) -> dict[str, int]:
-        """Constant lower bounds of symbols, from ranges, sizes and conditions on one monomial."""
-        least = dict.fromkeys(self.sizes, 0)
-        for name, (lo, _) in self.ranges.items():
-            if lo.constant is not None:
-                least[name] = max(least.get(name, lo.const), lo.const)
-        for known in self._known:
-            if len(known.terms) == 1:
-                ((monomial, coef),) = known.terms
-                bound = -(known.const // coef)
-                if len(monomial) == 1 and isinstance(monomial[0], Symbol) and coef > 0:
-                    name = monomial[0].name
-                    least[name] = max(least.get(name, bound), bound)
-                elif coef > 0 and bound > 0 and all(isinstance(a, Symbol) and a.name in self.sizes for a in monomial):
-                    least.update((str(a), max(least[str(a)], 1)) for a in monomial)
-        return least
+    def _note_minimum(self, name: str, bound: int) -> None:
+        self._least[name] = max(self._least.get(name, bound), bound)
+
+    def _note_minima(self, known: Index) -> None:
+        """The constant lower bounds of symbols that follow from ``known >= 0``, a condition on one monomial."""
+        if len(known.terms) != 1 or known.terms[0][1] < 0:
+            return
+        ((monomial, coef),) = known.terms
+        bound = -(known.const // coef)
+        if len(monomial) == 1 and isinstance(monomial[0], Symbol):
+            self._note_minimum(monomial[0].name, bound)
+        elif bound > 0 and all(isinstance(a, Symbol) and a.name in self.sizes for a in monomial):
+            for a in monomial:
+                self._note_minimum(str(a), 1)
 
     def _undivided(self, known: Index) -> Iterator[Index]:
         """``a - k*b >= 0`` where ``known`` says ``a // b >= k``."""
@@ -302,7 +360,7 @@ class Facts:
             return index
         parts = [const(index.const)]
         for monomial, coef in index.terms:
-            parts.append(product(map(self._simplify_atom, monomial)) * coef)
+            parts.append(scaled(product(map(self._simplify_atom, monomial)), coef))
         return total(parts)
 
     def _simplify_atom(self, atom: Atom) -> Index:
@@ -339,13 +397,11 @@ class Facts:
 
     def _quotient(self, num: Index, den: Index) -> Index | None:
         """``num // den`` where the facts make it one constant."""
-        if self.prove(lt(num, den)) and self.prove(ge(num, 0)):
-            return const(0)
-        low, high = self.bounds(num)
         d = den.constant or 0
-        if d > 0 and low is not None and high is not None and low // d == high // d:
+        low, high = self.bounds(num) if d > 0 else (None, None)
+        if low is not None and high is not None and low // d == high // d:
             return const(low // d)
-        return None
+        return const(0) if self.holds(lt(num, den)) and self._nonnegative(num) else None
 
     def _shared_factor(self, num: Index, den: Index) -> tuple[Index, int] | None:
         """``(small, g)``: g divides den and ``num - small``, and ``0 <= small < g``: small never carries."""
@@ -353,7 +409,7 @@ class Facts:
             return None
         factors = {math.gcd(c, den.const) for _, c in num.terms} - {1}
         for g in sorted(factors, reverse=True):
-            large = total(_of_atoms(m) * c for m, c in num.terms if c % g == 0) + num.const // g * g
+            large = Index(tuple((m, c) for m, c in num.terms if c % g == 0), num.const // g * g)
             small = num - large
             low, high = self.bounds(small)
             if low is not None and high is not None and 0 <= low and high < g:
@@ -361,25 +417,20 @@ class Facts:
         return None
 
 
-def _of_atoms(monomial: tuple[Atom, ...]) -> Index:
-    """The index that is just this product of atoms."""
-    return product(map(of_atom, monomial))
-
-
 def _exact_quotient(index: Index, factor: int) -> Index:
-    return total([*(_of_atoms(m) * (c // factor) for m, c in index.terms), const(index.const // factor)])
+    return Index(tuple((m, c // factor) for m, c in index.terms), index.const // factor)
 
 
 def _split(index: Index, atom: Atom) -> tuple[Index, Index]:
     """``(coef, rest)`` with ``index == coef * atom + rest``, atom taken once out of each term that has it."""
-    coefs, rest = [], [const(index.const)]
+    coefs, rest = [], []
     for monomial, c in index.terms:
         if atom in monomial:
             at = monomial.index(atom)
-            coefs.append(_of_atoms(monomial[:at] + monomial[at + 1 :]) * c)
+            coefs.append(term(monomial[:at] + monomial[at + 1 :], c))
         else:
-            rest.append(_of_atoms(monomial) * c)
-    return total(coefs), total(rest)
+            rest.append((monomial, c))
+    return coefs[0] if len(coefs) == 1 else total(coefs), Index(tuple(rest), index.const)
 
 
 def _subtract(goal: Index, known: Index) -> Iterator[Goals]:

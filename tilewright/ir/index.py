@@ -105,22 +105,24 @@ class Index(metaclass=Interned):
     const: int
 
     def __add__(self, other: IndexLike) -> Index:
-        return total([self, as_index(other)])
+        if isinstance(other, int):
+            return Index(self.terms, self.const + other) if other else self
+        return total((self, other)) if other.terms else self + other.const
 
     def __radd__(self, other: int) -> Index:
         return self + other
 
     def __neg__(self) -> Index:
-        return self * -1
+        return scaled(self, -1)
 
     def __sub__(self, other: IndexLike) -> Index:
-        return self + -as_index(other)
+        return self + -other
 
     def __rsub__(self, other: int) -> Index:
         return -self + other
 
     def __mul__(self, other: IndexLike) -> Index:
-        return _multiply(self, as_index(other))
+        return scaled(self, other) if isinstance(other, int) else _multiply(self, other)
 
     def __rmul__(self, other: int) -> Index:
         return self * other
@@ -188,11 +190,20 @@ def as_index(value: IndexLike) -> Index:
     return const(value) if isinstance(value, int) else value
 
 
+def term(monomial: Monomial, coef: int) -> Index:
+    """``coef`` times ``monomial``, a product as it stands in a normal form, or a part of one."""
+    return Index(((monomial, coef),), 0) if monomial else const(coef)
+
+
 def _from_dict(terms: Mapping[Monomial, int], constant: int) -> Index:
-    kept = [(m, c) for m, c in terms.items() if c]
+    kept = [t for t in terms.items() if t[1]]
     if len(kept) > 1:
-        kept.sort(key=lambda t: _monomial_order(t[0]))
+        kept.sort(key=_term_order)
     return Index(tuple(kept), constant)
+
+
+def _term_order(term: tuple[Monomial, int]) -> tuple[int, tuple[tuple[int, str], ...]]:
+    return _monomial_order(term[0])
 
 
 def total(parts: Iterable[Index]) -> Index:
@@ -212,13 +223,19 @@ def total(parts: Iterable[Index]) -> Index:
     return result
 
 
+def scaled(index: Index, factor: int) -> Index:
+    """``index * factor``."""
+    if factor == 1:
+        return index
+    return Index(tuple([(m, c * factor) for m, c in index.terms]) if factor else (), index.const * factor)
+
+
 @lru_cache(maxsize=1 << 16)
 def _multiply(a: Index, b: Index) -> Index:
-    if not a.terms:
-        a, b = b, a
     if not b.terms:
-        k = b.const
-        return a if k == 1 else Index(tuple((m, c * k) for m, c in a.terms) if k else (), a.const * k)
+        return scaled(a, b.const)
+    if not a.terms:
+        return scaled(b, a.const)
     terms: dict[Monomial, int] = {}
     for ma, ca in (*a.terms, ((), a.const)):
         for mb, cb in (*b.terms, ((), b.const)):
@@ -370,7 +387,7 @@ def multipliable(a: Index, b: Index) -> bool:
 
 
 def product(parts: Iterable[Index]) -> Index:
-    return reduce(_multiply, parts, const(1))
+    return reduce(_multiply, parts) if (parts := tuple(parts)) else const(1)
 
 
 # --- walking and substituting ---------------------------------------------------------------
@@ -421,7 +438,7 @@ def substitute(index: Index, values: Mapping[str, Index]) -> Index:
         return index
     parts = [const(index.const)]
     for monomial, coef in index.terms:
-        parts.append(product(_substitute_atom(a, values) for a in monomial) * coef)
+        parts.append(scaled(product([_substitute_atom(a, values) for a in monomial]), coef))
     return total(parts)
 
 
@@ -441,7 +458,7 @@ def coefficient(index: Index, name: str) -> Index | None:
         if inside:
             return None
         if rest is not None:
-            parts.append(_from_dict({rest: coef}, 0) if rest else const(coef))
+            parts.append(term(rest, coef))
     return total(parts)
 
 
@@ -458,7 +475,7 @@ class Condition(metaclass=Interned):
     def __str__(self) -> str:
         sides: dict[bool, list[Index]] = {True: [], False: []}
         for m, c in self.index.terms:
-            sides[c > 0].append(_from_dict({m: abs(c)}, 0))
+            sides[c > 0].append(term(m, abs(c)))
         left, right = total(sides[True]), total(sides[False])
         if self.index.const >= 0:
             left = left + self.index.const

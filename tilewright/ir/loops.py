@@ -32,10 +32,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Union
 
-from tilewright.ir.index import Condition, Index, const
-from tilewright.ir.scalar import CheckedIndex, Expr
+from tilewright.ir.index import Condition, Index, const, symbols
+from tilewright.ir.scalar import CheckedIndex, Expr, Read, index_symbols, reads
 from tilewright.ir.tensor import ScalarInput
 from tilewright.ir.types import DType
 from tilewright.source import Span
@@ -82,6 +83,24 @@ class Block:
     init: tuple[Expr, ...] = ()
     span: Span | None = field(default=None, compare=False, repr=False)
 
+    @cached_property
+    def expressions(self) -> tuple[Expr, ...]:
+        """All scalar expressions: of the indices first, then of the init, then the values."""
+        indices = [i for w in self.writes for i in w.indices if not isinstance(i, Index)]
+        return (*indices, *self.init, *self.values)
+
+    @cached_property
+    def reads(self) -> tuple[Read, ...]:
+        """The distinct reads of all expressions."""
+        return tuple(dict.fromkeys([r for e in self.expressions for r in reads(e)]))
+
+    @cached_property
+    def symbols(self) -> frozenset[str]:
+        """What values, indices and extents speak of: iteration variables and sizes."""
+        found = [index_symbols(e) for e in self.expressions]
+        plain = [i for w in self.writes for i in w.indices if isinstance(i, Index)]
+        return frozenset().union(*found, *map(symbols, plain), *[symbols(i.extent) for i in self.iters])
+
 
 @dataclass(frozen=True)
 class Loop:
@@ -105,6 +124,21 @@ class Kernel:
     buffers: tuple[Buffer, ...]
     scalars: tuple[ScalarInput, ...]
     body: tuple[Stmt, ...]
+
+    @cached_property
+    def free_symbols(self) -> frozenset[str]:
+        """The symbols that no loop and no block binds: slots of the size table and counters."""
+        found: set[str] = set()
+        for b in self.buffers:
+            found.update(*map(symbols, (*b.shape, *b.strides)))
+        for s, around in walk(self.body):
+            bound = {o.var for o in around}
+            if isinstance(s, Loop):
+                found |= symbols(s.extent) - bound
+            else:
+                placed = frozenset().union(*map(symbols, s.bindings), *[symbols(c.index) for c in s.predicate])
+                found |= (placed - bound) | (s.symbols - {i.name for i in s.iters})
+        return frozenset(found)
 
     def buffer(self, name: str) -> Buffer:
         return next(b for b in self.buffers if b.name == name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from tilewright.ir.index import Atom, Condition, Ctz, Extremum, FloorDiv, Index, Mod, Symbol, children
@@ -17,10 +17,26 @@ Ranges = Mapping[str, tuple[Index, Index]]
 Undefined = (ArithmeticError, ValueError)
 
 
-def points(ranges: Ranges, conditions: Sequence[Condition], least: Mapping[str, int]) -> list[Point]:
-    """A few points inside ``ranges`` that satisfy ``conditions``; ``least`` are minima that follow from the facts."""
-    drawn = (Point(ranges, least, n) for n in range(_TRIES))
-    return list(islice((p for p in drawn if p.satisfies(conditions)), _POINTS))
+class Points:
+    """A few points inside ``ranges`` that satisfy ``conditions``, drawn when they are asked for.
+
+    ``least`` are minima that follow from the facts.
+    """
+
+    def __init__(self, ranges: Ranges, conditions: Sequence[Condition], least: Mapping[str, int]) -> None:
+        drawn = (Point(ranges, least, n) for n in range(_TRIES))
+        self._more = islice((p for p in drawn if p.satisfies(conditions)), _POINTS)
+        self._drawn: list[Point] = []
+
+    def refute(self, goal: Index) -> bool:
+        """Whether ``goal >= 0`` is false at one of them."""
+        return any(p.refutes(goal) for p in self)
+
+    def __iter__(self) -> Iterator[Point]:
+        yield from self._drawn
+        for point in self._more:
+            self._drawn.append(point)
+            yield point
 
 
 class Point:

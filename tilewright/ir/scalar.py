@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Union
 
 from tilewright.errors import InternalError
@@ -230,23 +231,30 @@ def operands(e: Expr) -> tuple[Expr, ...]:
 
 def walk(e: Expr) -> Iterator[Expr]:
     """Every distinct node of ``e``, operands before users (each once, however often shared)."""
-    seen: set[int] = set()
-    stack: list[tuple[Expr, bool]] = [(e, False)]
+    seen: set[Expr] = set()
+    stack: list[Expr | None] = [e]
+    open_: list[Expr] = []
     while stack:
-        node, ready = stack.pop()
-        if id(node) in seen:
-            continue
-        if ready:
-            seen.add(id(node))
+        node = stack.pop()
+        if node is None:
+            node = open_.pop()
+            seen.add(node)
             yield node
-        else:
-            stack.append((node, True))
-            stack.extend((c, False) for c in reversed(operands(node)))
+        elif node not in seen:
+            inner = operands(node)
+            if inner:
+                open_.append(node)
+                stack.append(None)
+                stack += inner[::-1]
+            else:
+                seen.add(node)
+                yield node
 
 
-def reads(e: Expr) -> list[Read]:
+@lru_cache(maxsize=1 << 16)
+def reads(e: Expr) -> tuple[Read, ...]:
     """The distinct reads in ``e``, inner ones first."""
-    return [n for n in walk(e) if isinstance(n, Read)]
+    return tuple([n for n in walk(e) if isinstance(n, Read)])
 
 
 def map_operands(e: Expr, f: Callable[[Expr], Expr]) -> Expr:
@@ -294,6 +302,7 @@ def substitute(e: Expr, indices: Mapping[str, Index], values: Mapping[Expr, Expr
     return rewrite(e, rule)
 
 
+@lru_cache(maxsize=1 << 16)
 def index_symbols(e: Expr) -> frozenset[str]:
     """The names of all index symbols that ``e`` depends on."""
     found: set[str] = set()

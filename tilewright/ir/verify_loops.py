@@ -259,7 +259,7 @@ class _PlanCheck:
         k = self.kernels.get(phase.kernel)
         if k is None:
             raise VerifyError("unknown-kernel", f"a phase runs {phase.kernel}, which the plan has not")
-        same = phase.tasks is k.tasks or Facts({}).prove(ix.eq(phase.tasks, k.tasks))
+        same = phase.tasks is k.tasks or Facts({}).holds(ix.eq(phase.tasks, k.tasks))
         _require(same, "phase-tasks", f"a phase runs {phase.tasks} tasks of {k.name}, which has {k.tasks}")
         empty = phase.chunk.constant is not None and phase.chunk.const < 1
         _require(not empty, "phase-chunk", f"a phase runs {k.name} in chunks of {phase.chunk}")

@@ -58,10 +58,10 @@ def covered_box(part: Part, facts: Facts) -> Box:
     ``facts`` speak of what is around the loops.
     """
     known = facts.extended({o.var: (const(0), o.extent) for o in part.loops})
-    single = {o.var: const(0) for o in part.loops if known.prove(_is_one(o.extent))}
+    single = {o.var: const(0) for o in part.loops if known.holds(eq(o.extent, 1))}
     bindings = [known.simplify(substitute(b, single)) for b in part.bindings]
     conditions = [substitute_condition(c, single) for c in part.predicate]
-    clips = [c for c in conditions if not known.prove(c)]
+    clips = [c for c in conditions if not known.holds(c)]
     spoken = [*bindings, *(c.index for c in clips)]
     digits: dict[Atom, Index] = {}
     for loop in part.loops:
@@ -73,10 +73,6 @@ def covered_box(part: Part, facts: Facts) -> Box:
     if clips:
         raise Unproved(f"the condition {clips[0]} is not the end of one index")
     return tuple(box)
-
-
-def _is_one(extent: Index) -> Condition:
-    return Condition("eq", extent - 1)
 
 
 def _text(atom: Atom) -> str:
@@ -96,7 +92,7 @@ def _digits(value: Index, extent: Index, spoken: Sequence[Index], facts: Facts) 
     if not _same(tiles * radix, extent, facts):
         raise Unproved(f"{radix} does not divide {extent}")
     for digit, count in ((floordiv(value, radix), tiles), (mod(value, radix), radix)):
-        if not facts.prove(_is_one(count)):
+        if not facts.holds(eq(count, 1)):
             yield from _digits(digit, count, spoken, facts)
 
 
@@ -135,7 +131,7 @@ def _interval(binding: Index, digits: dict[Atom, Index], clips: list[Condition],
 
 
 def _smaller(a: Index, b: Index, facts: Facts) -> Index:
-    return b if facts.prove(ge(a, b)) else minimum(a, b)
+    return b if facts.holds(ge(a, b)) else minimum(a, b)
 
 
 def partitions(boxes: Sequence[Box], whole: Box, facts: Facts) -> bool:
@@ -145,8 +141,8 @@ def partitions(boxes: Sequence[Box], whole: Box, facts: Facts) -> bool:
         return all(_same(a, c, facts) and _same(b, d, facts) for (a, b), (c, d) in sides)
     for axis, (first, last) in enumerate(whole):
         for cut in dict.fromkeys(box[axis][1] for box in boxes):
-            low = [b for b in boxes if facts.prove(ge(cut, b[axis][1]))]
-            high = [b for b in boxes if b not in low and facts.prove(ge(b[axis][0], cut))]
+            low = [b for b in boxes if facts.holds(ge(cut, b[axis][1]))]
+            high = [b for b in boxes if b not in low and facts.holds(ge(b[axis][0], cut))]
             lower = (*whole[:axis], (first, cut), *whole[axis + 1 :])
             upper = (*whole[:axis], (cut, last), *whole[axis + 1 :])
             if 0 < len(low) == len(boxes) - len(high) < len(boxes):
@@ -156,4 +152,4 @@ def partitions(boxes: Sequence[Box], whole: Box, facts: Facts) -> bool:
 
 
 def _same(a: Index, b: Index, facts: Facts) -> bool:
-    return a is b or facts.prove(eq(a, b)) is True
+    return a is b or facts.holds(eq(a, b))

@@ -8,7 +8,7 @@ from typing import ClassVar
 from tilewright.ir import scalar
 from tilewright.ir.index import Condition, Index, const, eq, ge, substitute, substitute_condition, symbol, symbols
 from tilewright.ir.loops import Block, Kernel, Loop, Stmt, Write
-from tilewright.passes.loops.dependence import Access, accesses, disjoint, distance
+from tilewright.passes.loops.dependence import Access, Comparison, accesses
 from tilewright.passes.loops.nest import Primitive, facts, fresh, replace_stmt, taken_names
 
 
@@ -97,7 +97,7 @@ class DecomposeReduction(Primitive):
         for c in block.predicate:
             if not symbols(c.index) & set(start):
                 kept.append(c)
-            elif not known.prove(substitute_condition(c, start)):
+            elif not known.holds(substitute_condition(c, start)):
                 self.refuse(f"cannot prove that {c} holds where the reduction starts")
         return kept
 
@@ -106,12 +106,12 @@ class DecomposeReduction(Primitive):
     ) -> None:
         """Refuses where anything in ``loop`` but the update of a cell by its own point could meet the cell."""
         found = accesses((loop,))
-        where = facts(kernel, outside)
+        compare = Comparison(facts(kernel, outside))
         writes = [a for a in found if a.block is block and a.writes]
         for a, w in ((a, w) for a in found for w in writes if a.buffer == w.buffer):
-            apart = distance(a, w, where) if a.block is block else {}
+            apart = compare.distance(a, w) if a.block is block else {}
             same = apart is None or (a.indices == w.indices and all(apart.get(o.var) == 0 for o in copied))
-            if not (a.block is block and same) and not disjoint(a, w, where):
+            if not (a.block is block and same) and not compare.disjoint(a, w):
                 self.refuse(f"{a.block.name} touches {a.buffer} in {loop.var} too, maybe in cells of {block.name}")
         self._check_init_reads(block, found)
 

@@ -12,18 +12,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tilewright.ir import index as ix
-from tilewright.ir import scalar
 from tilewright.ir.facts import Facts
 from tilewright.ir.index import Atom, Index, Mod, const, eq, floordiv, ge, lt, of_atom, substitute, symbol
 from tilewright.ir.loops import Block, Loop, Stmt, walk
 from tilewright.passes.loops.cover import Unproved, linear
-from tilewright.passes.loops.nest import expressions
 
 Distance = dict[str, int]
 """y - x per loop variable, for those of which it is known."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Access:
     """One place in a block that touches ``buffer``; indices over loop variables, None where data decide."""
 
@@ -43,7 +41,7 @@ def accesses(body: tuple[Stmt, ...]) -> list[Access]:
 def block_accesses(block: Block, loops: tuple[Loop, ...]) -> Iterator[Access]:
     """The accesses of one block, reads first."""
     bound = dict(zip((i.name for i in block.iters), block.bindings, strict=True))
-    touched = [(r.tensor, r.indices, False) for e in expressions(block) for r in scalar.reads(e)]
+    touched = [(r.tensor, r.indices, False) for r in block.reads]
     touched += [(w.buffer, w.indices, True) for w in block.writes]
     for buffer, indices, writes in dict.fromkeys(touched):
         plain = tuple(substitute(i, bound) if isinstance(i, Index) else None for i in indices)
@@ -63,29 +61,38 @@ def conflicts(found: Sequence[Access]) -> Iterator[tuple[Access, Access]]:
                 yield a, b
 
 
-def distance(a: Access, b: Access, facts: Facts) -> Distance | None:
-    """What is known of y - x where ``a`` in iteration x and ``b`` in iteration y touch one cell; None if never.
+class Comparison:
+    """Compares accesses. ``facts`` speak of what is around their loops, where both are in the same iteration."""
 
-    ``facts`` speak of what is around the loops of ``a`` and ``b``, where both are in the same iteration.
-    """
-    other, known = _two_iterations(a, b, facts)
-    found: dict[Atom, int] = {}
-    for i, j in _plain_indices(a, b, other, known):
-        for digit, apart in _digit_distances(i, j, [o.var for o in a.loops], other, known):
-            if found.setdefault(digit, apart) != apart:
-                return None
-    return _of_variables(found)
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self._known: dict[tuple[int, int], tuple[dict[str, Index], Facts]] = {}
 
+    def distance(self, a: Access, b: Access) -> Distance | None:
+        """What is known of y - x where ``a`` in iteration x and ``b`` in iteration y touch one cell; None if never."""
+        other, known = self._two_iterations(a, b)
+        found: dict[Atom, int] = {}
+        for i, j in _plain_indices(a, b, other, known):
+            for digit, apart in _digit_distances(i, j, [o.var for o in a.loops], other, known):
+                if found.setdefault(digit, apart) != apart:
+                    return None
+        return _of_variables(found)
 
-def disjoint(a: Access, b: Access, facts: Facts) -> bool:
-    """Whether some index keeps ``a`` and ``b`` apart, in any two iterations."""
-    other, known = _two_iterations(a, b, facts)
-    pairs = _plain_indices(a, b, other, known)
-    return any(known.prove(eq(i, j)) is False or known.prove(lt(i, j)) or known.prove(lt(j, i)) for i, j in pairs)
+    def disjoint(self, a: Access, b: Access) -> bool:
+        """Whether some index keeps ``a`` and ``b`` apart, in any two iterations."""
+        other, known = self._two_iterations(a, b)
+        pairs = _plain_indices(a, b, other, known)
+        return any(known.excludes(eq(i, j)) for i, j in pairs)
+
+    def _two_iterations(self, a: Access, b: Access) -> tuple[dict[str, Index], Facts]:
+        """Names for the variables of the iteration of ``b``, and what holds in both."""
+        key = id(a.block), id(b.block)
+        if key not in self._known:
+            self._known[key] = _two_iterations(a, b, self._facts)
+        return self._known[key]
 
 
 def _two_iterations(a: Access, b: Access, facts: Facts) -> tuple[dict[str, Index], Facts]:
-    """Names for the variables of the iteration of ``b``, and what holds in both."""
     other = {o.var: symbol(o.var + "'") for o in b.loops}
     ranges = {o.var: (const(0), o.extent) for o in a.loops}
     ranges.update((o.var + "'", (const(0), substitute(o.extent, other))) for o in b.loops)
@@ -108,7 +115,7 @@ def _digit_distances(
         left, _ = linear(mine, _digits_of(mine, set(variables)))
         shift = (substitute(mine, other) - yours).constant
         for digit, radix in left.items() if len(left) == 1 and shift is not None else ():
-            if shift == 0 and facts.prove(eq(radix, 0)) is False:
+            if shift == 0 and facts.excludes(eq(radix, 0)):
                 yield digit, 0
             elif shift and radix.constant:
                 yield digit, shift // radix.const
@@ -122,14 +129,14 @@ def _equations(i: Index, j: Index, mine: set[str], yours: set[str], facts: Facts
         return []
     for radix in sorted(radices - {const(1)}, key=lambda r: (r.constant is None, abs(r.const), len(str(r)))):
         (high, low), (other_high, other_low) = _divided(i, radix), _divided(j, radix)
-        if all(facts.prove(ge(part, 0)) and facts.prove(lt(part, radix)) for part in (low, other_low)):
+        if all(facts.holds(ge(part, 0)) and facts.holds(lt(part, radix)) for part in (low, other_low)):
             return [(low, other_low), *_equations(high, other_high, mine, yours, facts)]
     return [(i, j)]
 
 
 def _divided(index: Index, radix: Index) -> tuple[Index, Index]:
     """``(high, low)`` with ``index == high * radix + low``, of which low has the terms radix does not divide."""
-    terms = [ix.product(map(of_atom, m)) * c for m, c in index.terms]
+    terms = [ix.term(m, c) for m, c in index.terms]
     whole = [t for t in terms if floordiv(t, radix) * radix is t]
     rest = index.const % radix.const if radix.constant else index.const
     high = floordiv(ix.total([*whole, const(index.const - rest)]), radix)

@@ -12,16 +12,16 @@ from itertools import product
 from tilewright.errors import ScheduleError
 from tilewright.ir.facts import Facts
 from tilewright.ir.index import Index, const, ge, lt, substitute, substitute_condition, symbols
-from tilewright.ir.loops import Block, Iter, Kernel, Loop, Write, blocks, walk
+from tilewright.ir.loops import Iter, Kernel, Loop, Write, blocks, walk
 from tilewright.passes.loops.cover import Box, Part, Unproved, covered_box, partitions
-from tilewright.passes.loops.dependence import Access, Distance, accesses, conflicts, disjoint, distance
+from tilewright.passes.loops.dependence import Access, Comparison, Distance, accesses, conflicts
 from tilewright.passes.loops.nest import facts as kernel_facts
 from tilewright.passes.loops.witness import Point, witness
 
 __all__ = ["Part", "check_cover", "check_domains", "check_lanes", "check_order", "check_private"]
 
 
-def check_cover(step: str, loops: Sequence[Loop], parts: Iterable[Part], facts: Facts) -> None:
+def check_cover(step: object, loops: Sequence[Loop], parts: Iterable[Part], facts: Facts) -> None:
     """Refuses ``step`` unless ``parts`` together run every iteration of ``loops`` exactly once."""
     whole = tuple((const(0), o.extent) for o in loops)
     _check_boxes(step, [o.var for o in loops], whole, parts, facts)
@@ -56,7 +56,7 @@ def _covers(part: Part, whole: Box, facts: Facts) -> bool:
         return False
 
 
-def _check_boxes(step: str, names: list[str], whole: Box, parts: Iterable[Part], facts: Facts) -> None:
+def _check_boxes(step: object, names: list[str], whole: Box, parts: Iterable[Part], facts: Facts) -> None:
     try:
         boxes = [covered_box(p, facts) for p in parts]
     except Unproved as e:
@@ -70,7 +70,9 @@ def _box_text(box: Box, names: Sequence[str]) -> str:
     return ", ".join(f"{lo} <= {n} < {hi}" for n, (lo, hi) in zip(names, box, strict=True)) or "one point"
 
 
-def check_order(step: str, kernel: Kernel, around: tuple[Loop, ...], old: Sequence[Loop], new: Sequence[str]) -> None:
+def check_order(
+    step: object, kernel: Kernel, around: tuple[Loop, ...], old: Sequence[Loop], new: Sequence[str]
+) -> None:
     """Refuses ``step`` unless running the perfect nest ``old`` with its loops in the order ``new`` keeps dependences.
 
     Two iterations that may touch the same cell keep their order if, whatever signs their unknown
@@ -78,12 +80,12 @@ def check_order(step: str, kernel: Kernel, around: tuple[Loop, ...], old: Sequen
     iteration writes before it reads it, only the name is shared.
     """
     names = [o.var for o in old]
-    where = kernel_facts(kernel, around)
+    compare = Comparison(kernel_facts(kernel, around))
     private = _private_registers(kernel, old[-1])
     for a, b in conflicts([x for x in accesses((old[0],)) if x.buffer not in private]):
-        apart = distance(a, b, where)
+        apart = compare.distance(a, b)
         turned = None if apart is None else _turned(names, new, apart)
-        if turned is None or disjoint(a, b, where):
+        if turned is None or compare.disjoint(a, b):
             continue
 
         def broken(x: Point, y: Point) -> bool:
@@ -110,17 +112,17 @@ def _sign(value: int) -> int:
 
 
 def check_lanes(
-    step: str, kernel: Kernel, around: tuple[Loop, ...], loop: Loop, private: frozenset[str] = frozenset()
+    step: object, kernel: Kernel, around: tuple[Loop, ...], loop: Loop, private: frozenset[str] = frozenset()
 ) -> None:
     """Refuses ``step`` unless iterations of ``loop`` may run at once: no two of them touch a cell that one writes.
 
     Buffers in ``private`` are not shared by the iterations.
     """
-    where = kernel_facts(kernel, around)
+    compare = Comparison(kernel_facts(kernel, around))
     shared = [a for a in accesses((loop,)) if a.buffer not in private]
     for a, b in conflicts(shared):
-        apart = distance(a, b, where)
-        if apart is None or apart.get(loop.var) == 0 or disjoint(a, b, where):
+        apart = compare.distance(a, b)
+        if apart is None or apart.get(loop.var) == 0 or compare.disjoint(a, b):
             continue
 
         def broken(x: Point, y: Point) -> bool:
@@ -129,13 +131,13 @@ def check_lanes(
         _refuse(step, kernel, around, loop, a, b, broken, f"iterations of {loop.var} depend on each other")
 
 
-def check_private(step: str, kernel: Kernel, loop: Loop, buffer: str) -> None:
-    """Refuses ``step`` unless each iteration of ``loop`` writes what it reads of ``buffer`` before it reads it."""
-    read = _read_too_early(kernel, loop, buffer)
-    if read is not None:
+def check_private(step: object, kernel: Kernel, loop: Loop, buffers: Iterable[str]) -> None:
+    """Refuses ``step`` unless each iteration of ``loop`` writes what it reads of ``buffers`` before it reads it."""
+    read = _read_too_early(kernel, loop, buffers)
+    for buffer in sorted(read):
         raise ScheduleError(
-            f"{step}: cannot prove that each iteration of {loop.var} writes {_place(read)} before "
-            f"{read.block.name} reads it",
+            f"{step}: cannot prove that each iteration of {loop.var} writes {_place(read[buffer])} before "
+            f"{read[buffer].block.name} reads it",
             hint=f"{buffer} is a register buffer, private to a task: initialise it inside of {loop.var}",
         )
 
@@ -145,34 +147,39 @@ def _private_registers(kernel: Kernel, loop: Loop) -> set[str]:
     inside = {id(s) for s, _ in walk(loop.body)}
     outside = {a.buffer for a in accesses(kernel.body) if id(a.block) not in inside}
     registers = {b.name for b in kernel.buffers if b.scope == "register"}
-    return {r for r in registers - outside if _read_too_early(kernel, loop, r) is None}
+    free = registers - outside
+    return free - _read_too_early(kernel, loop, free).keys()
 
 
-def _read_too_early(kernel: Kernel, loop: Loop, buffer: str) -> Access | None:
-    """A read of ``buffer`` that may see what the same iteration of ``loop`` has not written, if there is one."""
-    found = [a for a in accesses((loop,)) if a.buffer == buffer]
-    order = [s for s, _ in walk((loop,)) if isinstance(s, Block)]
-    for read in (a for a in found if not a.writes):
-        place = order.index(read.block)
-        earlier = (w for w in found if w.writes and order.index(w.block) < place)
-        if not _initialises(read, loop) and not any(_provides(w, read, kernel) for w in earlier):
-            return read
-    return None
+def _read_too_early(kernel: Kernel, loop: Loop, buffers: Iterable[str]) -> dict[str, Access]:
+    """Per buffer, if there is one, a read that may see what the same iteration of ``loop`` has not written."""
+    found: dict[str, Access] = {}
+    facts = kernel_facts(kernel, ())
+    earlier: dict[str, list[Access]] = {b: [] for b in buffers}
+    for access in accesses((loop,)) if earlier else ():
+        if access.buffer not in earlier:
+            continue
+        if access.writes:
+            earlier[access.buffer].append(access)
+        elif not _initialises(access, loop) and not any(_provides(w, access, facts) for w in earlier[access.buffer]):
+            found.setdefault(access.buffer, access)
+    return found
 
 
 def _initialises(read: Access, loop: Loop) -> bool:
     """Whether the reading block sets the cell itself, in each iteration of ``loop``, before it reads it."""
     block = read.block
+    if not block.init or None in read.indices:
+        return False
     reduced = [b for i, b in zip(block.iters, block.bindings, strict=True) if i.kind == "reduce"]
     own = any(w.writes and w.buffer == read.buffer and w.indices == read.indices for w in accesses((block,)))
-    return bool(block.init) and own and None not in read.indices and not any(loop.var in symbols(b) for b in reduced)
+    return own and not any(loop.var in symbols(b) for b in reduced)
 
 
-def _provides(write: Access, read: Access, kernel: Kernel) -> bool:
+def _provides(write: Access, read: Access, facts: Facts) -> bool:
     """Whether an earlier block certainly writes the cell read, in the same iteration of the loops both are in."""
     shared = [a for a, b in zip(write.loops, read.loops, strict=False) if a is b]
     chosen: dict[str, Index] = {}
-    known = kernel_facts(kernel, read.loops, read.block.predicate)
     own = {o.var: o.extent for o in write.loops[len(shared) :]}
     for mine, wanted in zip(write.indices, read.indices, strict=True):
         if mine is None or wanted is None:
@@ -184,11 +191,12 @@ def _provides(write: Access, read: Access, kernel: Kernel) -> bool:
     first = {v: const(0) for v in own} | chosen
     needed = [c for v in own for c in (ge(first[v], 0), lt(first[v], substitute(own[v], first)))]
     needed += [substitute_condition(c, first) for c in write.block.predicate]
-    return all(known.prove(c) for c in needed)
+    known = facts.extended({o.var: (const(0), o.extent) for o in read.loops}, read.block.predicate)
+    return all(known.holds(c) for c in needed)
 
 
 def _refuse(
-    step: str,
+    step: object,
     kernel: Kernel,
     around: tuple[Loop, ...],
     loop: Loop,

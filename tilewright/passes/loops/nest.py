@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
+from operator import is_
 from typing import NoReturn
 
 from tilewright.errors import ScheduleError
 from tilewright.ir import index as ix
-from tilewright.ir import scalar
 from tilewright.ir.facts import Facts
 from tilewright.ir.index import Condition, Index, const
 from tilewright.ir.loops import Block, Kernel, Loop, Stmt, walk
-from tilewright.ir.scalar import Expr
 from tilewright.ir.schedule import check_arguments
 from tilewright.passes.pipeline import Pass
 
@@ -67,10 +66,10 @@ def _replaced(body: tuple[Stmt, ...], old: Stmt, new: tuple[Stmt, ...]) -> tuple
             result.extend(new)
         elif isinstance(s, Loop):
             inner = _replaced(s.body, old, new)
-            result.append(s if inner == s.body else replace(s, body=inner))
+            result.append(s if inner is s.body else replace(s, body=inner))
         else:
             result.append(s)
-    return tuple(result)
+    return body if len(result) == len(body) and all(map(is_, result, body)) else tuple(result)
 
 
 def substitute(
@@ -116,42 +115,13 @@ def fresh(name: str, taken: set[str]) -> str:
 
 def taken_names(kernel: Kernel) -> set[str]:
     """Every name in ``kernel`` that a new loop, block or iteration variable must not have."""
-    found = {kernel.name} | {b.name for b in kernel.buffers} | {s.name for s in kernel.scalars} | free_symbols(kernel)
+    found = {kernel.name} | {b.name for b in kernel.buffers} | {s.name for s in kernel.scalars} | kernel.free_symbols
     for s, _ in walk(kernel.body):
         found |= {s.var} if isinstance(s, Loop) else {s.name, *(i.name for i in s.iters)}
     return found
 
 
-def expressions(block: Block) -> list[Expr]:
-    """All scalar expressions of a block: of its indices first, then its init, then its values."""
-    indices = [i for w in block.writes for i in w.indices if not isinstance(i, Index)]
-    return [*indices, *block.init, *block.values]
-
-
-def block_symbols(block: Block) -> frozenset[str]:
-    """The symbols that a block's values, indices and extents speak of: iteration variables and sizes."""
-    found = [scalar.index_symbols(e) for e in expressions(block)]
-    plain = [i for w in block.writes for i in w.indices if isinstance(i, Index)]
-    found += [ix.symbols(i) for i in (*plain, *(it.extent for it in block.iters))]
-    return frozenset().union(*found)
-
-
-def free_symbols(kernel: Kernel) -> set[str]:
-    """The symbols of ``kernel`` that no loop and no block binds: slots of the size table and counters."""
-    found: set[str] = set()
-    for b in kernel.buffers:
-        found.update(*map(ix.symbols, (*b.shape, *b.strides)))
-    for s, around in walk(kernel.body):
-        bound = {o.var for o in around}
-        if isinstance(s, Loop):
-            found |= ix.symbols(s.extent) - bound
-        else:
-            around_it = frozenset().union(*map(ix.symbols, (*s.bindings, *(c.index for c in s.predicate))))
-            found |= (around_it - bound) | (block_symbols(s) - {i.name for i in s.iters})
-    return found
-
-
 def facts(kernel: Kernel, loops: Iterable[Loop], conditions: Iterable[Condition] = ()) -> Facts:
     """What holds inside ``loops``; every free symbol but a stride is a size or a counter, so not negative."""
-    sizes = {s for s in free_symbols(kernel) if not s.startswith("stride(")}
+    sizes = {s for s in kernel.free_symbols if not s.startswith("stride(")}
     return Facts({o.var: (const(0), o.extent) for o in loops}, tuple(conditions), sizes)

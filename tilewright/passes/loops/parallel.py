@@ -33,7 +33,6 @@ class Parallel(Primitive):
         if kernel.body != (loop,):
             self.refuse(f"{loop.var} is not the only statement of kernel {kernel.name}")
         registers = frozenset(b.name for b in kernel.buffers if b.scope == "register")
-        check_lanes(str(self), kernel, around, loop, registers)
-        for name in sorted(registers):
-            check_private(str(self), kernel, loop, name)
+        check_lanes(self, kernel, around, loop, registers)
+        check_private(self, kernel, loop, registers)
         return replace_stmt(kernel, loop, [replace(loop, kind="parallel")])

@@ -29,7 +29,7 @@ class Reorder(Primitive):
         self._check_extents(nest)
         moved = iter([next(o for o in nest if o.var == v) for v in self.loops])
         new = [next(moved) if o.var in self.loops else o for o in nest]
-        check_order(str(self), kernel, around, nest, [o.var for o in new])
+        check_order(self, kernel, around, nest, [o.var for o in new])
         body: tuple[Stmt, ...] = nest[-1].body
         for loop in reversed(new):
             body = (replace(loop, body=body),)

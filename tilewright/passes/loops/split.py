@@ -56,7 +56,7 @@ class Split(Primitive):
             new.append(replace(remainder, body=copy))
             parts.append(Part((done + symbol(rest),), (remainder,), ()))
         whole = self._whole_tiles(loop, kernel, around) if self.tail == "perfect" else ()
-        check_cover(str(self), (loop,), parts, facts(kernel, around, (*self.given, *whole)))
+        check_cover(self, (loop,), parts, facts(kernel, around, (*self.given, *whole)))
         return replace_stmt(kernel, loop, new)
 
     def _names(self, taken: set[str]) -> tuple[str, str, str]:
@@ -73,7 +73,7 @@ class Split(Primitive):
     def _whole_tiles(self, loop: Loop, kernel: Kernel, around: tuple[Loop, ...]) -> tuple[Condition, ...]:
         """The condition that tiles fill the loop; refused unless the factor is known to divide the extent."""
         needed = eq(loop.extent % self.factor, 0)
-        if not facts(kernel, around, self.given).prove(needed):
+        if not facts(kernel, around, self.given).holds(needed):
             self.refuse(
                 f"cannot prove that {self.factor} divides {loop.extent}, the extent of {loop.var}",
                 f"use tail=guard or tail=cut, or give the condition {needed}",

@@ -35,5 +35,5 @@ class Vectorize(Primitive):
                 self.refuse(f"the extent of {s.var}, {s.extent}, differs between lanes of {loop.var}")
         if lanes is not None:
             self.refuse(f"loop {lanes.var}, in the same nest, is vectorized already", "fuse the two loops first")
-        check_lanes(str(self), kernel, around, loop)
+        check_lanes(self, kernel, around, loop)
         return replace_stmt(kernel, loop, [replace(loop, kind="vectorized")])

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from tilewright.ir.index import Condition, Index, const, substitute
 from tilewright.ir.loops import Kernel, Loop, Stmt
 from tilewright.passes.loops.dependence import block_accesses
-from tilewright.passes.loops.nest import free_symbols
 
 _SIZES = (3, 2, 5, 9, 17)
 _POINTS = 600
@@ -37,7 +36,7 @@ def witness(
 
     Data-dependent indices count as 0, so that they all meet. None if small sizes show no such points.
     """
-    free = sorted(free_symbols(replace(kernel, buffers=())))
+    free = sorted(replace(kernel, buffers=()).free_symbols)
     for size in _SIZES:
         sizes = {s: const(size) for s in free} | {o.var: const(0) for o in around}
         seen: dict[tuple[int, ...], list[tuple[Point, bool]]] = {}

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from tilewright.ir.facts import Facts
 from tilewright.ir.index import Condition, Index, const, symbol
 from tilewright.ir.loops import Block, Buffer, Iter, Kernel, Loop, Stmt, Write, row_major, walk
-from tilewright.ir.scalar import CheckedIndex, Expr, Param, Read, Var, reads
+from tilewright.ir.scalar import CheckedIndex, Expr, Param, Read, Var
 from tilewright.ir.scalar import walk as walk_expr
 from tilewright.ir.tensor import Axis, ScalarInput
 from tilewright.ir.types import DType
-from tilewright.passes.loops.nest import expressions, fresh
+from tilewright.passes.loops.nest import fresh
 from tilewright.passes.lower.reads import Shapes
 from tilewright.source import Span
 
@@ -127,8 +127,8 @@ class KernelBuilder:
         """The kernel: ``body`` with the buffers and scalars that it uses."""
         body = tuple(body)
         found = [s for s, _ in walk(body) if isinstance(s, Block)]
-        values = [e for b in found for e in expressions(b)]
-        used = {r.tensor for v in values for r in reads(v)} | {w.buffer for b in found for w in b.writes}
+        values = [e for b in found for e in b.expressions]
+        used = {r.tensor for b in found for r in b.reads} | {w.buffer for b in found for w in b.writes}
         params = {n.name for v in values for n in walk_expr(v) if isinstance(n, Param)}
         buffers = {**self.world.buffers, **self._registers}
         return Kernel(

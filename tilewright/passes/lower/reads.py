@@ -68,7 +68,7 @@ class Shapes:
                 conditions.append(ge(extent, 1))
                 inside.append(fits)
                 indices.append(self.index(apply("where", fits, value, zero), extent))
-        guard = tuple(c for c in dict.fromkeys(conditions) if not facts.prove(c))
+        guard = tuple(c for c in dict.fromkeys(conditions) if not facts.holds(c))
         result: Expr = Read(read.tensor, tuple(indices), read.dtype, guard, otherwise if guard else None)
         for fits in inside:
             result = _chosen(fits, result, otherwise)

@@ -88,7 +88,7 @@ def _result_checks(function: Function) -> list[Check]:
         places = [(e, f"axis {a} of the result '{r.name}'") for r in c.results for a, e in enumerate(r.shape)]
         axes = (*c.axes, *(c.reduction.axes if c.reduction else ()))
         for extent, place in (*places, *((a.extent, f"axis '{a.name}'") for a in axes)):
-            if extent not in made and not facts.prove(ge(extent, 0)):
+            if extent not in made and not facts.holds(ge(extent, 0)):
                 message = f"{function.name}: {place} would have the negative extent {extent}"
                 made[extent] = Check(ge(extent, 0), message)
     return list(made.values())

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from tilewright.errors import ScheduleError
-from tilewright.ir.index import Condition, Index, coefficient, const, minimum, symbol, symbols
+from tilewright.ir.facts import Facts
+from tilewright.ir.index import Condition, Index, coefficient, const, ge, minimum, symbol, symbols
 from tilewright.ir.loops import Block, Buffer, Iter, Kernel, Loop, Stmt, Write, row_major, walk
-from tilewright.ir.scalar import CheckedIndex, Expr, Read, reads, rewrite
-from tilewright.passes.loops.nest import expressions, facts, fresh, replace_stmt, substitute, taken_names
+from tilewright.ir.scalar import CheckedIndex, Expr, Read, rewrite
+from tilewright.passes.loops.nest import facts, fresh, replace_stmt, substitute, taken_names
 from tilewright.passes.pipeline import Pass
 
 
@@ -83,8 +84,7 @@ class ExpandRegisters(Pass):
 def _touched(body: tuple[Stmt, ...]) -> set[str]:
     """The buffers that blocks in ``body`` read or write."""
     found = [s for s, _ in walk(body) if isinstance(s, Block)]
-    read = {r.tensor for b in found for e in expressions(b) for r in reads(e)}
-    return read | {w.buffer for b in found for w in b.writes}
+    return {r.tensor for b in found for r in b.reads} | {w.buffer for b in found for w in b.writes}
 
 
 def _wider(b: Buffer, extent: Index) -> Buffer:
@@ -129,6 +129,41 @@ def _block_with_lane(b: Block, lane: Iter, var: str, buffers: set[str]) -> Block
         values=tuple(rewrite(v, rule) for v in b.values),
         init=tuple(rewrite(v, rule) for v in b.init),
     )
+
+
+@dataclass(frozen=True)
+class Once(Pass):
+    """``for i in 0..E: B``, where E is at most 1, becomes ``B where E >= 1`` at i = 0.
+
+    The condition is left out where a block's own conditions say it. Nothing changes where that E is at most 1 is
+    not proved, and where there are loops of unknown extent inside: these would run for nothing.
+    """
+
+    name: ClassVar[str] = "once"
+    loop: str
+
+    def run(self, kernel: Kernel) -> Kernel:
+        loop, around = find(kernel, self.loop)
+        known = facts(kernel, around)
+        inner = [s.extent.constant for s, _ in walk(loop.body) if isinstance(s, Loop)]
+        if loop.kind != "serial" or None in inner or not known.holds(ge(1, loop.extent)):
+            return kernel
+        body = substitute(loop.body, {loop.var: const(0)})
+        return replace_stmt(kernel, loop, _under(body, ge(loop.extent, 1), known))
+
+
+def _under(body: tuple[Stmt, ...], condition: Condition, known: Facts) -> list[Stmt]:
+    """``body`` with every block under ``condition``, unless its own conditions say that."""
+    made: list[Stmt] = []
+    for s in body:
+        if isinstance(s, Loop):
+            inside = known.extended({s.var: (const(0), s.extent)})
+            made.append(replace(s, body=tuple(_under(s.body, condition, inside))))
+        elif s.predicate and known.extended({}, s.predicate).holds(condition):
+            made.append(s)
+        else:
+            made.append(replace(s, predicate=(*s.predicate, condition)))
+    return made
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from tilewright.passes.loops.reorder import Reorder
 from tilewright.passes.loops.split import Split
 from tilewright.passes.loops.vectorize import Vectorize
 from tilewright.passes.pipeline import Hook, Pass, Pipeline
-from tilewright.passes.schedule.lanes import Clip, ExpandRegisters, SinkLanes, Tidy, find
+from tilewright.passes.schedule.lanes import Clip, ExpandRegisters, Once, SinkLanes, Tidy, find
 
 CHUNK_POINTS = 16384
 """So many points are worth a claim of work."""
@@ -151,6 +151,7 @@ class Naive:
         if rest in {s.var for s, _ in walk(self.kernel.body) if isinstance(s, Loop)}:
             last, masked = self._new(f"{rest}_v", f"{rest}_l")
             self._apply(Split(rest, width, "mask", (last, masked)), "what is left is one vector with a mask")
+            self._apply(Once(last), "that vector is there or it is not")
             vectors.append(masked)
         self._apply(ExpandRegisters(tuple(vectors)), "each lane has its own accumulators")
         for var in vectors:

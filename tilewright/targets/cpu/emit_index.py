@@ -68,14 +68,16 @@ class Guard:
 
 
 class Indices:
-    """The index emitter of one function. ``load`` makes the value of an outermost symbol in the entry block."""
+    """The index emitter of one function. ``load`` makes the value of an outermost symbol in the entry block.
+
+    ``sizes``: the symbols, loop variables among them, that are never negative.
+    """
 
     def __init__(self, fn: Function, load: Callable[[str], str], sizes: frozenset[str]) -> None:
         self.fn = fn
         self.lanes: Lanes | None = None
         self._load = load
-        self._sizes = set(sizes)
-        self._facts = Facts({}, (), self._sizes)
+        self._facts = Facts({}, (), sizes)
         self._scopes = [Scope(fn.entry)]
         self._depths: dict[str, int] = {}
         self._symbols: dict[Index, frozenset[str]] = {}
@@ -87,7 +89,6 @@ class Indices:
     def loop(self, var: str, start: str, stop: str, entered: bool) -> Iterator[None]:
         """A loop of ``var`` and its scope."""
         with self.fn.loop(start, stop, entered) as i:
-            self._know_size(var)
             self._scopes.append(Scope(self.fn.current, {symbol(var): i}))
             self._depths[var] = len(self._scopes) - 1
             arms, self._arms = self._arms, 0
@@ -109,7 +110,6 @@ class Indices:
     @contextmanager
     def in_lanes(self, var: str, count: int) -> Iterator[None]:
         """Code for all iterations of a vectorised loop at once."""
-        self._know_size(var)
         self.lanes = Lanes(var, count)
         yield
         self.lanes = None
@@ -117,11 +117,6 @@ class Indices:
     def _settle(self) -> None:
         if not self._arms:
             self._scopes[-1].home = self.fn.current
-
-    def _know_size(self, name: str) -> None:
-        if name not in self._sizes:
-            self._sizes.add(name)
-            self._facts = Facts({}, (), self._sizes)
 
     def symbols(self, index: Index) -> frozenset[str]:
         """As :func:`tilewright.ir.index.symbols`, remembered."""
@@ -273,7 +268,7 @@ class Indices:
         return Value(self.fn.call(f"{name}.{mangled('i64', lanes)}", kind, [*arguments, *flags], home), lanes)
 
     def _nonnegative(self, index: Index) -> bool:
-        return self._facts.prove(ge(index, 0)) is True
+        return self._facts.holds(ge(index, 0))
 
     def _quotient(self, atom: FloorDiv, at: Index, parts: list[Value]) -> Value:
         """Floor division; 0 is replaced as a divisor, so that hoisted code cannot trap."""

@@ -12,7 +12,7 @@ from typing import Union
 
 from tilewright.errors import InternalError
 from tilewright.ir.index import Index, const, product, substitute, symbol, total
-from tilewright.ir.loops import Buffer, Kernel
+from tilewright.ir.loops import Buffer, Kernel, Loop, walk
 from tilewright.ir.scalar import CheckedIndex, Param
 from tilewright.ir.types import DType
 from tilewright.targets.cpu.code import Function
@@ -62,7 +62,7 @@ class Memory:
         self.fn = fn
         self.kernel = kernel
         self.numbers = numbers
-        self.indices = Indices(fn, self._size, _sizes(numbers))
+        self.indices = Indices(fn, self._size, _sizes(numbers, kernel))
         self.mask: str | None = None
         self._buffers = {b.name: b for b in kernel.buffers}
         self._bases: dict[str, str] = {}
@@ -324,9 +324,10 @@ class Memory:
         return self.fn.let(f"{how} {vector(source, lanes)} {text} to {vector(to, lanes)}")
 
 
-def _sizes(numbers: Numbering) -> frozenset[str]:
-    """The symbols from outside that are never negative once the checks hold."""
-    return frozenset(s for s in (*numbers.slots, *numbers.counters) if not s.startswith("stride("))
+def _sizes(numbers: Numbering, kernel: Kernel) -> frozenset[str]:
+    """The symbols that are never negative once the checks hold: those from outside, and loop variables."""
+    outside = [s for s in (*numbers.slots, *numbers.counters) if not s.startswith("stride(")]
+    return frozenset(outside).union(s.var for s, _ in walk(kernel.body) if isinstance(s, Loop))
 
 
 def _register_bytes(buffer: Buffer) -> int:
