@@ -32,7 +32,7 @@ from tilewright.passes.loops import (
     reorder,
     vectorize,
 )
-from tilewright.passes.loops.dependence import Access, conflicts, disjoint, distance
+from tilewright.passes.loops.dependence import Access, Comparison, conflicts
 from tilewright.passes.loops.dependence import accesses as accesses_of
 from tilewright.passes.loops.legality import check_domains
 from tilewright.passes.loops.nest import facts
@@ -623,7 +623,8 @@ def test_distances_are_those_of_all_iterations_that_touch_one_cell(
     kernel = nest(first, second, third, extents)
     where = facts(kernel, ())
     for a, b in conflicts(accesses_of(kernel.body)):
-        apart, never = distance(a, b, where), disjoint(a, b, where)
+        compare = Comparison(where)
+        apart, never = compare.distance(a, b), compare.disjoint(a, b)
         for x, y in meetings(a, b, {"N": 3}):
             assert not never and apart is not None
             assert apart == {v: y[v] - x[v] for v in apart}
@@ -643,7 +644,8 @@ def test_distances_are_those_of_all_iterations_that_touch_one_cell(
 def test_known_distances(written: str, read: str, apart: dict[str, int]) -> None:
     kernel = nest(written, read, "[0]", ("3", "3", "3"))
     write, other = (a for a in accesses_of(kernel.body) if a.buffer == "y" and a.block.name == "a")
-    assert distance(*((write, other) if write.writes else (other, write)), facts(kernel, ())) == apart
+    pair = (write, other) if write.writes else (other, write)
+    assert Comparison(facts(kernel, ())).distance(*pair) == apart
 
 
 def meetings(a: Access, b: Access, sizes: dict[str, int]) -> Iterator[tuple[Env, Env]]:
