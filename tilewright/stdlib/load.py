@@ -17,7 +17,7 @@ def op(source: str, *, target: str = "cpu", level: str | None = None) -> Op:
     than one op.
 
     >>> import numpy as np, tilewright as tw
-    >>> best = tw.op("op best[T: float](x: T[..., C]) -> y: T[...]:\\n    p = softmax(x)\\n    y[...] = max[c](p[..., c])")
+    >>> best = tw.op("op best(x: f32[N, C]) -> y: f32[N]:\\n    p = softmax(x)\\n    y[n] = max[c](p[n, c])")
     >>> best(np.zeros((2, 4), np.float32))
     array([0.25, 0.25], dtype=float32)
     """
