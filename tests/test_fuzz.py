@@ -84,7 +84,9 @@ FOUND = {
         "language", HEADER + "    y[i] = fold[k: N](inf = 0.0 -> x[k]; (o) -> o)\n", "the name inf is taken",
     ),
     "two accumulators of one name": (
-        "language", HEADER + "    y[i] = fold[k: N](v = 0.0, v = 1.0 -> x[k], v; (a, b) -> a, b)\n", "have the same name",
+        "language",
+        HEADER + "    y[i] = fold[k: N](v = 0.0, v = 1.0 -> x[k], v; (a, b) -> a, b)\n",
+        "have the same name",
     ),
     "a dim called like a literal": ("tensor", HEADER.replace("N", "nan") + "    y[i] = 0\n", "the name nan is taken"),
     "two values for one": ("language", HEADER + "    y[i: pow2(1, 2)] = x[0]\n", "pow2 takes one value, not 2"),
