@@ -231,7 +231,7 @@ FOLD_BREAKS: dict[str, Breaks] = {
         (c for c in computes(f) if c.part.reduction or c.part.scan),
         put(scatter=Scatter((), "add", literal(0, F32))),
     ),
-    "a scatter by max": lambda f: at((s for c in computes(f) for s in c.one("scatter")), put(combine="max")),
+    "a scatter by mul": lambda f: at((s for c in computes(f) for s in c.one("scatter")), put(combine="mul")),
     "a scatter of too few indices": lambda f: at(
         (s for c in computes(f) for s in c.one("scatter")), put(indices=shorter)
     ),

@@ -77,7 +77,7 @@ SYNTAX = [
     Wrong(
         "y[i, j] = x[i, 0] if flag else 0",
         "if",
-        "unexpected 'if', expected the end of the line, '(', 'else' or an operator",
+        "unexpected 'if', expected the end of the line, '(', 'else', 'for' or an operator",
         "choose between values with where(condition, a, b)",
         "y[i, j] = where(flag, x[i, 0], 0)",
     ),

@@ -1,4 +1,4 @@
-"""The command line: ``tilewright check | fmt | run | show | opt | replay``."""
+"""The command line: ``tilewright check | fmt | doc | run | show | opt | replay``."""
 
 from __future__ import annotations
 
@@ -38,6 +38,10 @@ def _parser() -> argparse.ArgumentParser:
     fmt.add_argument("files", nargs="+", metavar="FILE")
     fmt.add_argument("--check", action="store_true", help="change nothing; exit with 1 if a file would change")
     fmt.set_defaults(run=commands.fmt)
+
+    doc = sub.add_parser("doc", help="print a reference page for each op of a file, as Markdown")
+    doc.add_argument("file", metavar="FILE", help="a .tw file")
+    doc.set_defaults(run=commands.doc)
 
     run = sub.add_parser("run", help="run an op on .npy files")
     _op_arguments(run)

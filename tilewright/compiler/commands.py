@@ -17,6 +17,7 @@ from tilewright.compiler import driver
 from tilewright.compiler.op import STAGES, Op, load_ops
 from tilewright.compiler.optimise import optimise
 from tilewright.dsl.check import check as check_module
+from tilewright.dsl.doc import pages
 from tilewright.dsl.format import format as format_source
 from tilewright.dsl.parse import parse
 from tilewright.dsl.program import Resolver
@@ -24,7 +25,7 @@ from tilewright.dsl.reading import read_text
 from tilewright.errors import UserError
 from tilewright.ir.types import dtype
 
-__all__ = ["STAGES", "check", "fmt", "opt", "replay", "run", "show"]
+__all__ = ["STAGES", "check", "doc", "fmt", "opt", "replay", "run", "show"]
 
 
 def check(arguments: Namespace) -> int:
@@ -55,6 +56,12 @@ def fmt(arguments: Namespace) -> int:
             if not arguments.check:
                 write_atomically(Path(name), formatted.encode())
     return 1 if changed and arguments.check else 0
+
+
+def doc(arguments: Namespace) -> int:
+    """Prints a reference page for each op of a file."""
+    print(pages(parse(read_text(arguments.file), arguments.file), arguments.shared), end="")
+    return 0
 
 
 def run(arguments: Namespace) -> int:

@@ -241,8 +241,19 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         return ast.Assign(self._span(meta), targets, axes, value)
 
     def scatter(self, meta: Meta, parts: list[Any]) -> ast.Scatter:
-        target, indices, value, axes = parts
-        return ast.Scatter(self._span(meta), self._name(target), indices, value, axes)
+        target, indices, sign, *rest = parts
+        combine = {"+=": "add"}.get(str(sign), str(sign)[:-1])
+        return self._scatter(meta, target, indices, combine, *rest)
+
+    def overwrite(self, meta: Meta, parts: list[Any]) -> ast.Scatter:
+        target, indices, *rest = parts
+        return self._scatter(meta, target, indices, "set", *rest)
+
+    def _scatter(
+        self, meta: Meta, target: Token, indices: Any, combine: str, value: Any, axes: Any, start: Any
+    ) -> ast.Scatter:
+        begin = start and self._name(start)
+        return ast.Scatter(self._span(meta), self._name(target), indices, combine, value, axes, begin)
 
     def invoke(self, meta: Meta, parts: list[Any]) -> ast.Invoke:
         target, function, *given = parts

@@ -24,13 +24,15 @@ def resolve(
     """The extents of ``axes``, declared or inferred.
 
     An axis has the extent of the places where it stands as a plain index: in the shapes of ``targets`` and in unguarded
-    reads of ``value``; failing these what later statements demand of the result; failing these, guarded reads.
-    CheckError if an axis repeats, has no range or two different ones.
+    reads of ``value`` and of the indices of ``targets``; failing these what later statements demand of the result;
+    failing these, guarded reads. CheckError if an axis repeats, has no range or two different ones.
     """
-    guarded = {id(n.read) for n, _ in ast.walk(value) if isinstance(n, ast.Guarded)}
-    elements = [n for n, _ in ast.walk(value) if isinstance(n, ast.Element)]
+    placed = list(targets)
+    nodes = [n for n, _ in ast.walk(value, *(a for _, on in placed for a in on))]
+    guarded = {id(n.read) for n in nodes if isinstance(n, ast.Guarded)}
+    elements = [n for n in nodes if isinstance(n, ast.Element)]
     levels = [
-        [p for tensor, on in targets for p in _plain(on, tensor.shape)]
+        [p for tensor, on in placed for p in _plain(on, tensor.shape)]
         + _places([e for e in elements if id(e) not in guarded], scope),
         list(demanded),
         _places([e for e in elements if id(e) in guarded], scope),

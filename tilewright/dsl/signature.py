@@ -115,10 +115,11 @@ def _constraint(v: ast.Variable) -> tuple[DType, ...]:
 
 def _operand(o: ast.Operand) -> OperandInfo:
     packs = tuple(d.name if isinstance(d, ast.Pack) else None for d in o.dims)
-    return OperandInfo(o.name, o.dtype.text, o.optional, tuple(map(_source_text, o.dims)), packs)
+    return OperandInfo(o.name, o.dtype.text, o.optional, tuple(map(source_text, o.dims)), packs)
 
 
-def _source_text(node: ast.Node) -> str:
+def source_text(node: ast.Node) -> str:
+    """What stands in the source for ``node``, which is on one line."""
     line = node.span.source.line(node.span.line)
     return line[node.span.column - 1 : node.span.end_column - 1]
 

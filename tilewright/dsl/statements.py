@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tilewright.dsl import bounds
 from tilewright.dsl import syntax as ast
-from tilewright.dsl.elaborate import Elaborator, storage_cast
+from tilewright.dsl.elaborate import Elaborator, find_tensor, storage_cast
 from tilewright.dsl.program import Program, Scope, Untyped, error
 from tilewright.dsl.ranges import resolve
 from tilewright.dsl.reductions import IDENTITIES, Folded, folded, join_with
@@ -61,13 +61,14 @@ def scatter(s: ast.Scatter, program: Program) -> None:
         raise error(f"the shape of {s.target.text} is not known", s.target.span, hint)
     _check_rank(target, s.indices, s.span)
     total = target
-    if target.dtype is not target.dtype.compute:
+    if target.dtype is not target.dtype.compute and s.combine != "set":
         total = Tensor(program.fresh(f"{target.name}_sum"), target.dtype.compute, target.shape)
         program.declared[total.name] = total
+    start = _start(s.start, total, program) if s.start else None
     program.tensors[total.name] = total
-    program.body.append(_Statement(s, _scatter_scope(s, target, program)).scatter(s, total))
+    program.body.append(_Statement(s, _scatter_scope(s, target, program)).scatter(s, total, start))
     if total is not target:
-        program.body.append(_rounded(total, target, program, s.span))
+        program.body.append(_copied(total, target, program, s.span))
         program.tensors[target.name] = target
 
 
@@ -85,7 +86,23 @@ def _scatter_axes(s: ast.Scatter, scope: Scope) -> Sequence[ast.Axis]:
     return [ast.Axis(name.span, name) for name in {n.text: n for n in reversed(free)}.values()][::-1]
 
 
-def _rounded(total: Tensor, target: Tensor, program: Program, span: Span) -> Compute:
+def _start(name: ast.Name, total: Tensor, program: Program) -> str:
+    """The tensor that ``total`` starts from, in its dtype."""
+    found = find_tensor(name, Scope(program))
+    if found.dtype.compute is not total.dtype.compute or found.shape != total.shape:
+        shapes = [f"{t.dtype}[{', '.join(map(str, t.shape))}]" for t in (found, total)]
+        hint = "a scatter starts from a tensor of its own shape and dtype"
+        raise error(f"{name.text} is {shapes[0]}, but this is {shapes[1]}", name.span, hint)
+    if found.dtype is total.dtype:
+        return found.name
+    widened = Tensor(program.fresh(f"{total.name}_start"), total.dtype, total.shape)
+    program.body.append(_copied(found, widened, program, name.span))
+    program.tensors[widened.name] = widened
+    return widened.name
+
+
+def _copied(total: Tensor, target: Tensor, program: Program, span: Span) -> Compute:
+    """``target`` as ``total`` in its dtype."""
     axes = tuple(Axis(program.fresh(f"i{n}"), extent) for n, extent in enumerate(target.shape))
     read = Read(total.name, tuple(symbol(a.name) for a in axes), total.dtype, (), None)
     return Compute((target,), axes, (scalar.convert("cast", read, target.dtype),), span=span)
@@ -155,14 +172,18 @@ class _Statement:
         results = self._results([a.dtype for a in parts.accs], rounding)
         return _scan(results, self.axes, axis.text, e.axes[0].chunk or SCAN_CHUNK, parts, self.written.span)
 
-    def scatter(self, s: ast.Scatter, total: Tensor) -> Compute:
+    def scatter(self, s: ast.Scatter, total: Tensor, start: str | None) -> Compute:
         indices = self.elaborator.indices(s.indices, total, s.span, self.scope)
         bounds.require(total, indices, s.indices, self.scope)
-        value = self.elaborator.typed(s.value, self.scope, total.dtype)
-        if value.dtype is not total.dtype or total.dtype is BOOL:
-            raise error(f"{value.dtype} is added to {total.dtype}", s.value.span, f"cast it: {total.dtype}(...)")
-        start = scalar.literal(0, total.dtype)
-        return Compute((total,), self.axes, (value,), scatter=Scatter(indices, "add", start), span=s.span)
+        elaborate = self.elaborator.stored if s.combine == "set" else self.elaborator.typed
+        value = elaborate(s.value, self.scope, total.dtype)
+        if value.dtype is not total.dtype:
+            how = "is added to" if s.combine == "add" else "is compared with"
+            raise error(f"{value.dtype} {how} {total.dtype}", s.value.span, f"cast it: {total.dtype}(...)")
+        if total.dtype is BOOL and s.combine != "set":
+            raise error(f"a scatter of bools by {s.combine}", s.value.span, "scatter numbers, as in i32(x[i])")
+        init = scalar.identity(s.combine, total.dtype.compute)
+        return Compute((total,), self.axes, (value,), scatter=Scatter(indices, s.combine, init, start), span=s.span)
 
     # --- results ----------------------------------------------------------------------------
 

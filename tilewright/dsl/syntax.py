@@ -139,12 +139,17 @@ class Assign(Node):
 
 @dataclass(frozen=True)
 class Scatter(Node):
-    """``name[indices] += value for axes``; ``axes`` is None where they are inferred."""
+    """``name[indices] += value for axes from start``; ``combine`` is add, set, max or min.
+
+    ``axes`` is None where they are inferred, ``start`` where the cells start from a constant.
+    """
 
     target: Name
     indices: tuple[Axis, ...]
+    combine: str
     value: Expr
     axes: tuple[Axis, ...] | None
+    start: Name | None = None
 
 
 @dataclass(frozen=True)

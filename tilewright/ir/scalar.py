@@ -207,6 +207,18 @@ def convert(op: str, value: Expr, dtype: DType) -> Expr:
     return value if value.dtype is dtype else Apply(op, (value,), dtype)
 
 
+def identity(combine: str, dtype: DType) -> Const:
+    """What a scatter by ``combine`` (``ir.tensor.SCATTERS``) starts from: what leaves a value alone, else zero."""
+    if combine in ("add", "set"):
+        found: int | float = 0
+    elif dtype.is_float:
+        found = float("-inf" if combine == "max" else "inf")
+    else:
+        low = 0 if dtype.kind == "uint" else -(1 << (dtype.bits - 1))
+        found = low if combine == "max" else low + (1 << dtype.bits) - 1
+    return literal(found, dtype)
+
+
 def literal(value: bool | int | float, dtype: DType) -> Const:
     """A literal of ``dtype``, ``value`` converted to fit."""
     if dtype.kind == "bool":

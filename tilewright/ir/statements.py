@@ -9,7 +9,7 @@ from tilewright.ir import index as ix
 from tilewright.ir import scalar
 from tilewright.ir.index import Condition, Index
 from tilewright.ir.scalar import Expr, Param, Read
-from tilewright.ir.tensor import Axis, Compute, Function, Reduction, Scan, Scatter, Tensor
+from tilewright.ir.tensor import Axis, Compute, Function, Reduction, Scan, Tensor
 
 Rule = Callable[[Expr], Expr]
 
@@ -48,7 +48,7 @@ def map_expressions(c: Compute, rule: Rule) -> Compute:
         scan = replace(scan, init=each(scan.init), merge=each(scan.merge))
     if scatter:
         indices = tuple(i if isinstance(i, Index) else rule(i) for i in scatter.indices)
-        scatter = Scatter(indices, scatter.combine, rule(scatter.init))
+        scatter = replace(scatter, indices=indices, init=rule(scatter.init))
     return replace(c, values=each(c.values), reduction=reduction, scan=scan, scatter=scatter)
 
 
@@ -61,7 +61,15 @@ def expressions(c: Compute) -> Iterator[Expr]:
 
 def reads(c: Compute) -> list[Read]:
     """The distinct reads of ``c``, inner ones first."""
-    return list(dict.fromkeys(r for e in expressions(c) for r in scalar.reads(e)))
+    return [*start_reads(c), *dict.fromkeys(r for e in expressions(c) for r in scalar.reads(e))]
+
+
+def start_reads(c: Compute) -> list[Read]:
+    """A read of the tensor that the scatter ``c`` starts from, at its first element, if it starts from one."""
+    if c.scatter is None or c.scatter.start is None:
+        return []
+    result = c.results[0]
+    return [Read(c.scatter.start, (ix.const(0),) * len(result.shape), result.dtype)]
 
 
 def params(f: Function) -> frozenset[str]:
@@ -146,7 +154,8 @@ def rename(
     scatter = c.scatter
     if scatter:
         positions = tuple(ix.substitute(i, values) if isinstance(i, Index) else i for i in scatter.indices)
-        scatter = replace(scatter, indices=positions)
+        start = None if scatter.start is None else tensors.get(scatter.start, scatter.start)
+        scatter = replace(scatter, indices=positions, start=start)
     return replace(
         c,
         results=tuple(Tensor(tensors.get(r.name, r.name), r.dtype, extents(r.shape)) for r in c.results),

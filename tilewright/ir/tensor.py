@@ -14,7 +14,7 @@ Grammar::
     Axis      = name, extent: Index
     Reduction = axes: Axis+, orders: Order+, accs: Var+, init: Expr+, others: Var*, merge: Expr*
     Scan      = axis: name, order: Order, ...
-    Scatter   = indices: (Index | Expr)*, combine: add
+    Scatter   = indices: (Index | Expr)*, combine: add | set | max | min, init: Expr, [start: name]
 
 A compute defines each result at every point of ``axes``: ``results[j][axes] = values[j]``.
 
@@ -25,7 +25,8 @@ A compute defines each result at every point of ``axes``: ``results[j][axes] = v
 * A **recurrence** is a compute whose values read its own result at earlier points: ``ordered``
   names the axis that runs in order.
 * With a **scan** order, an associative recurrence runs in chunks (see :class:`Scan`).
-* A **scatter** starts from ``init`` everywhere and applies its points in row-major order of ``axes``.
+* A **scatter** starts from ``init`` everywhere, or from the tensor ``start``, and applies its points in row-major order
+  of ``axes``.
 """
 
 from __future__ import annotations
@@ -131,14 +132,19 @@ SCAN_CHUNK = 256
 
 @dataclass(frozen=True)
 class Scatter:
-    """``result[indices] = combine(result[indices], value)`` from ``init`` everywhere.
+    """``result[indices] = combine(result[indices], value)`` from ``init`` everywhere, or from the tensor ``start``.
 
-    ``combine``: ``add`` (the only one so far). The axes are ordered row-major.
+    ``combine`` is one of SCATTERS; ``set`` gives the value, so that of several points in one cell the last one stays.
+    The axes are ordered row-major. ``start`` has the shape and dtype of the result.
     """
 
     indices: tuple[Index | Expr, ...]
     combine: str
     init: Expr
+    start: str | None = None
+
+
+SCATTERS = ("add", "set", "max", "min")
 
 
 @dataclass(frozen=True)

@@ -104,9 +104,11 @@ def _scatter(c: Compute, outputs: Sequence[str]) -> list[str]:
     """The target's shape is said on a line before if the header does not say it."""
     assert c.scatter is not None
     target = c.results[0]
-    axes = f" for {', '.join(map(_axis, c.axes))}" if c.axes else ""
+    sign = {"add": "+=", "set": "="}.get(c.scatter.combine, f"{c.scatter.combine}=")
+    axes = f" for {', '.join(map(_axis, c.axes))}" if c.axes or sign == "=" else ""
+    start = f" from {c.scatter.start}" if c.scatter.start else ""
     indices = ", ".join(_index(i) for i in c.scatter.indices)
-    line = f"{target.name}[{indices}] += {_text(c.values[0], 0)}{axes}"
+    line = f"{target.name}[{indices}] {sign} {_text(c.values[0], 0)}{axes}{start}"
     return [line] if target.name in outputs else [_declaration(target), line]
 
 

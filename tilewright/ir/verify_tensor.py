@@ -11,7 +11,7 @@ from tilewright.ir import index as ix
 from tilewright.ir import scalar
 from tilewright.ir.index import Index, symbol
 from tilewright.ir.scalar import OPS, Apply, CheckedIndex, Const, Expr, IndexValue, Param, Read, Var
-from tilewright.ir.tensor import Compute, Function, Reduction, Scan, Tensor
+from tilewright.ir.tensor import SCATTERS, Compute, Function, Reduction, Scan, Tensor
 from tilewright.ir.types import BOOL, I64, DType
 
 _RESERVED = {"op", "edition", "if", "else", "where", "for", "or", "and", "not", "true", "false", "inf", "nan"}
@@ -175,10 +175,17 @@ class _Statement:
     def _verify_scatter(self, axes: frozenset[str]) -> None:
         s, target = self.compute.scatter, self.compute.results[0]
         assert s is not None
-        self.rule("scatter", s.combine == "add", f"scatter by {s.combine}")
+        self.rule("scatter", s.combine in SCATTERS, f"scatter by {s.combine}")
         self.rule("scatter", len(s.indices) == len(target.shape), "one index per axis of the target")
-        self.rule("scatter", target.dtype is target.dtype.compute is not BOOL, f"scatter into {target.dtype}")
-        self.rule("scatter", s.init is scalar.literal(0, target.dtype), "a scatter starts from 0")
+        number = target.dtype is target.dtype.compute is not BOOL
+        self.rule("scatter", number or s.combine == "set", f"scatter into {target.dtype}")
+        init = scalar.identity(s.combine, target.dtype.compute)
+        self.rule("scatter", s.init is init, f"a scatter by {s.combine} starts from {init}")
+        if s.start is not None:
+            self.rule("scope", s.start in self.tensors, f"{s.start} is not defined before this")
+            start = self.tensors[s.start]
+            same = (start.dtype, start.shape) == (target.dtype, target.shape)
+            self.rule("scatter", same, f"{s.start}, which it starts from, is of another type")
         self._verify_indices(s.indices, axes, frozenset())
 
     # --- expressions ------------------------------------------------------------------------

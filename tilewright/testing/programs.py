@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tilewright.ir import types
 from tilewright.ir.index import Index, const, ge, minimum, symbol, symbols
-from tilewright.ir.scalar import Expr, IndexValue, Read, Var, apply, convert, literal, substitute
-from tilewright.ir.tensor import Axis, Compute, Function, Order, Reduction, ScalarInput, Scan, Scatter, Tensor
+from tilewright.ir.scalar import Expr, IndexValue, Read, Var, apply, convert, identity, literal, substitute
+from tilewright.ir.tensor import SCATTERS, Axis, Compute, Function, Order, Reduction, ScalarInput, Scan, Scatter, Tensor
 from tilewright.ir.types import BOOL, FIELD, I64, U64, DType
 from tilewright.passes.tensor.eliminate_dead import eliminate_dead
 from tilewright.testing.choices import Choices, strategy
@@ -175,10 +175,13 @@ class _Maker(Expressions):
         return Compute((result,), self.outer, (convert("cast", total, result.dtype),), ordered=axis)
 
     def _scatter(self, name: str) -> Compute:
-        value = self.value(self.number_dtype(), 2)
-        shape = self.shape()
+        combine = self.pick(("add", *SCATTERS))
+        value = self.value(self.compute_dtype() if combine == "set" else self.number_dtype(), 2)
+        starts = [t for t in self.tensors if t.dtype is value.dtype]
+        start = self.pick(starts) if starts and self.chance(3) else None
+        shape = start.shape if start else self.shape()
         indices = tuple(self.index(self.inside(e)) for e in shape)
-        scatter = Scatter(indices, "add", literal(0, value.dtype))
+        scatter = Scatter(indices, combine, identity(combine, value.dtype), start.name if start else None)
         return Compute((Tensor(name, value.dtype, shape),), self.outer, (value,), scatter=scatter)
 
     def orders(self) -> tuple[Order, ...]:

@@ -234,12 +234,9 @@ class _Run:
     def _scatter(self, c: Compute, scatter: Scatter) -> None:
         (result,), (value,) = c.results, c.values
         target, dtype = self.arrays[result.name], value.dtype.compute
-        if scatter.combine != "add":
-            raise InternalError(f"no meaning for a scatter that combines by {scatter.combine!r}")
-        combine, store = self.domain.operation("add", [dtype, dtype], dtype), self.domain.store(dtype, result.dtype)
-        start, widen = self.domain.cast(scatter.init.dtype, dtype), self.domain.cast(value.dtype, dtype)
-        (init,) = _TensorMeaning([scatter.init], self)(self.env)
-        sums = Array(result.name, dtype, target.shape, [start(init)] * len(target.cells))
+        combine, store = self._combiner(scatter.combine, dtype), self.domain.store(dtype, result.dtype)
+        widen = self.domain.cast(value.dtype, dtype)
+        sums = Array(result.name, dtype, target.shape, self._start(scatter, dtype, len(target.cells)))
         meaning = _TensorMeaning([value, *data_indices(scatter.indices)], self)
         place, added = Place(meaning, target, scatter.indices), meaning.value(value)
         for _ in self._points(c.axes):
@@ -248,3 +245,20 @@ class _Run:
             if where is not None:
                 sums.store(where, combine(sums.load(where), widen(added(self.env, slots))))
         target.cells = [store(v) for v in sums.cells]
+
+    def _combiner(self, how: str, dtype: DType) -> Callable[[Any, Any], Any]:
+        """What becomes of a cell and the value of a point that falls on it."""
+        if how == "set":
+            return lambda old, new: new
+        if how not in ("add", "max", "min"):
+            raise InternalError(f"no meaning for a scatter that combines by {how!r}")
+        return self.domain.operation(how, [dtype, dtype], dtype)
+
+    def _start(self, scatter: Scatter, dtype: DType, count: int) -> list[Any]:
+        """The cells before the first point."""
+        if scatter.start is not None:
+            array = self.array(scatter.start)
+            widen = self.domain.cast(array.dtype, dtype)
+            return [widen(v) for v in array.cells]
+        (init,) = _TensorMeaning([scatter.init], self)(self.env)
+        return [self.domain.cast(scatter.init.dtype, dtype)(init)] * count

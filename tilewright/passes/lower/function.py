@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from tilewright.ir.index import Index, const, symbols
+from tilewright.ir import statements
+from tilewright.ir.index import const, symbols
 from tilewright.ir.loops import Buffer, Kernel, row_major
 from tilewright.ir.plan import Phase, Plan, stride
-from tilewright.ir.scalar import Expr, index_symbols, reads
+from tilewright.ir.scalar import index_symbols
 from tilewright.ir.tensor import Compute, Function, Tensor
 from tilewright.passes.loops.nest import fresh
 from tilewright.passes.lower.kernel import World
@@ -59,24 +60,18 @@ def _live(function: Function) -> frozenset[str]:
     live = set(function.outputs)
     for c in reversed(function.body):
         if live & {r.name for r in c.results}:
-            live |= {r.tensor for e in _expressions(c) for r in reads(e)}
+            live |= {r.tensor for r in statements.reads(c)}
     return frozenset(live)
 
 
 def _needs_sums(c: Compute) -> bool:
     """Whether a scatter adds up in a wider type than its result's."""
-    return c.scatter is not None and c.values[0].dtype.compute is not c.results[0].dtype
+    return c.scatter is not None and c.scatter.combine != "set" and c.values[0].dtype.compute is not c.results[0].dtype
 
 
 def _sums(c: Compute, taken: set[str]) -> Tensor:
     """Where a scatter adds up before it is rounded."""
     return Tensor(fresh(f"{c.results[0].name}_sums", taken), c.values[0].dtype.compute, c.results[0].shape)
-
-
-def _expressions(c: Compute) -> Iterator[Expr]:
-    yield from c.values
-    if c.scatter is not None:
-        yield from (i for i in c.scatter.indices if not isinstance(i, Index))
 
 
 def _world(
@@ -108,5 +103,5 @@ def _names(function: Function) -> set[str]:
     for c in function.body:
         bound = {a.name for a in (*c.axes, *(c.reduction.axes if c.reduction else ()))}
         found |= {r.name for r in c.results}
-        found |= {s for e in _expressions(c) for s in index_symbols(e)} - bound
+        found |= {s for e in statements.expressions(c) for s in index_symbols(e)} - bound
     return found

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tilewright.errors import InternalError
 from tilewright.ir import index as ix
 from tilewright.ir.index import Index, ceildiv, minimum
 from tilewright.ir.loops import Kernel, Stmt
 from tilewright.ir.scalar import Expr, apply, convert, substitute
 from tilewright.ir.tensor import Axis, Compute, Reduction, Scan, Scatter
-from tilewright.ir.types import DType
 from tilewright.passes.lower.fold import Fold, Where
 from tilewright.passes.lower.kernel import KernelBuilder, Nest, World, loops, positions
 
@@ -97,17 +95,14 @@ class Lowering:
     # --- scatter ----------------------------------------------------------------------------
 
     def _scatter(self, s: Scatter) -> list[Kernel]:
-        """Sums start from ``init`` everywhere, take in every point, and are rounded if the result is narrower."""
-        (result,), (value,) = self.c.results, self.c.values
-        if s.combine != "add":
-            raise InternalError(f"no lowering of a scatter that combines by {s.combine!r}")
-        dtype = value.dtype.compute
-        made = [self._everywhere("_init", self.sums, convert("cast", s.init, dtype)), self._update(s, dtype)]
+        """Cells take their first value, take in every point, and are rounded if the result is narrower."""
+        (result,) = self.c.results
+        made = [self._everywhere("_init", self.sums, s.start or s.init), self._update(s)]
         if self.sums != result.name:
-            made.append(self._everywhere("_round", result.name, None))
+            made.append(self._everywhere("_round", result.name, self.sums))
         return made
 
-    def _update(self, s: Scatter, dtype: DType) -> Kernel:
+    def _update(self, s: Scatter) -> Kernel:
         """Points that may meet in a cell keep their order; along an axis that is an index by itself they never meet."""
         k = self._builder()
         alone = {i.symbol for i in s.indices if isinstance(i, Index)}
@@ -115,17 +110,18 @@ class Lowering:
         axes = positions(self.c.axes, around)
         indices = [_moved(i, axes) for i in s.indices]
         cell = k.cell(self.sums, indices, around)
-        added = convert("cast", substitute(self.c.values[0], axes), dtype)
-        return k.finish(loops(around, [k.block("add", around, [cell], [apply("add", cell.read, added)])]))
+        point = convert("cast", substitute(self.c.values[0], axes), cell.dtype)
+        value = point if s.combine == "set" else apply(s.combine, cell.read, point)
+        return k.finish(loops(around, [k.block(s.combine, around, [cell], [value])]))
 
-    def _everywhere(self, suffix: str, target: str, value: Expr | None) -> Kernel:
-        """``value``, or the rounded sums, at every element of ``target``."""
+    def _everywhere(self, suffix: str, target: str, source: Expr | str) -> Kernel:
+        """The value ``source``, or that of the tensor of this name, at every element of ``target``."""
         k = self._builder(suffix)
         shape = self.world.buffers[target].shape
         around: Nest = tuple(k.level(f"i{n}", "parallel", extent) for n, extent in enumerate(shape))
         at = [level.at for level in around]
         cell = k.cell(target, at, around)
-        new = k.cell(self.sums, at, around).read if value is None else value
+        new = k.cell(source, at, around).read if isinstance(source, str) else source
         block = k.block("store", around, [cell], [convert("cast", new, cell.dtype)])
         return k.finish(loops(around, [block]))
 

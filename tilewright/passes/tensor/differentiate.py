@@ -141,7 +141,10 @@ class _Backward:
         value, cotangent = c.values[number], self._cotangent(c.results[number])
         here = _widened(cotangent, _point(c.axes))
         if c.scatter:
+            if c.scatter.combine != "add":
+                raise UnsupportedError(f"it is a scatter by {c.scatter.combine}")
             self._pull(c, value, _widened(cotangent, c.scatter.indices))
+            self._start(c, cotangent)
         elif c.scan:
             self._pull(c, value, self._from_the_end(c, cotangent, c.scan), c.scan.accs[number])
         elif c.reduction is None:
@@ -167,6 +170,14 @@ class _Backward:
         for leaf, g in leaves.items():
             if isinstance(leaf, Read):
                 self._send(Flow(leaf, g, axes, own, len(axes) - len(c.axes), c.span))
+
+    def _start(self, c: Compute, cotangent: Tensor) -> None:
+        """What a scatter-add starts from has the cotangent of its result."""
+        for read in statements.start_reads(c):
+            if self._is_leaf(read):
+                axes = tuple(Axis(self.names.fresh(f"i{n}"), d) for n, d in enumerate(c.results[0].shape))
+                there = replace(read, indices=_point(axes))
+                self._send(Flow(there, _widened(cotangent, _point(axes)), axes, _names(axes), 0, c.span))
 
     def _is_leaf(self, e: Expr) -> bool:
         return isinstance(e, Var) or (isinstance(e, Read) and e.tensor in self.moved)

@@ -109,10 +109,10 @@ def _is_affine(read: Read) -> bool:
 
 
 def _inside_indices(c: Compute) -> set[Read]:
-    """The reads of ``c`` that data-dependent positions are made of."""
+    """The reads of ``c`` that data-dependent positions are made of, and that of what a scatter starts from."""
     inner = [i for read in statements.reads(c) for i in read.indices if not isinstance(i, Index)]
     scattered = [i for i in c.scatter.indices if not isinstance(i, Index)] if c.scatter else []
-    return {r for i in (*inner, *scattered) for r in scalar.reads(i)}
+    return {r for i in (*inner, *scattered) for r in scalar.reads(i)} | {*statements.start_reads(c)}
 
 
 def _reads_each_point_once(c: Compute, read: Read) -> bool:
