@@ -19,7 +19,7 @@ mp.prec = 200
 class Oracle:
     """``real``: the function on mpmath's numbers, where it is finite. ``low``, ``high``: where it is interesting.
 
-    ``zeros``: near a zero of the function the error is absolute (issue: lgamma, digamma).
+    ``zeros``: near a zero of the function the error is an absolute one.
     """
 
     real: Callable[..., Any]
@@ -127,8 +127,11 @@ def exact(name: str, args: tuple[Any, ...]) -> Any:
     return value if isinstance(value, mpf) and mp.isfinite(value) else None
 
 
-def ulps(actual: float, true: Any, kind: np.dtype[Any], zeros: bool = False) -> float:
-    """The error in units of the last place of the true value; what overflows is nearest to infinity."""
+def ulps(actual: float, true: Any, kind: np.dtype[Any], near_zero: bool = False) -> float:
+    """The error in units of the last place of the true value (``near_zero``: of 1, if that is more).
+
+    Where the true value overflows, infinity is right, and the largest number as well.
+    """
     info = np.finfo(kind)
     digits = info.nmant
     if abs(true) >= mpf(float(info.max)) * (1 + mpf(2) ** (-digits - 2)):
@@ -136,7 +139,7 @@ def ulps(actual: float, true: Any, kind: np.dtype[Any], zeros: bool = False) -> 
         return 0.0 if actual in (top, math.copysign(float(info.max), top)) else math.inf
     if not math.isfinite(actual):
         return 0.0 if abs(true) > float(info.max) * (1 - 2.0**-digits) else math.inf
-    exponent = max(int(mp.floor(mp.log(abs(true), 2))) if true else -9999, int(info.minexp))
-    if zeros:
+    exponent = max(mp.frexp(true)[1] - 1 if true else -9999, int(info.minexp))
+    if near_zero:
         exponent = max(exponent, 0)
     return float(abs(mpf(float(actual)) - true) / mpf(2) ** (exponent - digits))

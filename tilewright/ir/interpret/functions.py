@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 
 from tilewright.ir.interpret.special import digamma, erfinv, lgamma
 
@@ -61,8 +62,17 @@ def _pow(x: float, y: float) -> float:
 
 def _rsqrt(x: float) -> float:
     if x == 0:
-        return math.inf
+        return math.copysign(math.inf, x)
     return 1 / math.sqrt(x) if x >= 0 else math.nan
+
+
+def _cbrt(x: float) -> float:
+    """Of the floats around the library's, the one whose cube is nearest."""
+    near = math.cbrt(x)
+    if x == 0 or not math.isfinite(x):
+        return near
+    around = (near, math.nextafter(near, math.inf), math.nextafter(near, -math.inf))
+    return min(around, key=lambda r: abs(Fraction(r) ** 3 - Fraction(x)))
 
 
 def _sigmoid(x: float) -> float:
@@ -104,7 +114,7 @@ MEANINGS: Mapping[str, Real] = {
     "logaddexp": _logaddexp,
     "sqrt": _total(math.sqrt),
     "rsqrt": _rsqrt,
-    "cbrt": math.cbrt,
+    "cbrt": _cbrt,
     "hypot": math.hypot,
     "pow": _pow,
     "sin": _total(math.sin),

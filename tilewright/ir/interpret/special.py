@@ -40,17 +40,18 @@ def _precise(f: Callable[[Decimal], Decimal]) -> Callable[[float], float]:
     """``f`` in 60 digits, its result rounded."""
 
     def rounded(x: float) -> float:
-        with localcontext(Context(prec=DIGITS + 10, Emin=-9999, Emax=9999)):
+        with localcontext(Context(prec=DIGITS + 10, Emin=-99999, Emax=99999)):
             return float(f(Decimal(x)))
 
     return rounded
 
 
 def _sine(t: Decimal) -> Decimal:
-    total, term, k = Decimal(0), t, 1
-    while abs(term) > Decimal(10) ** -(DIGITS + 10):
-        total += term
+    total = term = t
+    k = 1
+    while abs(term) > abs(total) * Decimal(10) ** -(DIGITS + 10):
         term *= -t * t / ((k + 1) * (k + 2))
+        total += term
         k += 2
     return total
 
@@ -132,7 +133,7 @@ def lgamma(x: float) -> float:
         return x
     if math.isinf(x) or (x <= 0 and x == math.floor(x)) or x > 2.6e305:
         return math.inf
-    return _lgamma(x)
+    return 0.0 if x in (1.0, 2.0) else _lgamma(x)
 
 
 def digamma(x: float) -> float:

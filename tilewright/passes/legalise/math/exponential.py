@@ -129,9 +129,9 @@ def tanh(fmt: Format, x: Term) -> Term:
     """A polynomial in the middle, else 1 - 2 / (e^2a + 1)."""
     a = x.op("abs")
     z = x * x
-    small = horner(z, coefficients.TANH[fmt.dtype]).op("fma", z * x, x)
+    small = horner(z, coefficients.TANH[fmt.dtype]).op("fma", z * a, a)
     large = x.like(1.0) - x.like(2.0) / (exp(fmt, a + a) + 1.0)
-    return where(a < 0.6, small, with_sign_of(fmt, large, x))
+    return with_sign_of(fmt, where(a < 0.6, small, large), x)
 
 
 def sigmoid(fmt: Format, x: Term) -> Term:

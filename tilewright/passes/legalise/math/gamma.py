@@ -113,7 +113,7 @@ def lgamma(on: Arithmetic, x: Term) -> Term:
     base = on.choose(tiny, on.constant(y, LN2_EXACT * 256), base)
     pole = y.same(inf) | (x <= 0.0) & _turn(y).same(0.0)
     value = where(pole | (x > 2.556348163871691e305), inf, on.value(base - on.log(argument)))
-    return where(x.op("isnan"), x, value)
+    return where(x.op("isnan"), x, where(x.same(1.0) | x.same(2.0), 0.0, value))
 
 
 def _stirling(on: Arithmetic, y: Any) -> Any:

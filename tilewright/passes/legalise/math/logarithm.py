@@ -161,8 +161,9 @@ def logaddexp(a: Term, b: Term) -> Term:
     most, least = a.op("max", b), a.op("min", b)
     less = two_sum(least, -most)
     e = exp_pair(less)
-    rest = choose(less.high < -20.0, e - e * e * 0.5, log_pair(e + 1.0))
-    return _unless_infinite(most, where(less.high < -746.0, most, (rest + most).value()))
+    small = e - e * e * (e.high * (-1.0 / 3.0) + 0.5)
+    rest = choose(less.high < -20.0, small, log_pair(e + 1.0))
+    return _unless_infinite(most, where(less.high < -746.0, most + 0.0, (rest + most).value()))
 
 
 def _unless_infinite(most: Term, finite: Term) -> Term:

@@ -82,20 +82,27 @@ BY_FORMAT = {32: Division(bits=28, steps=10, kept=53), 64: Division(bits=26, ste
 def _centred(how: Division, a: Term, b: Term) -> Term:
     """``a - n * b`` of least size, for ``a, b >= 0``, ``b`` not 0.
 
-    Takes away multiples of b * 2^k from the largest k down. A part of the quotient is rounded to nearest, so what
-    is left is at most half of b * 2^k, and an exact difference.
+    Takes away multiples of b * 2^k from the largest k down, all made smaller where they might overflow.
     """
-    scale, mask = 2.0**how.bits, -1 << (53 - how.kept)
-    ladder = [b]
-    for _ in range(how.steps - 1):
+    scale = 2.0**how.bits
+    shrink = where(a > 1.0, a.like(0.0625), 1.0)
+    last = where(b > 1.0, shrink, 1.0)
+    ladder = [b * scale * shrink]
+    for _ in range(how.steps - 2):
         ladder.append(ladder[-1] * scale)
+    a = a * shrink
     for divisor in reversed(ladder):
-        n = (a / divisor + DOUBLE.magic) - DOUBLE.magic
-        top = from_bits(DOUBLE, bits(DOUBLE, divisor) & mask)
-        rest = a - n * top
-        rest = rest if how.kept == 53 else rest - n * (divisor - top)
-        a = where(n.same(0.0), a, rest)
-    return a
+        a = _less_a_multiple(how, a, divisor)
+    return _less_a_multiple(how, a / shrink * last, b * last) / last
+
+
+def _less_a_multiple(how: Division, a: Term, divisor: Term) -> Term:
+    """The quotient is rounded to nearest, so that what is left is at most half of the divisor, and exact."""
+    n = (a / divisor + DOUBLE.magic) - DOUBLE.magic
+    top = from_bits(DOUBLE, bits(DOUBLE, divisor) & (-1 << (53 - how.kept)))
+    rest = a - n * top
+    rest = rest if how.kept == 53 else rest - n * (divisor - top)
+    return where(n.same(0.0), a, rest)
 
 
 def _fmod(how: Division, x: Term, y: Term) -> Term:
