@@ -20,6 +20,7 @@ from typing import Union
 
 from tilewright.errors import InternalError
 from tilewright.ir import index as ix
+from tilewright.ir.functions import FUNCTIONS
 from tilewright.ir.index import Condition, Index
 from tilewright.ir.intern import Interned
 from tilewright.ir.types import BOOL, I64, U32, DType
@@ -179,9 +180,7 @@ OPS: dict[str, OpInfo] = {
     "cast": OpInfo(1, operands="any", result="given", kinds=_ORDERED),
     "bitcast": OpInfo(1, operands="any", result="given", kinds=("float", "int", "uint")),
     # math
-    "exp": OpInfo(1, kinds=_FLOAT),
-    "log": OpInfo(1, kinds=_FLOAT),
-    "sqrt": OpInfo(1, kinds=_FLOAT),
+    **{name: OpInfo(f.arity, kinds=_FLOAT) for name, f in FUNCTIONS.items()},
     # random: word ``i & 3`` of Philox4x32-10 at counter ``offset + (i >> 2)`` under key ``seed``
     "bits": OpInfo(3, operands="any", result="u32", kinds=("int", "uint")),
 }

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from tilewright.ir.facts import Facts
+from tilewright.ir.functions import FUNCTIONS
 from tilewright.ir.index import Condition, Index, const, ge, lt, symbol
 from tilewright.ir.scalar import OPS, Const, Expr, IndexValue, Param, Read, apply, convert, literal
 from tilewright.ir.tensor import Axis, ScalarInput, Tensor
@@ -18,13 +19,16 @@ INDEX = "idx"
 
 _ANY = ("min", "max")
 _NUMBER = ("add", "sub", "mul", "neg", "abs")
+FUNCTION = "function"
+ALL_FUNCTIONS = tuple(FUNCTIONS)
+EXACT_FUNCTIONS = tuple(name for name, f in FUNCTIONS.items() if f.is_exact)
 _INTEGER = ("floordiv", "mod", "bitand", "bitor", "bitxor", "bitnot", "shl", "shr")
 
 
 class Expressions:
     """Draws values at a point of ``outer`` and ``inner``, which the statement in the making sets.
 
-    ``math`` allows exp and log, which interpreters round otherwise than targets do.
+    ``math`` allows functions like exp, which interpreters round otherwise than targets do.
     """
 
     def __init__(self, choices: Choices, dtypes: Sequence[DType], math: bool) -> None:
@@ -61,6 +65,8 @@ class Expressions:
         if self.chance(5):
             return apply("where", self.truth(depth - 1), self.value(dtype, depth - 1), self.value(dtype, depth - 1))
         op = self.pick(self.operations(dtype))
+        if op == FUNCTION:
+            op = self.pick(ALL_FUNCTIONS if self.math else EXACT_FUNCTIONS)
         return apply(op, *(self.value(dtype, depth - 1) for _ in range(OPS[op].arity)))
 
     def converted(self, dtype: DType, depth: int) -> Expr:
@@ -71,12 +77,12 @@ class Expressions:
         return convert("cast", self.value(self.compute_dtype(), depth), dtype)
 
     def operations(self, dtype: DType) -> tuple[str, ...]:
-        """The operations from values of ``dtype`` to one."""
+        """The operations from values of ``dtype`` to one; FUNCTION stands for any function of mathematics."""
         if dtype is BOOL:
             return _ANY
         if dtype.is_integer:
             return _NUMBER + _ANY + _INTEGER
-        return _NUMBER + _ANY + ("fma", "div", "sqrt") + (("exp", "log") if self.math else ())
+        return _NUMBER + _ANY + ("fma", "div", FUNCTION) + (("exp", FUNCTION) if self.math else ())
 
     def truth(self, depth: int) -> Expr:
         """A comparison, or several of them."""

@@ -56,8 +56,9 @@ def make_function(
 ) -> Function:
     """A random function of up to ``statements`` computes of ``kinds``; its outputs need all of them.
 
-    Up to three of ``dtypes`` are used; ``math`` allows exp and log. Every unguarded affine read is provably in
-    bounds. The operand ``idx`` (i32 or i64) is what data-dependent indices are read from; it may hold anything.
+    Up to three of ``dtypes`` are used; ``math`` allows functions that are rounded. Every unguarded affine read is
+    provably in bounds. The operand ``idx`` (i32 or i64) is what data-dependent indices are read from; it may hold
+    anything.
     """
     palette = choices.some(dtypes, 1, 3)
     return _Maker(choices, palette, math).function(kinds, choices.integer(1, statements))

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tilewright.errors import UnsupportedError
+from tilewright.ir.functions import FUNCTIONS
 from tilewright.ir.interpret.numbers import Numbers, Operation, Value, comparisons, extrema
 from tilewright.ir.types import DType
 
@@ -124,8 +125,14 @@ def exp(v: int) -> int:
     return cell(hashed(v, 1) if q is None else pow(4, q, P))
 
 
-def _hash_function(salt: int) -> Operation:
-    return lambda v: cell(hashed(v, salt)) if is_finite(v) else POISON
+def _hash_function(salt: int, arity: int) -> Operation:
+    """``hash<salt>``; of two cells, the hash of the first one's hash plus the second."""
+    if arity == 1:
+        return lambda v: cell(hashed(v, salt)) if is_finite(v) else POISON
+    return lambda a, b: cell(hashed(hashed(a, salt) + low(b), salt)) if is_finite(a) and is_finite(b) else POISON
+
+
+_HASHES: dict[str, Operation] = {name: _hash_function(f.salt, f.arity) for name, f in FUNCTIONS.items()}
 
 
 class Field(Numbers):
@@ -140,9 +147,8 @@ class Field(Numbers):
             "neg": neg,
             "abs": absolute,
             "fma": lambda a, b, c: add(mul(a, b), c),
+            **_HASHES,
             "exp": exp,
-            "log": _hash_function(2),
-            "sqrt": _hash_function(3),
             "isnan": lambda v: False,
         }
         super().__init__(dtype, {**comparisons(rank), **extrema(rank), **arithmetic})

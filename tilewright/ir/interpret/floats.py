@@ -6,8 +6,18 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from tilewright.ir.interpret.functions import MEANINGS
 from tilewright.ir.interpret.numbers import Numbers, Operation, Value, comparisons, itself
-from tilewright.ir.interpret.rounding import FORMATS, Format, fma, from_bits, round_float, round_integer, to_bits
+from tilewright.ir.interpret.rounding import (
+    FORMATS,
+    Format,
+    fma,
+    from_bits,
+    next_after,
+    round_float,
+    round_integer,
+    to_bits,
+)
 from tilewright.ir.types import DType
 
 
@@ -17,23 +27,6 @@ def _divide(a: float, b: float) -> float:
     if a == 0 or math.isnan(a):
         return math.nan
     return math.copysign(math.inf, a) * math.copysign(1.0, b)
-
-
-def _exp(a: float) -> float:
-    try:
-        return math.exp(a)
-    except OverflowError:
-        return math.inf
-
-
-def _log(a: float) -> float:
-    if a > 0 or math.isnan(a):
-        return math.log(a)
-    return -math.inf if a == 0 else math.nan
-
-
-def _sqrt(a: float) -> float:
-    return math.nan if a < 0 else math.sqrt(a)
 
 
 _EXTREMA: dict[str, Operation] = {
@@ -48,12 +41,10 @@ _ROUNDED: dict[str, Callable[..., float]] = {
     "sub": lambda a, b: a - b,
     "mul": lambda a, b: a * b,
     "div": _divide,
-    "exp": _exp,
-    "log": _log,
-    "sqrt": _sqrt,
+    **MEANINGS,
 }
 """Operations of f64. Rounding their results once more to f32 is rounding once: f64 has more than
-twice the bits (for exp and log, but in cases too rare to be met)."""
+twice the bits (for functions that are rounded in f64 too, but in cases too rare to be met)."""
 
 
 def _rounding(f: Callable[..., float], to: Format) -> Operation:
@@ -66,8 +57,11 @@ class Floats(Numbers):
     def __init__(self, dtype: DType) -> None:
         self.format = FORMATS[dtype]
         rounded = {name: _rounding(f, self.format) for name, f in _ROUNDED.items()}
-        fused: dict[str, Operation] = {"fma": lambda a, b, c: fma(a, b, c, self.format)}
-        super().__init__(dtype, {**comparisons(itself), **_EXTREMA, **_EXACT, **rounded, **fused})
+        by_format: dict[str, Operation] = {
+            "fma": lambda a, b, c: fma(a, b, c, self.format),
+            "nextafter": lambda a, b: next_after(a, b, self.format),
+        }
+        super().__init__(dtype, {**comparisons(itself), **_EXTREMA, **_EXACT, **rounded, **by_format})
 
     def constant(self, value: Value) -> Value:
         if isinstance(value, float):

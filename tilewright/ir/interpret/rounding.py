@@ -100,3 +100,12 @@ def from_bits(bits: int, of: Format) -> float:
     code = {64: "<d", 32: "<f", 16: "<e"}[of.bits]
     value: float = struct.unpack(code, bits.to_bytes(of.bits // 8, "little"))[0]
     return value
+
+
+def next_after(x: float, y: float, of: Format) -> float:
+    """The neighbour of ``x`` in the direction of ``y``, both of the format; ``y`` if they are equal."""
+    if x == y or math.isnan(x) or math.isnan(y):
+        return x + y if x != y else y
+    if x == 0:
+        return math.copysign(math.ldexp(1.0, of.last_place), y)
+    return from_bits(to_bits(x, of) + (1 if (y > x) == (x > 0) else -1), of)

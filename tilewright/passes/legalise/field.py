@@ -12,6 +12,7 @@ from fractions import Fraction
 from functools import partial, reduce
 from math import inf, isfinite
 
+from tilewright.ir.functions import FUNCTIONS
 from tilewright.ir.types import ALL, BOOL, F64, FIELD, I64, U64, DType
 from tilewright.passes.legalise.term import Term, Termish, where, word
 
@@ -178,8 +179,12 @@ def _hash(v: Term, salt: int) -> Term:
     return P.reduce(h ^ (h >> 16))
 
 
-def _hashed(salt: int, v: Term) -> Term:
-    return where(_is_finite(v), _pack(_hash(_low(v), salt), NONE), POISON)
+def _hashed(salt: int, v: Term, *more: Term) -> Term:
+    """The hash of the low word; of two cells, that of the first one's hash plus the second."""
+    h = _hash(_low(v), salt)
+    for other in more:
+        h = _hash(h + _low(other), salt)
+    return where(_all(*map(_is_finite, (v, *more))), _pack(h, NONE), POISON)
 
 
 def _exp(v: Term) -> Term:
@@ -265,9 +270,8 @@ _ON_CELLS: Mapping[str, Callable[..., Term]] = {
     "fma": lambda a, b, c: _add(_mul(a, b), c),
     "min": _min,
     "max": _max,
+    **{name: partial(_hashed, f.salt) for name, f in FUNCTIONS.items()},
     "exp": _exp,
-    "log": partial(_hashed, 2),
-    "sqrt": partial(_hashed, 3),
 }
 _PREDICATES: Mapping[str, Callable[..., Term]] = {
     "lt": lambda a, b: _rank(a) < _rank(b),

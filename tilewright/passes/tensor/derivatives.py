@@ -12,50 +12,11 @@ from tilewright.errors import UnsupportedError
 from tilewright.ir import index as ix
 from tilewright.ir import scalar
 from tilewright.ir.index import Index
-from tilewright.ir.scalar import Apply, Const, Expr, IndexValue, Read, apply, convert, literal
+from tilewright.ir.scalar import Apply, Expr, IndexValue, Read, apply, convert, literal
 from tilewright.ir.tensor import Tensor
-from tilewright.ir.types import BOOL, I64, DType
-
-Pullback = Callable[[tuple[Expr, ...], Expr, Expr], tuple["Expr | None", ...]]
-
-
-def zero(dtype: DType) -> Const:
-    """The literal 0 of ``dtype``."""
-    return scalar.literal(0, dtype)
-
-
-def masked(c: Expr, g: Expr) -> Expr:
-    """``g`` where ``c`` holds, else 0."""
-    return apply("where", c, g, zero(g.dtype))
-
-
-def linear(g: Expr, f: Callable[[Expr], Expr]) -> Expr:
-    """``f(g)`` for a linear ``f``. Masks stay outermost, so that where ``g`` is 0 no infinite factor makes it nan."""
-    if isinstance(g, Apply) and g.op == "where":
-        c, a, b = g.args
-        nought = zero(g.dtype)
-        if a is nought or b is nought:
-            result = linear(b if a is nought else a, f)
-            return apply("where", c, zero(result.dtype), result) if a is nought else masked(c, result)
-    return f(g)
-
-
-def scaled(g: Expr, factor: Expr) -> Expr:
-    """``g * factor``."""
-    return linear(g, lambda v: factor if v is literal(1, v.dtype) else apply("mul", v, factor))
-
-
-def quotient(g: Expr, divisor: Expr) -> Expr:
-    """``g / divisor``."""
-    return linear(g, lambda v: apply("div", v, divisor))
-
-
-def negated(g: Expr) -> Expr:
-    return linear(g, lambda v: apply("neg", v))
-
-
-def _half(g: Expr) -> Expr:
-    return scaled(g, literal(0.5, g.dtype))
+from tilewright.ir.types import BOOL, I64
+from tilewright.passes.tensor import functions
+from tilewright.passes.tensor.cotangents import Pullback, half, linear, masked, negated, quotient, scaled, zero
 
 
 def _extremum(wins: str) -> Pullback:
@@ -63,7 +24,7 @@ def _extremum(wins: str) -> Pullback:
 
     def pullback(args: tuple[Expr, ...], _: Expr, g: Expr) -> tuple[Expr, ...]:
         a, b = args
-        tied = masked(apply("eq", a, b), _half(g))
+        tied = masked(apply("eq", a, b), half(g))
         return apply("where", apply(wins, a, b), g, tied), apply("where", apply(wins, b, a), g, tied)
 
     return pullback
@@ -96,9 +57,7 @@ PULLBACKS: Mapping[str, Pullback] = {
     "max": _extremum("gt"),
     "where": _where,
     "cast": lambda x, y, g: (linear(g, lambda v: convert("cast", v, x[0].dtype.compute)),),
-    "exp": lambda x, y, g: (scaled(g, y),),
-    "log": lambda x, y, g: (quotient(g, x[0]),),
-    "sqrt": lambda x, y, g: (quotient(_half(g), y),),
+    **functions.PULLBACKS,
 }
 """Per operation: (arguments, result, cotangent of the result) -> cotangents of the arguments."""
 

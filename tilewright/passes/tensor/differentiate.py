@@ -20,7 +20,8 @@ from tilewright.ir.scalar import Apply, Expr, Read, Var, apply, convert, literal
 from tilewright.ir.statements import Names
 from tilewright.ir.tensor import SCAN_CHUNK, Axis, Compute, Function, Scan, Tensor
 from tilewright.passes.pipeline import Pass
-from tilewright.passes.tensor.derivatives import pull_back, zero
+from tilewright.passes.tensor.cotangents import zero
+from tilewright.passes.tensor.derivatives import pull_back
 from tilewright.passes.tensor.eliminate_dead import eliminate_dead
 from tilewright.passes.tensor.transpose import Flow, Gathered, gather, scatter, total
 

@@ -16,7 +16,8 @@ from tilewright.ir.scalar import Apply, Const, Expr, IndexValue, Param, Read, Va
 from tilewright.ir.statements import Names
 from tilewright.ir.tensor import CHAIN, Axis, Compute, Reduction, Scatter, Tensor
 from tilewright.ir.types import BOOL, I64
-from tilewright.passes.tensor.derivatives import condition, conjunction, zero
+from tilewright.passes.tensor.cotangents import zero
+from tilewright.passes.tensor.derivatives import condition, conjunction
 from tilewright.source import Span
 
 

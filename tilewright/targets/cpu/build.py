@@ -16,10 +16,11 @@ from tilewright.targets.cpu.elf import undefined_symbols
 from tilewright.targets.target import Loaded
 
 ALLOWED = frozenset(
-    "abs cttz fabs fma fptosi.sat fptoui.sat smax smin sqrt umax "
+    "abs ceil cttz fabs floor fma fptosi.sat fptoui.sat roundeven smax smin sqrt trunc umax "
     "masked.load masked.store masked.gather masked.scatter".split()
 )
-"""Intrinsics that every level has instructions for; others may abort the process or become library calls."""
+"""Intrinsics that the levels whose emitter uses them have instructions for; others may abort the process or become
+library calls."""
 
 _INTRINSIC = re.compile(r"@llvm\.([a-z.]+?)(?=\.(?:v?\d|[a-z]+\d))")
 _numbers = itertools.count()

@@ -5,7 +5,7 @@ What stands in a table is what the target takes natively: :func:`native` reads t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 
 from tilewright.ir.scalar import Apply, Const
@@ -115,6 +115,10 @@ def _abs_float(o: Operation) -> str:
 
 def _sqrt(o: Operation) -> str:
     return o.intrinsic("sqrt")
+
+
+def _rounded(intrinsic: str) -> Rule:
+    return lambda o: o.intrinsic(intrinsic)
 
 
 def _fma(o: Operation) -> str:
@@ -235,6 +239,10 @@ _RULES: dict[str, dict[str, Rule]] = {
     "floordiv": {"int": _division(0), "uint": _division(0)},
     "mod": {"int": _division(1), "uint": _division(1)},
     "sqrt": {"float": _sqrt},
+    "floor": {"float": _rounded("floor")},
+    "ceil": {"float": _rounded("ceil")},
+    "trunc": {"float": _rounded("trunc")},
+    "round": {"float": _rounded("roundeven")},
     "fma": {"float": _fma},
     "isnan": {"float": _isnan},
 }
@@ -340,15 +348,19 @@ def op_rule(op: str, dtype: DType) -> Rule | None:
     return _RULES.get(op, {}).get(dtype.kind)
 
 
-def native(fma: bool, half: bool) -> frozenset[tuple[str, str]]:
-    """The capabilities: what the tables take on a processor with or without FMA and conversions of f16."""
-    return frozenset(_native(fma, half))
+ROUNDINGS = ("floor", "ceil", "trunc", "round")
 
 
-def _native(fma: bool, half: bool) -> Iterator[tuple[str, str]]:
+def native(fma: bool, half: bool, rounding: bool) -> frozenset[tuple[str, str]]:
+    """The capabilities: what the tables take on a processor with or without FMA, conversions of f16, and
+    roundings to integers."""
+    return frozenset(_native(half, (() if fma else ("fma",)) + (() if rounding else ROUNDINGS)))
+
+
+def _native(half: bool, lacking: Container[str]) -> Iterator[tuple[str, str]]:
     for dtype in ALL:
         for op in (*_INSTRUCTIONS, *_RULES, "bitcast", "where"):
-            if op_rule(op, dtype) and (fma or op != "fma"):
+            if op_rule(op, dtype) and op not in lacking:
                 yield op, dtype.name
         for to in ALL:
             if cast_rule(dtype, to) and (half or (dtype, to) not in _HALF_CASTS):

@@ -30,7 +30,7 @@ def _levels() -> dict[str, Level]:
     cpu, features = build.host_cpu()
     levels = {"native": Level(cpu, features, _features(features))}
     if build.is_x86():
-        v3 = frozenset({"avx2", "fma", "f16c", "bmi2"})
+        v3 = frozenset({"avx2", "fma", "f16c", "bmi2", "sse4.1"})
         levels["x86-64-v3"] = Level("x86-64-v3", "", v3)
         levels["x86-64"] = Level("x86-64", "", frozenset())
     return levels
@@ -71,6 +71,6 @@ def _target(name: str, level: Level) -> Target:
 def _capabilities(level: Level) -> Capabilities:
     has = level.needs
     if not build.is_x86():
-        return Capabilities(16, native(fma=True, half=True))
+        return Capabilities(16, native(fma=True, half=True, rounding=True))
     width = next((bytes_ for feature, bytes_ in _VECTOR_BYTES if feature in has), 16)
-    return Capabilities(width, native(fma="fma" in has, half="f16c" in has))
+    return Capabilities(width, native(fma="fma" in has, half="f16c" in has, rounding="sse4.1" in has))
