@@ -92,11 +92,14 @@ op cumsum(x: f32[_0, C]) -> y: f32[_0, C]:
     "argmax": """\
 op argmax(x: f32[_0, C]) -> p: i64[_0]:
     where C >= 1
-    (v, p)[i0: _0] = fold[c: C](v: f32 = -inf, p: i64 = 0 -> \
-where(x[i0, c] > v or x[i0, c] == v and c < p or x[i0, c] != x[i0, c] and (v == v or c < p), x[i0, c], v), \
-where(x[i0, c] > v or x[i0, c] == v and c < p or x[i0, c] != x[i0, c] and (v == v or c < p), c, p); (w, q) -> \
-where(w > v or w == v and q < p or w != w and (v == v or q < p), w, v), \
-where(w > v or w == v and q < p or w != w and (v == v or q < p), q, p))
+    (p_value, p)[i0: _0] = fold[c: C](value: f32 = -inf, at: i64 = 0 -> \
+where(x[i0, c] > value or x[i0, c] == value and c < at or x[i0, c] != x[i0, c] and (value == value or c < at), \
+x[i0, c], value), \
+where(x[i0, c] > value or x[i0, c] == value and c < at or x[i0, c] != x[i0, c] and (value == value or c < at), c, at); \
+(other, there) -> \
+where(other > value or other == value and there < at or other != other and (value == value or there < at), \
+other, value), \
+where(other > value or other == value and there < at or other != other and (value == value or there < at), there, at))
 """,
     "dropout": """\
 op dropout(x: f32[_0], *, p: scalar f32, seed: scalar u64, offset: scalar u64) -> y: f32[_0]:
@@ -334,7 +337,7 @@ def test_signature_and_bind() -> None:
     assert [str(o) for o in sig.operands] == ["x: T[N, C, H, W]", "w: T[O, C, R, S]", "b: T[O]?"]
     assert sig.attributes == {"stride": 1, "pad": 0} and sig.results == ("y",) and sig.scalars == {}
     assert signature(load("dropout")).scalars == {"p": "f32", "seed": "u64", "offset": "u64"}
-    assert signature(load("embedding")).operands[1] == OperandInfo("idx", "I", False, ("...",), 0, "")
+    assert signature(load("embedding")).operands[1] == OperandInfo("idx", "I", False, ("...",), ("",))
     assert bind(load("embedding"), {"w": (BF16, 2), "idx": (I64, 3)}) == ({"T": BF16, "I": I64}, {"": 3}, frozenset())
     operands = {"x": (F32, 4), "w": (F32, 4), "b": (F32, 1)}
     assert bind(load("conv2d"), operands, {"pad": 2}) == ({"T": F32}, {}, frozenset({"b"}))

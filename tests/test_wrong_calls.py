@@ -18,7 +18,8 @@ SCALED = (
 )
 DOT = "op dot(a: f32[K], b: f32[K]) -> y: f32[]:\n    y[] = sum[k](a[k] * b[k])\n"
 WINDOW = "op window[T: number](x: T[N], *, w: int = 3) -> y: T[N - w + 1]:\n    y[i] = sum[k: w](x[i + k])\n"
-JOIN = "op join[T: any](x: T[...], z: T[..., C]) -> y: T[..., C]:\n    y[..., c] = z[..., c]\n"
+JOIN = "op join[T: any](x: T[A...], z: T[A..., C]) -> y: T[A..., C]:\n    y[a..., c] = z[a..., c]\n"
+SHARE = "op share[T: any](x: T[...], z: T[..., C]) -> y: T[..., C]:\n    y[..., c] = z[..., c]\n"
 
 MATMUL = "it is called as matmul(a: T[M, K], b: T[K, N])"
 SOFTMAX = "it is called as softmax(x: T[..., C])"
@@ -72,8 +73,14 @@ RANKS = {
     "packs of two ranks": Wrong(
         lambda: tw.op(JOIN)(f32(2, 2), f32(2)),
         CallError,
-        "operand 'z' of join has 1 axis, but ... is 2 axes already, from operand 'x'",
+        "operand 'z' of join has 1 axis, but A... is 2 axes already, from operand 'x'",
         "reshape one",
+    ),
+    "packs that do not broadcast": Wrong(
+        lambda: tw.op(SHARE)(f32(2, 3), f32(2, 5)),
+        CallError,
+        "share(): the axes ... of 'x' and 'z' do not broadcast: their shapes are [2, 3] and [2, 5]",
+        "extents are equal or 1, counted from the last axis; reshape an operand",
     ),
 }
 

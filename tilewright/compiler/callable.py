@@ -22,6 +22,8 @@ def raiser(op: str, operands: Sequence[str], form: str, case: Callable[[], Case]
     def on_error(kind: str, info: Any) -> NoReturn:
         if kind == "argument":
             raise CallTypeError(info, hint=f"it is called as {form}")
+        if kind == "shape":
+            raise CallError(info, hint="extents are equal or 1, counted from the last axis; reshape an operand")
         if kind == "check":
             message, given = info
             raise CallError(f"{message}; called with {_shapes(operands, given)}", hint=f"it is called as {form}")

@@ -24,7 +24,7 @@ from tilewright.ir.text_loops import print_plan
 from tilewright.ir.text_tensor import print_function
 from tilewright.ir.types import BY_NAME, F32, DType
 from tilewright.runtime import Op as CoreOp
-from tilewright.runtime import Program, to_numpy, to_tensor
+from tilewright.runtime import Program, Tensor, to_numpy, to_tensor
 from tilewright.source import Span
 from tilewright.targets.target import Target, get_target
 
@@ -53,7 +53,10 @@ class Op(CoreOp):
         self.target = target
         self.signature: Signature = signature(definition)
         on_error = raiser(definition.name, [o.name for o in self.signature.operands], self.form, self._case)
-        super().__init__(definition.name, self.parameters(), self._compile, on_error, to_tensor, to_numpy)
+        packs = [o.shared for o in self.signature.operands]
+        several = len(packs) - packs.count(None) > 1
+        core = definition.name, self.parameters(), self._compile, on_error, to_tensor, to_numpy
+        super().__init__(*core, packs if several else None)
 
     def __repr__(self) -> str:
         return f"<op {self.name} for {self.target}>"
@@ -64,6 +67,7 @@ class Op(CoreOp):
         operands = [str(o) for o in self.signature.operands]
         defaults = self.signature.attributes
         keywords = [f"{a.name}: {a.kind.text} = {defaults[a.name]}" for a in self.definition.attributes]
+        keywords += [f"{pack}: int" for pack in self.signature.ranks]
         keywords += [f"{name}: scalar {dtype}" for name, dtype in self.signature.scalars.items()]
         return f"{self.definition.name}({', '.join([*operands, *(['*', *keywords] if keywords else [])])})"
 
@@ -74,6 +78,7 @@ class Op(CoreOp):
             made.append((o.name, "optional" if o.optional else "tensor", None, o.optional, None, False))
         for a in self.definition.attributes:
             made.append((a.name, _ATTRIBUTES[a.kind.text], None, True, self.signature.attributes[a.name], True))
+        made += [(pack, "attr_int", None, True, -1, True) for pack in self.signature.ranks]
         for name, dtype in self.signature.scalars.items():
             made.append((name, "scalar", dtype, False, None, True))
         return made
@@ -129,19 +134,24 @@ class Op(CoreOp):
     def meaning(self, operands: Mapping[str, OperandClass], attributes: Mapping[str, Attribute]) -> Function:
         """The function, its FMA and orders fixed, that a call with these operands and attributes runs."""
         classes = tuple(operands.get(o.name) for o in self.signature.operands)
-        values = tuple((name, attributes[name]) for name in self.signature.attributes)
+        values = tuple((name, attributes[name]) for name in self.signature.settings)
         request = Request(classes, values)
         with reporting(lambda: self._case(request)):
             return self.compilation(request).tensor
 
     def request(self, operands: tuple[Any, ...], attributes: Mapping[str, Attribute]) -> Request:
         """The specialisation that a call with these operands and attributes would run."""
+        classes = (None if x is None else self.operand_class(x) for x in self.tensors(operands))
+        return Request(tuple(classes), self._all(attributes))
+
+    def tensors(self, operands: tuple[Any, ...]) -> tuple[Tensor | None, ...]:
+        """The operands as a call sees them: absent ones as None, those that share the pack ``...`` of one shape."""
         declared = self.signature.operands
         if len(operands) > len(declared):
             few = f"{len(declared)} operand{'s' if len(declared) != 1 else ''}"
             raise CallError(f"{self.name} takes {few}, not {len(operands)}", hint=f"it is called as {self.form}")
         padded = operands + (None,) * (len(declared) - len(operands))
-        return Request(tuple(None if x is None else self.operand_class(x) for x in padded), self._all(attributes))
+        return self.stretched(tuple(None if x is None else to_tensor(x) for x in padded))
 
     @staticmethod
     def operand_class(operand: Any) -> OperandClass:
@@ -152,18 +162,19 @@ class Op(CoreOp):
 
     def default_request(self, dtypes: Mapping[str, DType], rank: int, attributes: Mapping[str, Attribute]) -> Request:
         """Contiguous operands, all present; ``dtypes`` of variables, ``rank`` axes for each pack."""
+        ranks = {pack: attributes.get(pack, rank) for pack in self.signature.ranks}
         operands = []
         for o in self.signature.operands:
-            whole = len(o.dims) if o.pack_at is None else len(o.dims) - 1 + rank
+            whole = o.fixed + sum(int(ranks.get(p, rank)) for p in o.pack_names)
             operands.append(OperandClass.contiguous(self._default_dtype(o, dtypes), whole))
-        return Request(tuple(operands), self._all(attributes))
+        return Request(tuple(operands), self._all({**attributes, **ranks}))
 
     def _default_dtype(self, operand: OperandInfo, chosen: Mapping[str, DType]) -> DType:
         choices = self.signature.dtypes(operand.dtype)
         return chosen.get(operand.dtype, F32 if F32 in choices else choices[-1])
 
     def _all(self, attributes: Mapping[str, Attribute]) -> tuple[tuple[str, Attribute], ...]:
-        known = self.signature.attributes
+        known = self.signature.settings
         unknown = sorted(set(attributes) - set(known) - set(self.signature.scalars))
         if unknown:
             raise CallError(f"{self.name} has no attribute {unknown[0]!r}", hint=f"it has {', '.join(known) or 'none'}")
@@ -172,7 +183,7 @@ class Op(CoreOp):
     def _compile(self, key: tuple[tuple[tuple[str, int, int] | None, ...], tuple[Attribute, ...]]) -> Program:
         classes, values = key
         operands = tuple(None if c is None else OperandClass(BY_NAME[c[0]], c[1], c[2]) for c in classes)
-        request = Request(operands, tuple(zip(self.signature.attributes, values, strict=True)))
+        request = Request(operands, tuple(zip(self.signature.settings, values, strict=True)))
         with reporting(lambda: self._case(request)):
             return driver.compiled(self.job(request), driver.mode())
 

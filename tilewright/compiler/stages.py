@@ -44,8 +44,9 @@ def specialise_request(op: ast.Op, request: Request) -> Function:
         for parameter, o in zip(signature(op).operands, request.operands, strict=True)
         if o is not None
     }
-    attributes = dict(request.attributes)
-    dtypes, packs, present = bind(op, operands, attributes)
+    settings = dict(request.attributes)
+    dtypes, packs, present = bind(op, operands, settings)
+    attributes = {name: value for name, value in settings.items() if name not in packs}
     return specialise(op, dtypes, packs, attributes, present)
 
 

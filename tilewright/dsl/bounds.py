@@ -27,7 +27,7 @@ def require(tensor: Tensor, indices: Sequence[Index | Expr], axes: Sequence[ast.
         if isinstance(index, Index):
             require_divisors(index, written, scope)
             for condition in (ge(index, 0), lt(index, extent)):
-                if not _ensure(condition, scope):
+                if not ensure(condition, scope):
                     raise _out_of_bounds(condition, tensor, index, extent, written, scope)
 
 
@@ -36,7 +36,7 @@ def require_divisors(index: Index, written: ast.Node, scope: Scope) -> None:
     for atom in ix.atoms(index):
         if isinstance(atom, (ix.FloorDiv, ix.Mod)):
             condition = ge(atom.den, 1)
-            if not _ensure(condition, scope):
+            if not ensure(condition, scope):
                 message = f"cannot prove that the divisor {atom.den} is positive"
                 raise error(message, written.span, "divide by sizes and positive numbers only")
 
@@ -44,11 +44,11 @@ def require_divisors(index: Index, written: ast.Node, scope: Scope) -> None:
 def require_size(extent: Index, written: ast.Node, scope: Scope) -> None:
     """Ensures that a declared extent is not negative."""
     require_divisors(extent, written, scope)
-    if not _ensure(ge(extent, 0), scope):
+    if not ensure(ge(extent, 0), scope):
         raise error(f"the extent {extent} is negative", written.span, "extents are 0 or more for all sizes")
 
 
-def _ensure(condition: Condition, scope: Scope) -> bool:
+def ensure(condition: Condition, scope: Scope) -> bool:
     """Whether ``condition`` holds, perhaps thanks to a condition on sizes that is added to the program."""
     facts = scope.program.facts(scope.ranges)
     answer = facts.prove(condition)

@@ -74,7 +74,7 @@ def check(module: ast.Module) -> Report:
 def variants(sig: Signature) -> Iterator[Variant]:
     """All that :func:`check` tries of an op."""
     dtypes = {name: [d for d in _TYPICAL if d in allowed][:3] for name, allowed in sig.variables.items()}
-    packs = dict.fromkeys([o.pack for o in sig.operands if o.pack_at is not None], _RANKS)
+    packs = dict.fromkeys([p for o in sig.operands for p in o.pack_names], _RANKS)
     flags = {name: (False, True) for name, value in sig.attributes.items() if isinstance(value, bool)}
     optional = [o.name for o in sig.operands if o.optional]
     for chosen in itertools.product(_choices(dtypes), _choices(packs), _choices(flags), _subsets(optional)):

@@ -23,7 +23,7 @@ Hoist = Callable[[ast.Reduce | ast.Fold, Scope], Read]
 _BINARY = {info.text: op for op, info in OPS.items() if info.text and info.arity == 2}
 _UNARY = {info.text: op for op, info in OPS.items() if info.text and info.arity == 1}
 _EXTREMES = ("lowest", "highest")
-_REDUCTIONS = ("sum", "prod", "any", "all", "fold", "scan")
+_REDUCTIONS = ("sum", "prod", "any", "all", "argmax", "argmin", "fold", "scan")
 _SPECIAL = ("linear", "index", "bitcast", "uniform", *_EXTREMES)
 
 

@@ -5,26 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tilewright.dsl import bounds
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.elaborate import Elaborator, Value, highest, lowest, settle
 from tilewright.dsl.program import LITERALS, Scope, Untyped, UntypedVar, error, nearest
 from tilewright.errors import CheckError
 from tilewright.ir import scalar
-from tilewright.ir.index import Index
-from tilewright.ir.scalar import Const, Expr, Var, apply
-from tilewright.ir.types import BOOL, DType
+from tilewright.ir.index import Index, const, ge, symbol
+from tilewright.ir.scalar import Const, Expr, IndexValue, Var, apply
+from tilewright.ir.types import BOOL, I64, U8, DType
 from tilewright.source import Span
 
 
 @dataclass(frozen=True)
 class Folded:
-    """The parts that a reduction and a scan have in common; see ``ir.tensor.Reduction``."""
+    """The parts that a reduction and a scan have in common; see ``ir.tensor.Reduction``.
+
+    The first ``hidden`` accumulators are no results of what was written.
+    """
 
     steps: tuple[Expr, ...]
     accs: tuple[Var, ...]
     init: tuple[Expr, ...]
     others: tuple[Var, ...]
     merge: tuple[Expr, ...]
+    hidden: int = 0
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,9 @@ KINDS = {
     "any": Kind("or", _number(0), bools=True),
     "all": Kind("and", _number(1), bools=True),
 }
+POSITIONS = {"argmax": ("gt", lowest), "argmin": ("lt", highest)}
+"""Reductions to the place of a value: the comparison that a better value wins, and what the search starts from."""
+NAMED = (*KINDS, *POSITIONS)
 IDENTITIES = {kind.op: kind.start for name, kind in KINDS.items() if kind.bools is not True}
 """For each operation that a recurrence can be a scan of: the value it leaves alone."""
 
@@ -67,20 +75,54 @@ IDENTITIES = {kind.op: kind.start for name, kind in KINDS.items() if kind.bools 
 def folded(e: ast.Reduce | ast.Fold, ranges: Mapping[str, Index], scope: Scope, elaborator: Elaborator) -> Folded:
     """The parts of ``e``, whose axes run over ``ranges``."""
     if isinstance(e, ast.Reduce):
-        return _named(e, scope.inside(ranges), elaborator)
+        named = _position if e.kind.text in POSITIONS else _named
+        return named(e, scope.inside(ranges), elaborator)
     _check_counts(e)
     return (_elements if e.elements else _steps)(e, ranges, scope, elaborator)
 
 
 def _named(e: ast.Reduce, scope: Scope, elaborator: Elaborator) -> Folded:
     if e.kind.text not in KINDS:
-        hint = nearest(e.kind.text, [*KINDS, "fold"])
+        hint = nearest(e.kind.text, [*NAMED, "fold"])
         raise error(f"unknown reduction {e.kind.text!r}", e.kind.span, hint)
     kind = KINDS[e.kind.text]
     value = elaborator.typed(e.value, scope)
     kind.check(value.dtype, e.kind, e.value)
     acc, other = Var(_unbound("acc", scope), value.dtype), Var(_unbound("other", scope), value.dtype)
     return join_with(kind.op, acc, other, value, kind.start(value.dtype))
+
+
+def _position(e: ast.Reduce, scope: Scope, elaborator: Elaborator) -> Folded:
+    """The row-major place of the best value among the points of the axes: of equal ones the first, of all a NaN."""
+    better, start = POSITIONS[e.kind.text]
+    value = elaborator.typed(e.value, scope)
+    value = scalar.convert("cast", value, U8) if value.dtype is BOOL else value
+    place = const(0)
+    for axis in e.axes:
+        assert isinstance(axis.value, ast.Name)
+        extent = scope.ranges[axis.value.text]
+        place = place * extent + symbol(axis.value.text)
+        if not bounds.ensure(ge(extent, 1), Scope(scope.program)):
+            message = f"{e.kind.text} of no elements: {axis.value.text} runs over {extent}"
+            raise error(message, axis.span, "it runs over at least one element")
+    accs = Var(_unbound("value", scope), value.dtype), Var(_unbound("at", scope), I64)
+    others = Var(_unbound("other", scope), value.dtype), Var(_unbound("there", scope), I64)
+    wins = _wins(better, accs, others)
+    merge = tuple(apply("where", wins, o, a) for a, o in zip(accs, others, strict=True))
+    element: dict[Expr, Expr] = {others[0]: value, others[1]: IndexValue(place)}
+    steps = tuple(scalar.substitute(m, {}, element) for m in merge)
+    return Folded(steps, accs, (start(value.dtype), Const(0, I64)), others, merge, hidden=1)
+
+
+def _wins(better: str, held: tuple[Var, Var], new: tuple[Var, Var]) -> Expr:
+    """Whether the value and place ``new`` take the place of those that are ``held``."""
+    (v, p), (w, q) = held, new
+    earlier = apply("lt", q, p)
+    wins = apply("or", apply(better, w, v), apply("and", apply("eq", w, v), earlier))
+    if not v.dtype.is_float:
+        return wins
+    first_nan = apply("and", apply("ne", w, w), apply("or", apply("eq", v, v), earlier))
+    return apply("or", wins, first_nan)
 
 
 def join_with(op: str, acc: Var, other: Var, element: Expr, start: Const, acc_left: bool = True) -> Folded:

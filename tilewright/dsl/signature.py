@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.program import CONSTANTS, TRUTHS, Attribute, error, nearest
@@ -15,14 +16,29 @@ _KINDS: dict[str, type] = {"int": int, "float": float, "bool": bool}
 
 @dataclass(frozen=True)
 class OperandInfo:
-    """An operand: ``dims`` is the text of each dim; ``pack_at`` says where among them the pack stands, if any."""
+    """An operand: ``dims`` is the text of each dim; ``packs`` names the axis pack that it is, None for a plain dim."""
 
     name: str
     dtype: str
     optional: bool
     dims: tuple[str, ...]
-    pack_at: int | None
-    pack: str
+    packs: tuple[str | None, ...]
+
+    @property
+    def fixed(self) -> int:
+        """The number of dims that are no packs."""
+        return self.packs.count(None)
+
+    @property
+    def pack_names(self) -> tuple[str, ...]:
+        """Each axis pack among the dims, as often as it stands there."""
+        return tuple(p for p in self.packs if p is not None)
+
+    @property
+    def shared(self) -> tuple[int, int] | None:
+        """How many dims stand before and after the anonymous pack, if that is the only one."""
+        at = self.packs.index("") if self.pack_names == ("",) else None
+        return None if at is None else (at, len(self.packs) - at - 1)
 
     def __str__(self) -> str:
         return f"{self.name}: {self.dtype}[{', '.join(self.dims)}]{'?' if self.optional else ''}"
@@ -38,6 +54,13 @@ class Signature:
     attributes: Mapping[str, Attribute]
     scalars: Mapping[str, str]
     results: tuple[str, ...]
+    ranks: tuple[str, ...] = ()
+    """The axis packs whose ranks the operands do not tell: a call gives them like attributes."""
+
+    @property
+    def settings(self) -> Mapping[str, Attribute]:
+        """What a call may set by keyword and is compiled for, with defaults: attributes, then ranks (-1: not given)."""
+        return {**self.attributes, **dict.fromkeys(self.ranks, -1)}
 
     def dtypes(self, name: str) -> tuple[DType, ...]:
         """The dtypes that the dtype or variable ``name`` stands for."""
@@ -57,7 +80,24 @@ def signature(op: ast.Op) -> Signature:
             raise error(f"the dtype {v.name} cannot be told from the operands", v.span, hint)
     defaults = {a.name: _default(a) for a in op.attributes}
     scalars = {s.name: s.dtype.text for s in op.scalars}
-    return Signature(op.name, variables, operands, defaults, scalars, tuple(r.name for r in op.results))
+    results = tuple(r.name for r in op.results)
+    return Signature(op.name, variables, operands, defaults, scalars, results, _open_ranks(op, operands))
+
+
+def _open_ranks(op: ast.Op, operands: Sequence[OperandInfo]) -> tuple[str, ...]:
+    """The named packs that are left when each operand with one unknown pack has told its rank."""
+    known: set[str] = set()
+    while told := {p for o in operands for p in o.pack_names if len(set(o.pack_names) - known) == 1} - known:
+        known |= told
+    nodes = {d.name: d for o in op.operands for d in o.dims if isinstance(d, ast.Pack) and d.name not in known}
+    if "" in nodes:
+        raise error("the rank of ... cannot be told from the operands", nodes[""].span, "give the pack a name: A...")
+    named: list[Any] = [*op.operands, *op.attributes, *op.scalars, *op.variables]
+    taken = {p.name for p in named}
+    for name, node in nodes.items():
+        if name in taken:
+            raise error(f"the name {name} is taken", node.span, "calls give this pack's rank by its name: rename one")
+    return tuple(nodes)
 
 
 def _check_dtype(name: ast.Name, variables: Collection[str]) -> None:
@@ -74,14 +114,8 @@ def _constraint(v: ast.Variable) -> tuple[DType, ...]:
 
 
 def _operand(o: ast.Operand) -> OperandInfo:
-    places = [n for n, d in enumerate(o.dims) if isinstance(d, ast.Pack)]
-    if len(places) > 1:
-        span = o.dims[places[1]].span
-        raise error(f"{o.name} has two axis packs", span, "one pack per operand, or their ranks cannot be told")
-    at = places[0] if places else None
-    pack = o.dims[at] if at is not None else None
-    name = pack.name if isinstance(pack, ast.Pack) else ""
-    return OperandInfo(o.name, o.dtype.text, o.optional, tuple(map(_source_text, o.dims)), at, name)
+    packs = tuple(d.name if isinstance(d, ast.Pack) else None for d in o.dims)
+    return OperandInfo(o.name, o.dtype.text, o.optional, tuple(map(_source_text, o.dims)), packs)
 
 
 def _source_text(node: ast.Node) -> str:
@@ -145,23 +179,23 @@ def bind(
     unknown operand; each says what was expected.
     """
     sig = signature(op)
-    check_attributes(op, attributes or {})
+    given = {k: v for k, v in (attributes or {}).items() if k not in sig.ranks or v != -1}
+    ranks = {p: given.pop(p) for p in sig.ranks if p in given}
+    check_attributes(op, given)
     names = [o.name for o in sig.operands]
     for name in operands:
         if name not in names:
             raise CallError(f"{op.name} has no operand {name!r}", hint=nearest(name, names))
     dtypes: dict[str, tuple[DType, str]] = {}
-    ranks: dict[str, tuple[int, str]] = {}
     for info in sig.operands:
         if info.name in operands:
-            dtype, rank = operands[info.name]
-            _bind_dtype(sig, info, dtype, dtypes)
-            _bind_rank(sig, info, rank, ranks)
+            _bind_dtype(sig, info, operands[info.name][0], dtypes)
         elif not info.optional:
             raise CallError(f"{op.name} needs operand {info.name!r}", hint=f"it is {info}")
-    _check_bound(sig, [*dtypes], [*ranks])
+    packs = bind_ranks(sig, {name: rank for name, (_, rank) in operands.items()}, ranks)
+    _check_bound(sig, [*dtypes], [*packs])
     present = frozenset(o.name for o in sig.operands if o.optional and o.name in operands)
-    return {v: d for v, (d, _) in dtypes.items()}, {p: r for p, (r, _) in ranks.items()}, present
+    return {v: d for v, (d, _) in dtypes.items()}, packs, present
 
 
 def _bind_dtype(sig: Signature, info: OperandInfo, dtype: DType, bound: dict[str, tuple[DType, str]]) -> None:
@@ -177,20 +211,50 @@ def _bind_dtype(sig: Signature, info: OperandInfo, dtype: DType, bound: dict[str
             raise CallTypeError(message, hint=f"convert one: both are {info.dtype}")
 
 
+def bind_ranks(sig: Signature, operands: Mapping[str, int], given: Mapping[str, Attribute]) -> dict[str, int]:
+    """The rank of each pack, from the ranks of operands and those ``given``; CallError if they do not fit."""
+    bound: dict[str, tuple[int, str]] = {}
+    for name, rank in given.items():
+        if type(rank) is not int or rank < 0:
+            raise CallError(
+                f"{sig.name}: the rank {name}={rank!r} is no whole number from 0 up", hint=f"as in {name}=1"
+            )
+        bound[name] = rank, ""
+    pending = [o for o in sig.operands if o.name in operands]
+    while pending:
+        ready = [o for o in pending if len({*o.pack_names} - {*bound}) <= 1]
+        for info in ready:
+            _bind_rank(sig, info, operands[info.name], bound)
+        pending = [o for o in pending if o not in ready]
+        if pending and not ready:
+            info = pending[0]
+            missing = [f"{p}..." for p in dict.fromkeys(info.pack_names) if p not in bound]
+            message = f"{sig.name}: the operands do not tell the ranks of {' and '.join(missing)} in {info}"
+            raise CallError(message, hint=f"give one by keyword: {missing[-1][:-3]}=1")
+    return {p: r for p, (r, _) in bound.items()}
+
+
 def _bind_rank(sig: Signature, info: OperandInfo, rank: int, bound: dict[str, tuple[int, str]]) -> None:
+    """Solves for the one pack of ``info`` that is not bound, or checks that the bound ones add up."""
     label = f"operand {info.name!r} of {sig.name} has {_axes(rank)}"
-    fixed = len(info.dims) - (info.pack_at is not None)
-    if info.pack_at is None:
-        if rank != fixed:
-            raise CallError(f"{label}, but {info} takes {fixed}", hint="reshape the operand")
+    if not info.pack_names and rank != info.fixed:
+        raise CallError(f"{label}, but {info} takes {info.fixed}", hint="reshape the operand")
+    if rank < info.fixed:
+        raise CallError(f"{label}, but {info} takes {info.fixed} or more", hint="reshape the operand")
+    unknown = [p for p in info.pack_names if p not in bound]
+    rest = rank - info.fixed - sum(bound[p][0] for p in info.pack_names if p in bound)
+    if not unknown and rest == 0:
         return
-    if rank < fixed:
-        raise CallError(f"{label}, but {info} takes {fixed} or more", hint="reshape the operand")
-    first, where = bound.setdefault(info.pack, (rank - fixed, info.name))
-    if first != rank - fixed:
-        raise CallError(
-            f"{label}, but {info.pack}... is {_axes(first)} already, from operand {where!r}", hint="reshape one"
-        )
+    if unknown and rest >= 0 and rest % len(unknown) == 0:
+        bound[unknown[0]] = rest // len(unknown), info.name
+        return
+    known = {p: bound[p] for p in info.pack_names if p in bound}
+    said = " and ".join(f"{p}... is {_axes(r)}{' already' if at else ''}{_origin(at)}" for p, (r, at) in known.items())
+    raise CallError(f"{label}, but {said or f'{info} takes {info.fixed} and pairs'}", hint="reshape one")
+
+
+def _origin(operand: str) -> str:
+    return f", from operand {operand!r}" if operand else ""
 
 
 def _check_bound(sig: Signature, dtypes: Sequence[str], packs: Sequence[str]) -> None:
@@ -199,8 +263,9 @@ def _check_bound(sig: Signature, dtypes: Sequence[str], packs: Sequence[str]) ->
     for info in sig.operands:
         if info.dtype in sig.variables and info.dtype not in dtypes:
             open_ended = CallError(f"{sig.name}: nothing given tells the dtype {info.dtype}", hint=f"pass {info}")
-        if info.pack_at is not None and info.pack not in packs:
-            open_ended = CallError(f"{sig.name}: nothing given tells the rank of {info.pack}...", hint=f"pass {info}")
+        for pack in info.pack_names:
+            if pack not in packs:
+                open_ended = CallError(f"{sig.name}: nothing given tells the rank of {pack}...", hint=f"pass {info}")
     if open_ended:
         raise open_ended
 

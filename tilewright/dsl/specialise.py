@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from tilewright.dsl import bounds, packs, ranges, statements
+from tilewright.dsl import bounds, ranges, statements
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.indices import conditions, extent
+from tilewright.dsl.packs import AxisPacks, Names, dim_names, expand
 from tilewright.dsl.program import CONSTANTS, LITERALS, TRUTHS, Attribute, Program, Scope, error, unknown
 from tilewright.dsl.signature import check_attributes, signature
 from tilewright.ir.index import symbol
@@ -28,14 +29,15 @@ def specialise(
     that are there (all of them if it is None). CheckError if the op has no meaning under these choices.
     """
     values = check_attributes(op, attributes or {})
-    dims, axes = _packs(op, packs or {})
-    program = Program(dict(dtypes or {}), values, used={*ast.names(op), *sum([*dims.values(), *axes.values()], [])})
+    program = Program(dict(dtypes or {}), values, used=set(ast.names(op)))
+    dims = _packs(op, packs or {}, program)
     _check_variables(op, program)
     optional = {o.name for o in op.operands if o.optional}
     program.absent = optional - set(optional if present is None else present)
     inputs = _declare(op, program, dims)
-    program.pack_ranges = {a: program.dims[d] for name in dims for d, a in zip(dims[name], axes[name], strict=True)}
-    body = [_expanded(s, dims, axes) for s in _chosen(op.body, program)]
+    axes = AxisPacks(op, dims, program.used)
+    body = [axes.expand(s) for s in _chosen(op.body, program)]
+    program.pack_ranges = {a: program.dims[d] for a, d in axes.ranges.items() if d in program.dims}
     program.later = {n.text for s in body for n in _targets(s)}
     program.demanded = ranges.demands(body, program)
     for s in body:  # declared preconditions hold in the whole op, wherever they stand
@@ -50,13 +52,13 @@ def specialise(
     return Function(op.name, inputs, tuple(program.scalars.values()), tuple(program.body), outputs, where, op.span)
 
 
-def _packs(op: ast.Op, given: Mapping[str, int | Sequence[str]]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+def _packs(op: ast.Op, given: Mapping[str, int | Sequence[str]], program: Program) -> dict[str, list[str]]:
     wanted = {p.name: p for o in op.operands for p in o.dims if isinstance(p, ast.Pack)}
     missing = [p for name, p in wanted.items() if name not in given]
     if missing:
         hint = "choose it, as `tilewright show --rank 2` does"
         raise error(f"the rank of {missing[0].name}... is not chosen", missing[0].span, hint)
-    return packs.plan(op, {name: given[name] for name in wanted})
+    return dim_names({name: given[name] for name in wanted}, program.used)
 
 
 def _check_variables(op: ast.Op, program: Program) -> None:
@@ -73,10 +75,10 @@ def _check_variables(op: ast.Op, program: Program) -> None:
 # --- the header -----------------------------------------------------------------------------
 
 
-def _declare(op: ast.Op, program: Program, dims: packs.Packs) -> tuple[Tensor, ...]:
+def _declare(op: ast.Op, program: Program, dims: Names) -> tuple[Tensor, ...]:
     """Fills the tables from the header of ``op``; the tensors of its operands."""
     _check_names(op)
-    operands = [packs.expand(o, dims) for o in op.operands if o.name not in program.absent]
+    operands = [expand(o, dims) for o in op.operands if o.name not in program.absent]
     for o in operands:
         for d in o.dims:
             for name in ast.value_names(d):
@@ -93,7 +95,7 @@ def _declare(op: ast.Op, program: Program, dims: packs.Packs) -> tuple[Tensor, .
             raise error(f"the name {s.name} is taken", s.span, "a dim has it: rename one")
         program.scalars[s.name] = ScalarInput(s.name, program.dtype(s.dtype))
     for r in op.results:
-        program.declared[r.name] = _tensor(packs.expand(r, dims), scope)
+        program.declared[r.name] = _tensor(expand(r, dims), scope)
     return inputs
 
 
@@ -200,7 +202,3 @@ def _flags(program: Program) -> dict[str, bool]:
 
 def _targets(s: ast.Statement) -> Sequence[ast.Name]:
     return s.targets if isinstance(s, ast.Assign) else (s.target,) if isinstance(s, ast.Scatter) else ()
-
-
-def _expanded(s: ast.Statement, dims: packs.Packs, axes: packs.Packs) -> ast.Statement:
-    return packs.expand(s, dims if isinstance(s, ast.Declare) else axes)

@@ -13,7 +13,7 @@ from tilewright.dsl.ranges import resolve
 from tilewright.dsl.reductions import IDENTITIES, Folded, folded, join_with
 from tilewright.ir import scalar
 from tilewright.ir.index import Index, symbol
-from tilewright.ir.scalar import Apply, Read, Var
+from tilewright.ir.scalar import Apply, Expr, Read, Var
 from tilewright.ir.tensor import (
     SCAN_CHUNK,
     Axis,
@@ -40,10 +40,9 @@ def assign(s: ast.Assign, program: Program) -> None:
         _check_rank(tensor, axes, s.span)
     scope = Scope(program, target=names[0] if len(names) == 1 else "")
     scope = scope.inside(resolve(s.axes, s.value, scope, declared, _demanded(s, program)))
-    statement = _Statement(s, scope)
-    compute = statement.compute()
-    program.body.append(compute)
-    program.tensors.update((r.name, r) for r in compute.results)
+    for compute in _Statement(s, scope).computes():
+        program.body.append(compute)
+        program.tensors.update((r.name, r) for r in compute.results)
 
 
 def _demanded(s: ast.Assign, program: Program) -> list[tuple[str, tuple[Index, Span]]]:
@@ -107,17 +106,17 @@ class _Statement:
 
     # --- kinds of statements ----------------------------------------------------------------
 
-    def compute(self) -> Compute:
+    def computes(self) -> list[Compute]:
         assert isinstance(self.written, ast.Assign)
         value, rounding = self.written.value, storage_cast(self.written.value)
         inner = value.args[0] if rounding and isinstance(value, ast.Call) else value
         if isinstance(inner, (ast.Reduce, ast.Fold)):
             if isinstance(inner, ast.Fold) and inner.kind.text == "scan":
-                return self._scan(inner, rounding)
+                return [self._scan(inner, rounding)]
             return self._reduction(inner, rounding)
         if len(self.written.targets) > 1:
             raise error("several results come from a fold", value.span, "write (a, b)[...] = fold[i](...)")
-        return self._pointwise(value)
+        return [self._pointwise(value)]
 
     def _pointwise(self, value: ast.Expr) -> Compute:
         assert isinstance(self.written, ast.Assign)
@@ -138,13 +137,15 @@ class _Statement:
             found = self.elaborator.value(value, self.scope)
         return found.default if isinstance(found, Untyped) else storage_cast(value) or found.dtype
 
-    def _reduction(self, e: Reducing, rounding: DType | None) -> Compute:
+    def _reduction(self, e: Reducing, rounding: DType | None) -> list[Compute]:
         ranges = resolve(e.axes, e, self.scope)
         parts = folded(e, ranges, self.scope, self.elaborator)
-        results = self._results([a.dtype for a in parts.accs], rounding)
+        shape = tuple(a.extent for a in self.axes)
+        hidden = _hidden(parts, self._base(), shape, self.program)
+        results = hidden + self._results([a.dtype for a in parts.accs[parts.hidden :]], rounding)
         if any(r.tensor in {t.name for t in results} for s in parts.steps for r in scalar.reads(s)):
             raise error("a reduction cannot read its own result", e.span, "reduce into a name of its own first")
-        return Compute(results, self.axes, parts.steps, _reduction(e, ranges, parts), span=self.written.span)
+        return _reduced(results, self.axes, parts, _reduction(e, ranges, parts), self.written.span)
 
     def _scan(self, e: ast.Fold, rounding: DType | None) -> Compute:
         axis = e.axes[0].value if e.axes else None
@@ -228,11 +229,17 @@ class _Statement:
         parts = folded(e, ranges, outer, self.elaborator)
         needed = frozenset().union(*map(scalar.index_symbols, parts.steps))
         axes = tuple(Axis(n, x) for n, x in scope.ranges.items() if n in needed)
-        base = self.written.targets[0].text if isinstance(self.written, ast.Assign) else self.written.target.text
-        result = Tensor(self.program.fresh(f"{base}_{e.kind.text}"), parts.accs[0].dtype, tuple(a.extent for a in axes))
-        self.program.body.append(Compute((result,), axes, parts.steps, _reduction(e, ranges, parts), span=e.span))
-        self.program.tensors[result.name] = result
+        shape = tuple(a.extent for a in axes)
+        base = f"{self._base()}_{e.kind.text}"
+        result = Tensor(self.program.fresh(base), parts.accs[-1].dtype, shape)
+        results = (*_hidden(parts, base, shape, self.program), result)
+        self.program.body += _reduced(results, axes, parts, _reduction(e, ranges, parts), e.span)
+        self.program.tensors.update((r.name, r) for r in results)
         return Read(result.name, tuple(symbol(a.name) for a in axes), result.dtype, (), None)
+
+    def _base(self) -> str:
+        """What intermediates of the statement are named after."""
+        return (self.written.targets[0] if isinstance(self.written, ast.Assign) else self.written.target).text
 
 
 # --- parts ----------------------------------------------------------------------------------
@@ -256,6 +263,11 @@ def _reads(value: ast.Expr, tensor: str) -> list[ast.Element]:
     return [n for n, _ in ast.walk(value) if isinstance(n, ast.Element) and n.tensor.text == tensor]
 
 
+def _hidden(parts: Folded, base: str, shape: tuple[Index, ...], program: Program) -> tuple[Tensor, ...]:
+    """Results for the accumulators that nothing was written for."""
+    return tuple(Tensor(program.fresh(f"{base}_{a.name}"), a.dtype, shape) for a in parts.accs[: parts.hidden])
+
+
 def _reduction(e: Reducing, ranges: Mapping[str, Index], parts: Folded) -> Reduction:
     axes = tuple(Axis(name, extent) for name, extent in ranges.items())
     orders = tuple(Order(a.chunk, a.lanes) for a in e.axes)
@@ -263,6 +275,18 @@ def _reduction(e: Reducing, ranges: Mapping[str, Index], parts: Folded) -> Reduc
         if not parts.merge and not order.is_chain:
             raise error("a fold without a merge is a chain", axis.span, "leave out the order, or add a merge")
     return Reduction(axes, orders, parts.accs, parts.init, parts.others, parts.merge)
+
+
+def _reduced(
+    results: tuple[Tensor, ...], axes: tuple[Axis, ...], parts: Folded, reduction: Reduction, span: Span
+) -> list[Compute]:
+    """The reduction; over no axes (an empty pack) there is one point, and each result is a statement of its own."""
+    if reduction.axes:
+        return [Compute(results, axes, parts.steps, reduction, span=span)]
+    start: dict[Expr, Expr] = dict(zip(parts.accs, parts.init, strict=True))
+    values = [scalar.substitute(step, {}, start) for step in parts.steps]
+    stored = [scalar.convert("cast", v, r.dtype) for v, r in zip(values, results, strict=True)]
+    return [Compute((r,), axes, (v,), span=span) for r, v in zip(results, stored, strict=True)]
 
 
 def _scan(

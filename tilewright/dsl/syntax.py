@@ -53,7 +53,7 @@ class Axis(Node):
     """An entry between brackets: an index or axis, with a declared range and an order if it has them."""
 
     value: Expr | Pack
-    extent: Expr | None = None
+    extent: Expr | Pack | None = None
     chunk: int = 0
     lanes: int = 1
 

@@ -77,6 +77,9 @@ class Op:
     for wrong sizes, with all operands as Tensors, None for absent ones, and
     ``("index", (code, operand, position, value))`` for what the kernel noted in the status, where ``operand`` counts
     all operands of the op, absent ones too.
+    ``packs`` says of each operand how many axes stand before and after the axis pack that it shares with others, None if
+    it shares none. The axes of the pack are stretched to one shape by NumPy's rules before the key is computed; a
+    stretched axis has the stride 0. ``("shape", message)`` is reported where they do not fit.
     An operand whose type has ``__tilewright_record__(op, values)`` is asked in place of a run: ``values`` are the
     arguments and defaults in the order of the parameters, and what it returns is the result of the call.
     Two threads that miss the same key at once both ask; the first program stays.
@@ -90,7 +93,11 @@ class Op:
         on_error: Callable[[str, Any], object],
         coerce: Callable[[object], Tensor],
         to_numpy: Callable[[Tensor], Any],
+        packs: Sequence[tuple[int, int] | None] | None = None,
     ) -> None: ...
+    def stretched(self, operands: tuple[Tensor | None, ...], /) -> tuple[Tensor | None, ...]:
+        """Operands as a call sees them."""
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
     @property
     def name(self) -> str: ...

@@ -40,6 +40,6 @@ def _prepare(
     scalars = {k: v for k, v in keywords.items() if k in names}
     attributes = {k: v for k, v in keywords.items() if k not in names}
     compilation = op.compilation(op.request(tuple(operands), attributes))
-    present = [np.asarray(x) if isinstance(x, Tensor) else x for x in operands if x is not None]
+    present = [np.asarray(x) for x in op.tensors(tuple(operands)) if x is not None]
     inputs = {t.name: x for t, x in zip(compilation.function.inputs, present, strict=True)}
     return compilation, inputs, scalars

@@ -30,6 +30,7 @@ struct Call {
     static int size(const std::vector<Parameter>& all) { return static_cast<int>(all.size()); }
 
     bool read();
+    bool stretch();
     bool take_operand(PyObject* value, const Parameter& parameter, uint64_t& word);
     PyObject* convert(PyObject* value, const Parameter& parameter);
     PyObject* record(PyObject* self);
@@ -82,6 +83,11 @@ bool reject(const Definition& op, const Parameter& parameter, const char* wanted
 
 const char* attribute_type(Kind kind) { return kind == Kind::Int ? "int" : kind == Kind::Float ? "float" : "bool"; }
 
+uint64_t key_word(Tensor* tensor) {
+    return (static_cast<uint64_t>(tensor->dtype) + 1) | static_cast<uint64_t>(tensor->rank()) << 8 |
+           static_cast<uint64_t>(tensor->unit + 1) << 16;
+}
+
 bool Call::read() {
     uint64_t* word = key.data();
     for (int i = 0; i < size(op.parameters); ++i) {
@@ -93,7 +99,20 @@ bool Call::read() {
                 return reject(op, parameter, attribute_type(parameter.kind), values[i]);
         }
     }
-    return true;
+    return !op.shares || stretch();
+}
+
+// Operands that share a pack take one shape.
+bool Call::stretch() {
+    SmallArray<Tensor*, kUsual> all(op.operands);
+    int present = 0;
+    for (int i = 0; i < op.operands; ++i) all[i] = key[i] ? inputs[present++] : nullptr;
+    if (!broadcasts(op, all.data())) return true;
+    bool good = broadcast(op, all.data());
+    present = 0;
+    for (int i = 0; i < op.operands; ++i)
+        if (all[i]) key[i] = key_word(inputs[present++] = all[i]);
+    return good;
 }
 
 // The key word of an operand: 0 when it is absent.
@@ -104,8 +123,7 @@ bool Call::take_operand(PyObject* value, const Parameter& parameter, uint64_t& w
     if (!object) return false;
     (object == value ? tensors : others) = true;
     Tensor* tensor = inputs[count++] = reinterpret_cast<Tensor*>(object);
-    word = (static_cast<uint64_t>(tensor->dtype) + 1) | static_cast<uint64_t>(tensor->rank()) << 8 |
-           static_cast<uint64_t>(tensor->unit + 1) << 16;
+    word = key_word(tensor);
     return true;
 }
 

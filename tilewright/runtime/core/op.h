@@ -20,6 +20,7 @@ struct Parameter {
     Kind kind;
     bool keyword_only;
     std::string dtype;  // of a scalar, as declared
+    int lead = -1, trail = 0;  // how many axes of an operand stand before and after a shared pack; -1: it has none
 };
 
 struct HashBytes {
@@ -37,6 +38,7 @@ struct Definition {
     PyObject* name = nullptr;  // null until the op is initialised
     std::vector<Parameter> parameters;
     int positional = 0, operands = 0, key_words = 0, scalars = 0;
+    bool shares = false;  // whether operands share a pack; then the operands are the first parameters
     PyObject *on_miss = nullptr, *on_error = nullptr, *coerce = nullptr, *to_numpy = nullptr;
     std::unordered_map<std::string, Entry, HashBytes, std::equal_to<>> programs;
     int64_t misses = 0;
@@ -44,6 +46,14 @@ struct Definition {
 
 // Reads the list of parameter tuples (see Op in _core.pyi); false with a Python error.
 bool read_parameters(PyObject* list, Definition& definition);
+
+// Reads where the shared pack stands in each operand: (lead, trail) or None; false with a Python error.
+bool read_packs(PyObject* list, Definition& definition);
+
+// Whether the operands (null: absent) that share the pack differ in it; and the replacing of those that do by views that
+// are stretched to the common shape. The latter takes and gives references; false with an error of the user's.
+bool broadcasts(const Definition& op, Tensor* const* operands);
+bool broadcast(const Definition& op, Tensor** operands);
 
 // Puts the arguments of a call, or the defaults, in the order of the parameters: borrowed references.
 bool bind(const Definition& definition, PyObject* const* args, Py_ssize_t count, PyObject* keywords, PyObject** values);

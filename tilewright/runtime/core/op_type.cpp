@@ -40,17 +40,17 @@ PyObject* create(PyTypeObject* type, PyObject*, PyObject*) {
 }
 
 int init(PyObject* self, PyObject* args, PyObject* kwargs) try {
-    static const char* keywords[] = {"name", "parameters", "on_miss", "on_error", "coerce", "to_numpy", nullptr};
+    static const char* keywords[] = {"name", "parameters", "on_miss", "on_error", "coerce", "to_numpy", "packs", nullptr};
     Definition& definition = definition_of(self);
-    PyObject *name, *parameters, *on_miss, *on_error, *coerce, *to_numpy;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "UOOOOO", const_cast<char**>(keywords), &name, &parameters, &on_miss,
-                                     &on_error, &coerce, &to_numpy))
+    PyObject *name, *parameters, *on_miss, *on_error, *coerce, *to_numpy, *packs = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "UOOOOO|O", const_cast<char**>(keywords), &name, &parameters,
+                                     &on_miss, &on_error, &coerce, &to_numpy, &packs))
         return -1;
     if (!definition.parameters.empty() || definition.name) {
         PyErr_SetString(PyExc_RuntimeError, "an op is initialised once");
         return -1;
     }
-    if (!read_parameters(parameters, definition)) return -1;
+    if (!read_parameters(parameters, definition) || !read_packs(packs, definition)) return -1;
     definition.on_miss = Py_NewRef(on_miss);
     definition.on_error = Py_NewRef(on_error);
     definition.coerce = Py_NewRef(coerce);
@@ -114,6 +114,28 @@ PyObject* get_misses(PyObject* self, void*) { return PyLong_FromLongLong(definit
 
 PyObject* repr(PyObject* self) { return PyUnicode_FromFormat("<op %S>", definition_of(self).name); }
 
+// Operands as a call sees them: a tuple of Tensors and None, stretched where they share a pack.
+PyObject* stretched(PyObject* self, PyObject* given) {
+    Definition& definition = definition_of(self);
+    if (!PyTuple_Check(given) || PyTuple_GET_SIZE(given) != definition.operands)
+        return PyErr_SetString(PyExc_TypeError, "a tuple of one Tensor or None per operand is needed"), nullptr;
+    std::vector<Tensor*> operands(definition.operands);
+    for (int i = 0; i < definition.operands; ++i) {
+        PyObject* item = PyTuple_GET_ITEM(given, i);
+        operands[i] = is_tensor(item) ? reinterpret_cast<Tensor*>(Py_NewRef(item)) : nullptr;
+    }
+    bool good = broadcast(definition, operands.data());
+    PyObject* all = good ? PyTuple_New(definition.operands) : nullptr;
+    for (int i = 0; i < definition.operands; ++i) {
+        PyObject* object = reinterpret_cast<PyObject*>(operands[i]);
+        if (all) PyTuple_SET_ITEM(all, i, object ? object : Py_NewRef(Py_None));
+        else Py_XDECREF(object);
+    }
+    return all;
+}
+
+PyMethodDef methods[] = {{"stretched", stretched, METH_O, "The operands as a call sees them."}, {}};
+
 PyGetSetDef properties[] = {{"name", get_name, nullptr, "The op's name.", nullptr},
                             {"__name__", get_name, nullptr, nullptr, nullptr},
                             {"misses", get_misses, nullptr, "How often on_miss ran.", nullptr},
@@ -131,6 +153,7 @@ PyType_Slot slots[] = {{Py_tp_doc, const_cast<char*>("A compiled operator.")},
                        {Py_tp_repr, reinterpret_cast<void*>(repr)},
                        {Py_tp_getset, properties},
                        {Py_tp_members, members},
+                       {Py_tp_methods, methods},
                        {0, nullptr}};
 
 PyType_Spec spec = {"tilewright.runtime._core.Op", sizeof(Op), 0,

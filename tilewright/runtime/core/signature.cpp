@@ -77,6 +77,23 @@ bool read_parameters(PyObject* list, Definition& definition) {
     return good;
 }
 
+bool read_packs(PyObject* list, Definition& definition) {
+    if (list == Py_None) return true;
+    PyObject* items = PySequence_Fast(list, "the packs are a list");
+    if (!items) return false;
+    bool good = PySequence_Fast_GET_SIZE(items) == definition.operands;
+    for (int i = 0; good && i < definition.operands; ++i) {
+        Parameter& parameter = definition.parameters[i];
+        PyObject* item = PySequence_Fast_GET_ITEM(items, i);
+        good = is_operand(parameter.kind) &&
+               (item == Py_None || (PyTuple_Check(item) && PyArg_ParseTuple(item, "ii", &parameter.lead, &parameter.trail)));
+    }
+    Py_DECREF(items);
+    definition.shares = good;
+    if (!good && !PyErr_Occurred()) PyErr_SetString(PyExc_TypeError, "one pack, (lead, trail) or None, per operand");
+    return good;
+}
+
 bool bind(const Definition& definition, PyObject* const* args, Py_ssize_t count, PyObject* keywords, PyObject** values) {
     if (count > definition.positional) {
         const char* message = "%U() takes %d positional arguments, not %zd";
