@@ -138,6 +138,27 @@ class Row:
         return self.make(Draw(rng, dtype, size))
 
 
+def row(
+    op: str,
+    dtypes: tuple[str, ...],
+    make: Callable[[Draw], Case],
+    function: Callable[..., Any],
+    wrong: tuple[Wrong, ...],
+    gradient: Gradient,
+    ulps: float = 0,
+    why: str = "",
+    **settings: Any,
+) -> Row:
+    """A row whose oracle is a function called as the op is; it gives an array or a tuple of them."""
+
+    def oracle(case: Case) -> tuple[Array, ...]:
+        with np.errstate(all="ignore"):
+            found = function(*case.operands, **case.keywords)
+        return found if isinstance(found, tuple) else (np.asarray(found),)
+
+    return Row(op, dtypes, make, oracle, ulps, wrong, gradient, why, **settings)
+
+
 def values(rng: np.random.Generator, dtype: str, shape: tuple[int, ...]) -> Array:
     """Random values: floats around 0, small integers (so that no product or sum overflows 8 bits often)."""
     kind = NUMPY[dtype]
