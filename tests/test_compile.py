@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from op_table import ROWS
+from op_table import PROBES, ROWS
 
 import tilewright as tw
 from tilewright.compiler.op import STAGES, Op
@@ -24,7 +24,7 @@ from tilewright.ir.types import F16, F64
 SUM = "op total[T: number](x: T[..., C]) -> y: T[...]:\n    y[...] = sum[c](x[..., c])\n"
 SCALE = "op scale[T: float](x: T[...], *, by: scalar T, k: int = 0) -> y: T[...]:\n    y[...] = x[...] * by\n"
 
-OPS = tw.ops.names()
+OPS = PROBES
 
 
 COUNT = itertools.count()

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from op_table import ROWS, Case, Row
+from op_table import PROBES, ROWS, Case, Row
 from test_ops import PLACES, SAMPLE, Combination, assert_agrees, laid_out, product, widened
 
 import tilewright as tw
@@ -104,7 +104,7 @@ def check_ops(combinations: list[Combination]) -> None:
     assert not found, "\n\n".join(f"{item}: {why}" for item, why in found)
 
 
-@pytest.mark.parametrize("op", ROWS)
+@pytest.mark.parametrize("op", PROBES)
 def test_ops(op: str) -> None:
     check_ops(compiled(op, SAMPLE)[::4])
 
@@ -112,7 +112,7 @@ def test_ops(op: str) -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("op", ROWS)
 def test_ops_in_full(op: str) -> None:
-    check_ops(compiled(op, product()))
+    check_ops(compiled(op, product(ROWS[op])))
 
 
 # --- the nets themselves ------------------------------------------------------------------------

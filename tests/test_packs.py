@@ -152,3 +152,12 @@ def test_wrong_programs(text: str) -> None:
     assert found and all(isinstance(e, CheckError) for e in found)
     assert found[0].message == PROGRAMS[text]
     assert found[0].span is not None and found[0].hint
+
+
+@pytest.mark.parametrize("rank", [0, 1, 2])
+def test_size_is_the_number_of_points(rank: int) -> None:
+    op = tw.op("op f[T: any](x: T[A..., R...]) -> n: i64[A...]:\n    n[a...] = size(R...) * 10 + size()\n")
+    x = np.zeros((2, 3, 4), np.float32)
+    assert (op(x, R=rank) == 10 * np.prod(x.shape[3 - rank :], dtype=int) + 1).all()
+    with pytest.raises(CheckError, match="size takes axes and packs"):
+        tw.op("op f(x: f32[N]) -> y: i64[N]:\n    y[i] = size(3)\n")(np.zeros(2, np.float32))

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from op_table import ROWS
+from op_table import PROBES
 from test_guard_pages import check_op, compiled
 from test_ops import PLACES, SAMPLE
 
@@ -67,7 +67,7 @@ def test_random_programs(first: int, count: int) -> None:
 
 
 @pytest.mark.parametrize("step", [6, pytest.param(1, marks=pytest.mark.full)])
-@pytest.mark.parametrize("op", ROWS)
+@pytest.mark.parametrize("op", PROBES)
 def test_ops(op: str, step: int) -> None:
     rows = [c for c in compiled(op, SAMPLE) if PLACES[c[4]][0] == "c"][::step]
     assert rows

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from tilewright.dsl import bounds
 from tilewright.dsl import syntax as ast
-from tilewright.dsl.indices import affine, extent, linear
+from tilewright.dsl.indices import affine, extent, linear, size
 from tilewright.dsl.program import CONSTANTS, TRUTHS, Scope, Untyped, UntypedVar, error, unknown
 from tilewright.errors import CheckError
 from tilewright.ir import index as ix
@@ -24,7 +24,7 @@ _BINARY = {info.text: op for op, info in OPS.items() if info.text and info.arity
 _UNARY = {info.text: op for op, info in OPS.items() if info.text and info.arity == 1}
 _EXTREMES = ("lowest", "highest")
 _REDUCTIONS = ("sum", "prod", "any", "all", "argmax", "argmin", "fold", "scan")
-_SPECIAL = ("linear", "index", "bitcast", "uniform", *_EXTREMES)
+_SPECIAL = ("linear", "size", "index", "bitcast", "uniform", *_EXTREMES)
 
 
 class Literal(Untyped):
@@ -186,6 +186,8 @@ class Elaborator:
         name = e.function.text
         if name == "linear":
             return IndexValue(linear(e, scope))
+        if name == "size":
+            return IndexValue(size(e, scope))
         if name == "index":
             return IndexValue(extent(self._arg(e, 0, 1), scope, "an index"))
         if name in _EXTREMES:

@@ -49,6 +49,8 @@ def affine(e: ast.Expr | ast.Pack, scope: Scope) -> Index | None:
         return None if left is None or right is None else _in_range(e, _apply(e, left, right))
     if isinstance(e, ast.Call) and e.function.text == "linear":
         return linear(e, scope)
+    if isinstance(e, ast.Call) and e.function.text == "size":
+        return size(e, scope)
     if isinstance(e, ast.Call) and len(e.args) == 1 and _is_index_dtype(e.function, scope):
         return affine(e.args[0], scope)
     if isinstance(e, ast.Call) and e.function.text in _FUNCTIONS and e.args:
@@ -106,6 +108,17 @@ def linear(e: ast.Call, scope: Scope) -> Index:
         if not isinstance(arg, ast.Name) or arg.text not in scope.ranges:
             raise error("linear takes axes of the statement", arg.span, nearest("", scope.ranges))
         result = result * scope.ranges[arg.text] + symbol(arg.text)
+    return result
+
+
+def size(e: ast.Call, scope: Scope) -> Index:
+    """The number of points that the given axes have, or the axes of a pack."""
+    ranges = {**scope.program.pack_ranges, **scope.ranges}
+    result = const(1)
+    for arg in e.args:
+        if not isinstance(arg, ast.Name) or arg.text not in ranges:
+            raise error("size takes axes and packs", arg.span, nearest("", ranges) or "a pack, as in size(R...)")
+        result = result * ranges[arg.text]
     return result
 
 
