@@ -8,7 +8,8 @@ from op_table.model import FLOATS, Array, Case, Draw, Row, Wrong, case, zeros
 
 
 def _conv2d(draw: Draw) -> Case:
-    n, c, h, w, o, r, s = draw.shape((2, 3, 9, 19, 4, 3, 3), (0, 3, 9, 9, 4, 3, 3))
+    n, c, h, w, o, r, s = draw.shape((2, 3, 9, 19, 4, 3, 3), (0, 3, 9, 9, 4, 3, 3), (0, 0, 1, 1, 0, 1, 1))
+    r, s = min(r, h), min(s, w)
     keywords = {"stride": 2, "pad": 1} if draw.size == "odd" else {}
     bias = draw.values(o) if draw.size != "one" else None
     return case(draw.values(n, c, h, w), draw.values(o, c, r, s), bias, **keywords)

@@ -56,7 +56,10 @@ def wrong(bools: Sequence[bool], dtypes: tuple[str, ...], keywords: dict[str, An
     if other:
         found.append(Wrong(call(other, zeros(2, 3, dtype=other)), f"has dtype {other}"))
     if len(bools) > 1:
-        found.append(Wrong(call(first, zeros(2, 4, dtype=first)), "axis 1 of '[a-z_]+' must be"))
+        found.append(
+            Wrong(call(first, zeros(2, 4, dtype=first)), r"do not broadcast: their shapes are \[2, 3\] and \[2, 4\]")
+        )
+    if len(bools) > 1 and not bools[-1]:
         found.append(Wrong(call(first, zeros(2, 3, dtype=dtypes[0])), f"has dtype {dtypes[0]}, but"))
     return tuple(found)
 
