@@ -298,7 +298,10 @@ def test_the_bits_are_the_same_on_every_target(dtype: DType, arity: int) -> None
         for name, got, wanted in zip(
             names, kernel(table_plan(dtype, arity, lanes), target)(*columns), reference, strict=True
         ):
-            assert_same_bits(got, wanted, dtype, what=f"{name} on {target.name}:{target.level}")
+            try:
+                assert_same_bits(got, wanted, dtype)
+            except AssertionError as e:
+                raise AssertionError(f"{name} on {target.name}:{target.level}: {e}") from e
 
 
 @pytest.mark.full
