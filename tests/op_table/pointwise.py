@@ -56,7 +56,7 @@ def wrong(bools: Sequence[bool], dtypes: tuple[str, ...], keywords: dict[str, An
     if other:
         found.append(Wrong(call(other, zeros(2, 3, dtype=other)), f"has dtype {other}"))
     if len(bools) > 1:
-        found.append(Wrong(call(first, zeros(2, 4, dtype=first)), "axis 1 of '[a-z_]+' must be"))
+        found.append(Wrong(call(first, zeros(2, 4, dtype=first)), "do not broadcast"))
         found.append(Wrong(call(first, zeros(2, 3, dtype=dtypes[0])), f"has dtype {dtypes[0]}, but"))
     return tuple(found)
 
@@ -146,7 +146,7 @@ CHOICES = (
     row("clamp_min", NUMBERS, lambda x, low: np.maximum(x, x.dtype.type(low)), KINKS, (special,), min=1),
     row("clamp_max", NUMBERS, lambda x, high: np.minimum(x, x.dtype.type(high)), KINKS, (special,), max=1),
     row("where", ANY, np.where, SMOOTH, (Draw.bools, special, special)),
-    row("masked_fill", ANY, lambda x, m, v: np.where(m, x.dtype.type(v), x), SMOOTH, (values, Draw.bools), value=1),
+    row("masked_fill", NUMBERS, lambda x, m, v: np.where(m, x.dtype.type(v), x), SMOOTH, (values, Draw.bools), value=1),
     row("heaviside", NUMBERS, lambda x, v: np.where(x == 0, v, (x > 0).astype(x.dtype)), FLAT, (special, values)),
     row("clone", ANY, lambda x: x, SMOOTH, (special,)),
 )
