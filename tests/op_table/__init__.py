@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from op_table import convolution, indexing, linear, normalisation, pointwise, random, reductions, softmax
+from op_table import (
+    convolution,
+    indexing,
+    linear,
+    normalisation,
+    pointwise,
+    pooling,
+    random,
+    reductions,
+    shape,
+    softmax,
+)
 from op_table.model import (
     ANY,
     EPSILON,
@@ -25,7 +36,7 @@ __all__ = [
     "Array", "Case", "Draw", "Row", "Wrong", "values", "widened",
 ]  # fmt: skip
 
-TOPICS = (pointwise, softmax, reductions, linear, normalisation, convolution, indexing, random)
+TOPICS = (pointwise, softmax, reductions, linear, normalisation, convolution, pooling, shape, indexing, random)
 TABLE: tuple[Row, ...] = tuple(row for topic in TOPICS for row in topic.TABLE)
 ROWS = {row.op: row for row in TABLE}
 PROBES = ("matmul", "softmax", "conv2d", "embedding", "cumsum", "argmax", "dropout")

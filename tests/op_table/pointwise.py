@@ -149,7 +149,7 @@ CHOICES = (
     row("clamp_min", NUMBERS, lambda x, low: np.maximum(x, x.dtype.type(low)), KINKS, (special,), min=1),
     row("clamp_max", NUMBERS, lambda x, high: np.minimum(x, x.dtype.type(high)), KINKS, (special,), max=1),
     row("where", ANY, np.where, SMOOTH, (Draw.bools, special, special)),
-    row("masked_fill", ANY, lambda x, m, v: np.where(m, x.dtype.type(v), x), SMOOTH, (values, Draw.bools), value=1),
+    row("masked_fill", NUMBERS, lambda x, m, v: np.where(m, x.dtype.type(v), x), SMOOTH, (values, Draw.bools), value=1),
     row("heaviside", NUMBERS, lambda x, v: np.where(x == 0, v, (x > 0).astype(x.dtype)), FLAT, (special, values)),
     row("clone", ANY, lambda x: x, SMOOTH, (special,)),
 )
