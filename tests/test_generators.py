@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
 
 from tilewright.ir import scalar, statements
+from tilewright.ir.functions import FUNCTIONS
 from tilewright.ir.interpret import EXACT, TYPED, run_function
 from tilewright.ir.scalar import Apply, Expr, Param, Read
 from tilewright.ir.tensor import Compute, Function
@@ -29,6 +30,7 @@ from tilewright.passes.tensor.in_field import InField
 from tilewright.testing.case import Call, Case, pieces
 from tilewright.testing.cases import cases, contiguous, make_case
 from tilewright.testing.choices import Choices
+from tilewright.testing.expressions import ALL_FUNCTIONS
 from tilewright.testing.isolated import failures
 from tilewright.testing.layouts import layouts
 from tilewright.testing.memory import PAGE, Canaries, fenced_after, fenced_before, from_heap
@@ -84,8 +86,10 @@ def test_every_kind_of_statement_and_node_is_made() -> None:
     )]  # fmt: skip
     wanted = ["scatter", "scan", "recurrence", "pointwise", *folds, "several outputs", "precondition", "scalar"]
     wanted += ["read", "guarded read", "gather", "guarded gather", *(str(t) for t in ALL if t is not FIELD)]
-    wanted += list(scalar.OPS)
+    wanted += [op for op in scalar.OPS if op not in FUNCTIONS]
     assert {w: seen[w] for w in wanted if not seen[w]} == {}
+    assert len([name for name in FUNCTIONS if seen[name]]) > len(FUNCTIONS) // 2
+    assert set(ALL_FUNCTIONS) == set(FUNCTIONS)  # of which each is as likely as the other
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=SLOW)

@@ -173,7 +173,7 @@ def test_deep_expressions_are_printed_in_parts() -> None:
         ("x[i, (k", "y[i, (k", "no buffer y", "y[i, (k // 4)*4 - 1]"),
         ("fma(%0, alpha, %0)", "fma(%0, beta, %0)", "no scalar beta", "beta"),
         ("fma(%0, alpha, %0)", "fma(%0, alpha)", "no operation fma of 2 values", "fma"),
-        ("fma(%0, alpha, %0)", "tanh(%0)", "no operation tanh of 1 values", "tanh"),
+        ("fma(%0, alpha, %0)", "sinc(%0)", "no operation sinc of 1 values", "sinc"),
         ("fma(%0, alpha, %0)", "fma(%0, %1, %0)", "%1 is not defined before", "%1"),
         ("fma(%0, alpha, %0)", "(%0 and alpha)", "and does not take f32", "%0 and alpha"),
         ("init 7:i64", "init 7.5:i64", "7.5 is not a literal of i64", "7.5"),

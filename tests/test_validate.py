@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from op_table import PROBES
 import verified as v
 
 import tilewright as tw
@@ -52,7 +53,7 @@ def job(f: Function, target: str = "cpu", level: str | None = None) -> Job:
 # --- what is right --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", tw.ops.names())
+@pytest.mark.parametrize("name", PROBES)
 def test_shipped_ops_pass(name: str, tmp_path: Path) -> None:
     op = tw.ops.get(name)
     got = v.verified(lambda: v.CALLS[name](v.anew(op)))
@@ -190,7 +191,7 @@ def test_the_mode_holds_inside_only_and_else_until_it_is_set_again() -> None:
 # --- trials ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", tw.ops.names())
+@pytest.mark.parametrize("name", PROBES)
 def test_trials_fit_and_cross_lanes_and_chunks(name: str) -> None:
     f = function(name)
     small, large = small_trials(f), large_trials(f)
@@ -257,7 +258,7 @@ def test_a_part_is_a_function_of_its_own() -> None:
     assert [c.results[0].name for c in part(f, f.body, ["u"]).body] == ["t", "u"]
 
 
-@pytest.mark.parametrize("name", tw.ops.names())
+@pytest.mark.parametrize("name", PROBES)
 def test_smaller_functions_are_shorter(name: str) -> None:
     f = function(name)
     for g in smaller_functions(f):

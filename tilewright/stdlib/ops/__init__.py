@@ -9,6 +9,7 @@ from tilewright.compiler.op import Op, op_of
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.digest import Digest
 from tilewright.dsl.parse import parse
+from tilewright.dsl.program import nearest
 
 
 @cache
@@ -38,7 +39,8 @@ def names() -> list[str]:
 def get(name: str) -> Op:
     """The shipped operator called ``name``; AttributeError if there is none."""
     if name not in _all():
-        raise AttributeError(f"there is no shipped op {name!r}; there are {', '.join(_all())}")
+        hint = nearest(name, _all()) or "tw.ops.names() lists them"
+        raise AttributeError(f"there is no shipped op {name!r}: {hint}")
     return _all()[name]
 
 
