@@ -12,8 +12,8 @@ from typing import Any
 import abi
 import numpy as np
 import pytest
-from op_table import PROBES
 from numpy.typing import NDArray
+from op_table import PROBES
 
 import tilewright as tw
 from tilewright.compiler.function import FunctionOp

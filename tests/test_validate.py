@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from op_table import PROBES
 import verified as v
+from op_table import PROBES
 
 import tilewright as tw
 from tilewright.compiler import driver
