@@ -34,7 +34,7 @@ NETS = {
         "derivatives": _files("differentiate"),
         "functions": _files("math"),
         "language": _files("language"),
-        "wrong programs": _files("wrong_programs"),
+        "wrong programs": _files("wrong_programs", k="not commands and not python"),
         "lowering": _files("lower"),
         "primitives": _files("primitives"),
         "schedule": _files("naive_schedule"),

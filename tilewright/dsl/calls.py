@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.elaborate import Elaborator, find_tensor
 from tilewright.dsl.indices import affine
-from tilewright.dsl.program import LITERALS, Attribute, Program, Resolver, Scope, error, nearest, no_ops
+from tilewright.dsl.program import LITERALS, Attribute, Program, Resolver, Scope, error, meant, nearest, no_ops
 from tilewright.dsl.signature import Signature, bind, check_attributes, signature
 from tilewright.dsl.statements import check_target
 from tilewright.errors import CallError, CallTypeError
@@ -100,7 +100,8 @@ def _operands(s: ast.Invoke, sig: Signature, program: Program) -> dict[str, Tens
     for k in s.keywords:
         known = [*declared, *sig.settings, *sig.scalars]
         if k.name.text not in known:
-            raise error(f"{sig.name} has no parameter {k.name.text!r}", k.name.span, nearest(k.name.text, known))
+            message = f"{sig.name} has no parameter {k.name.text!r}"
+            raise error(message, k.name.span, nearest(k.name.text, known), meant(k.name, known))
         if k.name.text in declared:
             if not isinstance(k.value, ast.Name):
                 raise error(

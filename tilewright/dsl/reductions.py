@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tilewright.dsl import bounds
+from tilewright.dsl import bounds, mend
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.elaborate import Elaborator, Value, highest, lowest, settle
-from tilewright.dsl.program import LITERALS, Scope, Untyped, UntypedVar, error, nearest
+from tilewright.dsl.program import LITERALS, Scope, Untyped, UntypedVar, error, unknown
 from tilewright.errors import CheckError
 from tilewright.ir import scalar
 from tilewright.ir.index import Index, const, ge, symbol
@@ -43,9 +43,11 @@ class Kind:
     def check(self, dtype: DType, name: ast.Name, value: ast.Expr) -> None:
         """CheckError if values of ``dtype`` cannot be reduced so."""
         if self.bools is False and dtype is BOOL:
-            raise error(f"{name.text} of bools", value.span, f"to count, cast them: {name.text}[...](i64(...))")
+            hint, fix = f"to count, cast them: {name.text}[...](i64(...))", mend.wrapped(value.span, "i64(")
+            raise error(f"{name.text} of bools", value.span, hint, fix)
         if self.bools and dtype is not BOOL:
-            raise error(f"{name.text} takes bools, this is {dtype}", value.span, "compare, as in x[i] != 0")
+            fix = mend.wrapped(value.span, "(", " != 0)")
+            raise error(f"{name.text} takes bools, this is {dtype}", value.span, "compare, as in x[i] != 0", fix)
 
 
 def _number(value: int) -> Callable[[DType], Const]:
@@ -83,8 +85,7 @@ def folded(e: ast.Reduce | ast.Fold, ranges: Mapping[str, Index], scope: Scope, 
 
 def _named(e: ast.Reduce, scope: Scope, elaborator: Elaborator) -> Folded:
     if e.kind.text not in KINDS:
-        hint = nearest(e.kind.text, [*NAMED, "fold"])
-        raise error(f"unknown reduction {e.kind.text!r}", e.kind.span, hint)
+        raise unknown("reduction", e.kind, [*NAMED, "fold"])
     kind = KINDS[e.kind.text]
     value = elaborator.typed(e.value, scope)
     kind.check(value.dtype, e.kind, e.value)
@@ -258,4 +259,5 @@ def _same(values: Sequence[Expr], dtypes: Sequence[DType], written: Sequence[ast
 
 
 def _mismatch(have: DType, want: DType, span: Span) -> CheckError:
-    return error(f"this is {have}, but its accumulator is {want}", span, f"cast it: {want}(...)")
+    fix = mend.wrapped(span, f"{want}(")
+    return error(f"this is {have}, but its accumulator is {want}", span, f"cast it: {want}(...)", fix)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tilewright.dsl import syntax as ast
-from tilewright.dsl.program import CONSTANTS, TRUTHS, Attribute, error, nearest
+from tilewright.dsl.mend import behind, replaced
+from tilewright.dsl.program import CONSTANTS, ELSEWHERE, TRUTHS, Attribute, error, nearest, unknown
 from tilewright.errors import CallError, CallTypeError, UserError
 from tilewright.ir.types import BY_NAME, CONSTRAINTS, DType
 
@@ -71,7 +72,7 @@ def signature(op: ast.Op) -> Signature:
     """The signature of ``op``. CheckError if its header names an unknown dtype or constraint."""
     variables = {v.name: _constraint(v) for v in op.variables}
     for name in [*(o.dtype for o in op.operands), *(s.dtype for s in op.scalars), *(r.dtype for r in op.results)]:
-        _check_dtype(name, variables)
+        _check_dtype(name, variables, op)
     operands = tuple(map(_operand, op.operands))
     bound = {o.dtype for o in operands}
     for v in op.variables:
@@ -100,16 +101,18 @@ def _open_ranks(op: ast.Op, operands: Sequence[OperandInfo]) -> tuple[str, ...]:
     return tuple(nodes)
 
 
-def _check_dtype(name: ast.Name, variables: Collection[str]) -> None:
+def _check_dtype(name: ast.Name, variables: Collection[str], op: ast.Op) -> None:
     if name.text not in BY_NAME and name.text not in variables:
-        hint = nearest(name.text, [*variables, *BY_NAME])
-        raise error(f"unknown dtype {name.text!r}", name.span, hint)
+        if name.text.istitle() and not variables and name.text not in ELSEWHERE:
+            hint = f"a dtype variable is declared after the name of the op: {op.name}[{name.text}: number]"
+            fix = behind(op.span, f"[{name.text}: number]")
+            raise error(f"unknown dtype {name.text!r}", name.span, hint, fix)
+        raise unknown("dtype", name, [*variables, *BY_NAME])
 
 
 def _constraint(v: ast.Variable) -> tuple[DType, ...]:
     if v.constraint.text not in CONSTRAINTS:
-        hint = nearest(v.constraint.text, CONSTRAINTS)
-        raise error(f"unknown constraint {v.constraint.text!r}", v.constraint.span, hint)
+        raise unknown("constraint", v.constraint, CONSTRAINTS)
     return CONSTRAINTS[v.constraint.text]
 
 
@@ -126,7 +129,9 @@ def source_text(node: ast.Node) -> str:
 
 def _default(a: ast.Attribute) -> Attribute:
     if a.kind.text not in _KINDS:
-        raise error(f"unknown kind of attribute {a.kind.text!r}", a.kind.span, "int, float or bool")
+        kind = {"f32": "float", "f64": "float", "double": "float", "boolean": "bool"}.get(a.kind.text, "int")
+        message = f"unknown kind of attribute {a.kind.text!r}"
+        raise error(message, a.kind.span, "int, float or bool", replaced(a.kind.span, kind))
     value = _constant(a.default)
     if value is None or not _is_kind(value, a.kind.text):
         raise error(f"this is not {_article(a.kind.text)}", a.default.span, f"a literal that fits {a.kind.text}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from tilewright.dsl import bounds
+from tilewright.dsl import bounds, mend
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.elaborate import Elaborator, find_tensor, storage_cast
 from tilewright.dsl.program import Program, Scope, Untyped, error
@@ -174,12 +174,14 @@ class _Statement:
 
     def scatter(self, s: ast.Scatter, total: Tensor, start: str | None) -> Compute:
         indices = self.elaborator.indices(s.indices, total, s.span, self.scope)
-        bounds.require(total, indices, s.indices, self.scope)
+        bounds.require(total, indices, s.indices, self.scope, writes=True)
         elaborate = self.elaborator.stored if s.combine == "set" else self.elaborator.typed
         value = elaborate(s.value, self.scope, total.dtype)
         if value.dtype is not total.dtype:
             how = "is added to" if s.combine == "add" else "is compared with"
-            raise error(f"{value.dtype} {how} {total.dtype}", s.value.span, f"cast it: {total.dtype}(...)")
+            name = self.program.spelling(total.dtype)
+            fix = mend.wrapped(s.value.span, f"{name}(")
+            raise error(f"{value.dtype} {how} {total.dtype}", s.value.span, f"cast it: {name}(...)", fix)
         if total.dtype is BOOL and s.combine != "set":
             raise error(f"a scatter of bools by {s.combine}", s.value.span, "scatter numbers, as in i32(x[i])")
         init = scalar.identity(s.combine, total.dtype.compute)
@@ -203,12 +205,23 @@ class _Statement:
         if dtype not in (declared.dtype, declared.dtype.compute) or rounding not in (None, declared.dtype):
             have = rounding or dtype
             message = f"{declared.name} is declared {declared.dtype}, but this is {have}"
-            raise error(message, self.written.span, f"cast the value: {declared.dtype}(...)")
+            name = self.program.spelling(declared.dtype)
+            fix = mend.wrapped(self.written.value.span, f"{name}(")
+            raise error(message, self.written.span, f"cast the value: {name}(...)", fix)
         for axis, extent in zip(self.axes, declared.shape, strict=True):
             if axis.extent is not extent:
                 message = f"axis {axis.name} runs over {axis.extent}, but {declared.name} has {extent} there"
-                raise error(message, self.written.span, f"declare the range {extent}, or change the result's shape")
+                fix = self._ranging(axis.name, extent)
+                hint = f"declare the range {extent}, or change the result's shape"
+                raise error(message, self.written.span, hint, fix)
         return declared
+
+    def _ranging(self, name: str, over: Index) -> mend.Fix:
+        """The axis ``name`` with the range ``over``."""
+        written = next(
+            (a for a in self.written.axes or () if isinstance(a.value, ast.Name) and a.value.text == name), None
+        )
+        return mend.replaced(written.span, f"{name}: {over}") if written else ()
 
     # --- recurrences ------------------------------------------------------------------------
 
@@ -278,7 +291,8 @@ def check_target(name: ast.Name, program: Program) -> None:
 def _check_rank(tensor: Tensor, axes: Sequence[ast.Axis], span: Span) -> None:
     if len(axes) != len(tensor.shape):
         declared = f"{tensor.name}: {tensor.dtype}[{', '.join(map(str, tensor.shape))}]"
-        raise error(f"{tensor.name} has {len(tensor.shape)} axes, not {len(axes)}", span, f"it is {declared}")
+        many = "1 axis" if len(tensor.shape) == 1 else f"{len(tensor.shape)} axes"
+        raise error(f"{tensor.name} has {many}, not {len(axes)}", span, f"it is {declared}")
 
 
 def _reads(value: ast.Expr, tensor: str) -> list[ast.Element]:
