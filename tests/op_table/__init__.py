@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from op_table import (
     convolution,
+    functions,
     indexing,
     linear,
     normalisation,
@@ -36,7 +37,19 @@ __all__ = [
     "Array", "Case", "Draw", "Row", "Wrong", "values", "widened",
 ]  # fmt: skip
 
-TOPICS = (pointwise, softmax, reductions, linear, normalisation, convolution, pooling, shape, indexing, random)
+TOPICS = (
+    pointwise,
+    functions,
+    softmax,
+    reductions,
+    linear,
+    normalisation,
+    convolution,
+    pooling,
+    shape,
+    indexing,
+    random,
+)
 TABLE: tuple[Row, ...] = tuple(row for topic in TOPICS for row in topic.TABLE)
 ROWS = {row.op: row for row in TABLE}
 PROBES = ("matmul", "softmax", "conv2d", "embedding", "cumsum", "argmax", "dropout")

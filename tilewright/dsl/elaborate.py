@@ -357,6 +357,8 @@ def checked(op: str, args: Sequence[Expr], span: Span) -> Expr:
         wrong = next(a.dtype for a in same if a.dtype is not BOOL)
         raise error(f"{name!r} takes bools, not {wrong}", span, "compare, as in x != 0; for bits use & | ^ ~")
     first = same[0].dtype
+    if op == "mod" and first.is_float:
+        return checked("remainder", args, span)
     other = next((a.dtype for a in same if a.dtype is not first), None)
     if other is not None:
         raise error(f"{name!r} of {first} and {other}", span, f"cast one of them: {_wider(first, other)}(...)")
@@ -373,7 +375,6 @@ def _wrong_kind(name: str, info: OpInfo, dtype: DType, span: Span) -> CheckError
     hints = {
         "/": "use // for whole numbers, or cast: f32(a) / f32(b)",
         "//": "use / for floats",
-        "%": "cast to an integer, or write a - b * f32(i64(a / b))",
     }
     hint = hints.get(name, f"cast it: {'f32' if 'float' in info.kinds else 'i64'}(...)")
     if dtype is BOOL and name in ("~", "&", "|", "^"):

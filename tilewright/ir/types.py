@@ -52,6 +52,7 @@ BY_NAME = {t.name: t for t in ALL}
 CONSTRAINTS: dict[str, tuple[DType, ...]] = {
     "any": tuple(t for t in ALL),
     "float": (F16, BF16, F32, F64, FIELD),
+    "wide": (F32, F64, FIELD),
     "int": (I8, I16, I32, I64, U8, U16, U32, U64),
     "index": (I32, I64),
     "number": (I8, I16, I32, I64, U8, U16, U32, U64, F16, BF16, F32, F64, FIELD),
