@@ -56,7 +56,7 @@ SYNTAX = [
     Wrong(
         "op f(x: f32[N]) -> y: f32[N]\n    y[i] = x[i]",
         "",
-        "the line ends too early, expected ',' or ':'",
+        "the line ends too early, expected ',', ':' or 'if'",
         None,
         "op f(x: f32[N]) -> y: f32[N]:\n    y[i] = x[i]",
     ),
@@ -178,9 +178,9 @@ NAMES = [
     Wrong(
         "if s: y[i, j] = 0\nelse: y[i, j] = 1",
         "s",
-        "unknown optional operand or bool attribute 's'",
-        "there is x, w, idx, b, flag",
-        "if flag: y[i, j] = 0\nelse: y[i, j] = 1",
+        "the attribute s is not a bool",
+        "compare it: s == 1",
+        "if s == 1: y[i, j] = 0\nelse: y[i, j] = 1",
     ),
     Wrong(
         "op f(x: f32[2*N]) -> y: f32[3]:\n    y[i] = 0",

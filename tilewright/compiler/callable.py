@@ -10,9 +10,15 @@ from tilewright.errors import CallError, CallTypeError, InternalError, KernelInd
 from tilewright.runtime import Tensor
 
 Parameter = tuple[
-    str, Literal["tensor", "optional", "attr_int", "attr_float", "attr_bool", "scalar"], str | None, bool, object, bool
+    str,
+    Literal["tensor", "optional", "attr_int", "attr_float", "attr_bool", "attr_choice", "scalar"],
+    str | tuple[str, ...] | int | None,
+    bool,
+    object,
+    bool,
 ]
-"""As the core takes it: (name, kind, a scalar's dtype, has a default, the default, keyword only)."""
+"""As the core takes it: (name, kind, a scalar's dtype or an attribute's choices or length, has a default, the default,
+keyword only)."""
 
 
 def raiser(op: str, operands: Sequence[str], form: str, case: Callable[[], Case]) -> Callable[[str, Any], NoReturn]:

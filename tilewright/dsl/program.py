@@ -20,7 +20,7 @@ from tilewright.source import Span
 CONSTANTS = {"inf": float("inf"), "nan": float("nan")}
 TRUTHS = {"true": True, "false": False}
 LITERALS = {**CONSTANTS, **TRUTHS}
-Attribute = bool | int | float
+Attribute = bool | int | float | str | tuple[bool | int | float, ...]
 Resolver = Callable[[ast.Op, str], ast.Op | None]
 """The op that a name means in the body of an op, None if there is none."""
 

@@ -30,6 +30,13 @@ class DType(metaclass=Interned):
         return self.kind in ("int", "uint")
 
     @property
+    def limits(self) -> tuple[int, int]:
+        """The least and the greatest value of an integer dtype."""
+        if self.kind == "uint":
+            return 0, (1 << self.bits) - 1
+        return -(1 << (self.bits - 1)), (1 << (self.bits - 1)) - 1
+
+    @property
     def compute(self) -> DType:
         """The type that arithmetic on this storage type is done in: f32 for f16 and bf16."""
         return F32 if self in (F16, BF16) else self
