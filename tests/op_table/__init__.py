@@ -12,6 +12,7 @@ from op_table import (
     pooling,
     random,
     reductions,
+    selection,
     shape,
     softmax,
 )
@@ -48,6 +49,7 @@ TOPICS = (
     pooling,
     shape,
     indexing,
+    selection,
     random,
 )
 TABLE: tuple[Row, ...] = tuple(row for topic in TOPICS for row in topic.TABLE)
