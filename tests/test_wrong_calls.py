@@ -26,7 +26,7 @@ SOFTMAX = "it is called as softmax(x: T[..., C])"
 CONV = "it is called as conv2d(x: T[N, C, H, W], w: T[O, C, R, S], b: T[O]?, *, stride: int = 1, pad: int = 0)"
 DROPOUT = "it is called as dropout(x: T[...], *, p: scalar f32, seed: scalar u64, offset: scalar u64)"
 SCALE = (
-    "it is called as scaled(x: T[N], *, k: int = 1, eps: float = 0.5, flag: bool = False, s: scalar i8, q: scalar T)"
+    "it is called as scaled(x: T[N], *, k: int = 1, eps: float = 0.5, flag: bool = false, s: scalar i8, q: scalar T)"
 )
 RANGE = "indices count from 0 and stay below the extent of the axis that they index"
 

@@ -10,9 +10,15 @@ from tilewright.errors import CallError, CallTypeError, InternalError, KernelInd
 from tilewright.runtime import Tensor
 
 Parameter = tuple[
-    str, Literal["tensor", "optional", "attr_int", "attr_float", "attr_bool", "scalar"], str | None, bool, object, bool
+    str,
+    Literal["tensor", "optional", "attr_int", "attr_float", "attr_bool", "attr_choice", "scalar"],
+    str | tuple[str, ...] | int | None,
+    bool,
+    object,
+    bool,
 ]
-"""As the core takes it: (name, kind, a scalar's dtype, has a default, the default, keyword only)."""
+"""As the core takes it: (name, kind, a scalar's dtype or an attribute's choices or length, has a default, the default,
+keyword only)."""
 
 
 def raiser(op: str, operands: Sequence[str], form: str, case: Callable[[], Case]) -> Callable[[str, Any], NoReturn]:
@@ -29,7 +35,8 @@ def raiser(op: str, operands: Sequence[str], form: str, case: Callable[[], Case]
             raise CallError(f"{message}; called with {_shapes(operands, given)}", hint=f"it is called as {form}")
         if kind == "index":
             _, operand, position, value = info
-            place = f"element {position} of {operands[operand]!r} (counted row by row)"
+            known = operand < len(operands)
+            place = f"element {position} of {operands[operand]!r} (counted row by row)" if known else "what it computes"
             raise KernelIndexError(
                 f"{op}: {place} is the index {value}, out of range",
                 hint="indices count from 0 and stay below the extent of the axis that they index",

@@ -6,9 +6,21 @@ from collections.abc import Callable, Sequence
 
 from tilewright.dsl import bounds, mend
 from tilewright.dsl import syntax as ast
-from tilewright.dsl.indices import affine, extent, linear, size
+from tilewright.dsl.attributes import shown
+from tilewright.dsl.indices import affine, attribute_element, extent, linear, size
 from tilewright.dsl.operands import Place, checked
-from tilewright.dsl.program import CONSTANTS, ELSEWHERE, TRUTHS, Scope, Untyped, UntypedVar, closest, error, unknown
+from tilewright.dsl.program import (
+    CONSTANTS,
+    ELSEWHERE,
+    TRUTHS,
+    Attribute,
+    Scope,
+    Untyped,
+    UntypedVar,
+    closest,
+    error,
+    unknown,
+)
 from tilewright.errors import CheckError
 from tilewright.ir import index as ix
 from tilewright.ir import scalar
@@ -60,29 +72,22 @@ class Deferred(Untyped):
 
 
 def fits(value: int, dtype: DType) -> bool:
-    low, high = integer_range(dtype)
+    low, high = dtype.limits
     return low <= value <= high
-
-
-def integer_range(dtype: DType) -> tuple[int, int]:
-    """The least and the greatest value of an integer dtype."""
-    if dtype.kind == "uint":
-        return 0, (1 << dtype.bits) - 1
-    return -(1 << (dtype.bits - 1)), (1 << (dtype.bits - 1)) - 1
 
 
 def lowest(dtype: DType) -> Const:
     """The value that ``max`` starts from."""
     if dtype.is_float:
         return Const(float("-inf"), dtype)
-    return Const(integer_range(dtype)[0], dtype) if dtype.is_integer else Const(False, dtype)
+    return Const(dtype.limits[0], dtype) if dtype.is_integer else Const(False, dtype)
 
 
 def highest(dtype: DType) -> Const:
     """The value that ``min`` starts from."""
     if dtype.is_float:
         return Const(float("inf"), dtype)
-    return Const(integer_range(dtype)[1], dtype) if dtype.is_integer else Const(True, dtype)
+    return Const(dtype.limits[1], dtype) if dtype.is_integer else Const(True, dtype)
 
 
 def join(dtypes: Sequence[DType]) -> DType:
@@ -129,7 +134,10 @@ class Elaborator:
         if isinstance(e, ast.Name):
             return _name(e, scope)
         if isinstance(e, ast.Element):
-            return widen(self.read(e, scope))
+            value = attribute_element(e, scope)
+            return widen(self.read(e, scope)) if value is None else _settled(value)
+        if isinstance(e, ast.Text):
+            raise error("a text is no value", e.span, 'texts are choices of attributes: if mode == "...":')
         if isinstance(e, ast.Guarded):
             return self._guarded(e, scope)
         if isinstance(e, ast.Unary):
@@ -247,7 +255,7 @@ class Elaborator:
     def _cast(self, e: ast.Call, scope: Scope) -> Expr:
         """A dtype variable stands for its compute dtype; a storage dtype written out rounds."""
         dtype = scope.program.dtype(e.function)
-        value = settle(self._one_arg(e, scope), dtype.compute)
+        value = settle(self._one_arg(e, scope), None if dtype is BOOL else dtype.compute)
         rounding = storage_cast(e)
         return widen(convert("cast", value, rounding) if rounding else convert("cast", value, dtype.compute))
 
@@ -291,6 +299,9 @@ def _number(e: ast.Expr, scope: Scope) -> int | float | None:
     if isinstance(e, ast.Name) and e.text not in scope.variables and e.text not in scope.ranges:
         value = scope.program.attributes.get(e.text)
         return value if type(value) is float else CONSTANTS.get(e.text)
+    if isinstance(e, ast.Element) and e.tensor.text in scope.program.attributes:
+        element = attribute_element(e, scope)
+        return element if type(element) is float else None
     if isinstance(e, ast.Unary) and e.op == "-":
         inner = _number(e.value, scope)
         return None if inner is None or isinstance(e.value, ast.Unary) else -inner
@@ -306,8 +317,7 @@ def _name(e: ast.Name, scope: Scope) -> Value:
     if name in program.scalars:
         return widen(Param(name, program.scalars[name].dtype))
     if name in program.attributes:
-        value = program.attributes[name]
-        return scalar.literal(value, BOOL if isinstance(value, bool) else I64)
+        return _settled(_single(e, program.attributes[name]))
     if name in program.dims:
         return IndexValue(program.dims[name])
     if name in TRUTHS:
@@ -327,6 +337,20 @@ def _unknown_name(e: ast.Name, scope: Scope) -> CheckError:
         hint = f"an axis stands on the left side, y[{e.text}] = ..., or in a reduction, sum[{e.text}](...)"
         return error(f"unknown name {e.text!r}", e.span, hint)
     return unknown("name", e, names)
+
+
+def _single(e: ast.Name, value: Attribute) -> bool | int | float:
+    """``value``, which the attribute ``e`` has, if it can be computed with."""
+    if isinstance(value, str):
+        raise error(f"{e.text} is a choice, not a value", e.span, f"compare it: if {e.text} == {shown(value)}:")
+    if isinstance(value, tuple):
+        raise error(f"{e.text} is a tuple, not a value", e.span, f"say which element: {e.text}[0]")
+    return value
+
+
+def _settled(value: bool | int | float) -> Expr:
+    """A whole number or a truth that an attribute has."""
+    return scalar.literal(value, BOOL if isinstance(value, bool) else I64)
 
 
 def find_tensor(name: ast.Name, scope: Scope) -> Tensor:

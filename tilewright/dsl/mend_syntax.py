@@ -27,7 +27,6 @@ _WORDS = {
 }
 _HINTS = {
     "import": "a text has ops only, and they need no import",
-    "elif": "write else: and, indented below it, the if",
     "else": "a guarded read stands in parentheses: (x[i - 1] else 0)",
     "for": "axes run by themselves: y[i] = ... says every element",
     "return": "results are assigned: y[i] = ...",
@@ -201,8 +200,8 @@ def _statement(token: Token, span: Span, expected: str) -> Remedy:
         return "name the axes: y[i] = ..., or y[] = ... for a single value", ()
     if token in ("-", "*", "//", "/") and span.source.text[span.offsets[1] : span.offsets[1] + 1] == "=":
         return "results are assigned once: y[i] = ...; to add up, y[i] += ...", ()
-    if token.type == "SLASH" and not span.source.line(span.line)[: span.column - 1].strip():
-        return "comments start with #", replaced(span, "#")
+    if token.type in ("SLASH", "STRING") and not span.source.line(span.line)[: span.column - 1].strip():
+        return "comments start with #", replaced(span, f"# {token[1:-1]}" if token.type == "STRING" else "#")
     if token == "," and re.fullmatch(r"\s*\w+", span.source.line(span.line)[: span.column - 1]):
         names = re.match(r"\s*(\w+(?:\s*,\s*\w+)+)", span.source.line(span.line))
         fix = (

@@ -23,6 +23,7 @@ _WORDS = {
     "NAME": "a name",
     "INT": "a number",
     "FLOAT": "",
+    "STRING": "",
     "VALUE": "a value",
     "_NEWLINE": "the end of the line",
     "_INDENT": "an indented block",
@@ -215,16 +216,32 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         return ast.Operand(self._span(meta), str(name), self._name(dtype), dims, optional is not None)
 
     def attribute(self, meta: Meta, parts: list[Any]) -> ast.Attribute:
-        return ast.Attribute(self._span(meta), str(parts[0]), self._name(parts[1]), parts[2])
+        return ast.Attribute(self._span(meta), str(parts[0]), parts[1], parts[2])
 
-    def scalar(self, meta: Meta, parts: list[Token]) -> ast.Scalar:
-        return ast.Scalar(self._span(meta), str(parts[0]), self._name(parts[1]))
+    def kind(self, meta: Meta, parts: list[Any]) -> ast.Kind:
+        if isinstance(parts[0], Token):
+            return ast.Kind(self._span(meta), self._name(parts[0]), parts[1])
+        return ast.Kind(self._span(meta), None, None, parts[0])
+
+    def choices(self, meta: Meta, parts: list[Any]) -> tuple[ast.Text, ...]:
+        return tuple(p for p in parts if isinstance(p, ast.Text))
+
+    def several(self, meta: Meta, parts: list[Any]) -> ast.Several:
+        return ast.Several(self._span(meta), tuple(p for p in parts if p is not None))
+
+    def scalar(self, meta: Meta, parts: list[Any]) -> ast.Scalar:
+        return ast.Scalar(self._span(meta), str(parts[0]), self._name(parts[1]), parts[2])
 
     def star(self, meta: Meta, parts: list[Token]) -> Token:
         return parts[0]
 
     def result(self, meta: Meta, parts: list[Any]) -> ast.Result:
-        return ast.Result(self._span(meta), str(parts[0]), self._name(parts[1]), parts[2])
+        return self._result(self._span(meta), str(parts[0]), parts[1])
+
+    def _result(self, span: Span, name: str, shape: tuple[Any, ...]) -> ast.Result:
+        dtype, dims, condition, otherwise = shape
+        other = otherwise and self._result(span, name, otherwise)
+        return ast.Result(span, name, self._name(dtype), dims, condition, other)
 
     def pack(self, meta: Meta, parts: list[Token | None]) -> ast.Pack:
         return ast.Pack(self._span(meta), str(parts[0] or ""))
@@ -233,7 +250,8 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
 
     def conditional(self, meta: Meta, parts: list[Any]) -> ast.If:
         condition, then, otherwise = parts
-        return ast.If(self._span(meta), condition, then, otherwise or ())
+        chained = (otherwise,) if isinstance(otherwise, ast.If) else otherwise or ()
+        return ast.If(self._span(meta), condition, then, chained)
 
     def assign(self, meta: Meta, parts: list[Any]) -> ast.Assign:
         target, axes, value = parts
@@ -313,6 +331,9 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
 
     def real(self, meta: Meta, parts: list[Token]) -> ast.Number:
         return ast.Number(self._span(meta), float(parts[0]))
+
+    def text(self, meta: Meta, parts: list[Token]) -> ast.Text:
+        return ast.Text(self._span(meta), str(parts[0])[1:-1])
 
     def name(self, meta: Meta, parts: list[Token]) -> ast.Name:
         return self._name(parts[0])

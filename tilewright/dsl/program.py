@@ -21,7 +21,7 @@ from tilewright.source import Span
 CONSTANTS = {"inf": float("inf"), "nan": float("nan")}
 TRUTHS = {"true": True, "false": False}
 LITERALS = {**CONSTANTS, **TRUTHS}
-Attribute = bool | int | float
+Attribute = bool | int | float | str | tuple[bool | int | float, ...]
 ELSEWHERE = {
     "float": "f32", "float16": "f16", "float32": "f32", "float64": "f64", "double": "f64", "half": "f16",
     "bfloat16": "bf16", "int": "i64", "long": "i64", "char": "i8", "boolean": "bool", "bool_": "bool",

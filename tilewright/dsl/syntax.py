@@ -9,7 +9,7 @@ Grammar::
     Op        = name, variables: Variable*, operands: Operand*, attributes: Attribute*, scalars: Scalar*,
                 results: Result*, body: Statement*
     Statement = Assign | Scatter | Invoke | Declare | Require | If
-    Expr      = Number | Name | Element | Call | Unary | Binary | Guarded | Reduce | Fold
+    Expr      = Number | Text | Name | Element | Call | Unary | Binary | Guarded | Reduce | Fold
 """
 
 from __future__ import annotations
@@ -34,6 +34,13 @@ class Number(Node):
     """A literal as written: ``1`` gives an int, ``1.0`` and ``1e3`` a float."""
 
     value: int | float
+
+
+@dataclass(frozen=True)
+class Text(Node):
+    """``"mean"``: a choice of an attribute."""
+
+    value: str
 
 
 @dataclass(frozen=True)
@@ -122,7 +129,7 @@ class Fold(Node):
     merge: tuple[Expr, ...] = ()
 
 
-Expr = Union[Number, Name, Element, Call, Unary, Binary, Guarded, Reduce, Fold]
+Expr = Union[Number, Text, Name, Element, Call, Unary, Binary, Guarded, Reduce, Fold]
 
 
 # --- statements -----------------------------------------------------------------------------
@@ -153,11 +160,18 @@ class Scatter(Node):
 
 
 @dataclass(frozen=True)
+class Several(Node):
+    """``(1, 2)``: the value of an attribute that is a tuple."""
+
+    items: tuple[Expr, ...]
+
+
+@dataclass(frozen=True)
 class Keyword(Node):
     """``name = value`` in a call of an op."""
 
     name: Name
-    value: Expr
+    value: Expr | Several
 
 
 @dataclass(frozen=True)
@@ -216,27 +230,41 @@ class Operand(Node):
 
 
 @dataclass(frozen=True)
+class Kind(Node):
+    """``int``, a tuple ``int[2]``, or the choices ``"none" | "mean"``, which have no name."""
+
+    name: Name | None
+    dims: tuple[Expr | Pack, ...] | None
+    choices: tuple[Text, ...] = ()
+
+
+@dataclass(frozen=True)
 class Attribute(Node):
     """``name: kind = default``; known when the op is compiled."""
 
     name: str
-    kind: Name
-    default: Expr
+    kind: Kind
+    default: Expr | Several
 
 
 @dataclass(frozen=True)
 class Scalar(Node):
-    """``name: scalar dtype``; known when the op is run."""
+    """``name: scalar dtype = default``; known when the op is run. Without a default it must be given."""
 
     name: str
     dtype: Name
+    default: Expr | None = None
 
 
 @dataclass(frozen=True)
 class Result(Node):
+    """``name: dtype[dims]``, or ``name: dtype[dims] if condition else ...`` with a static condition."""
+
     name: str
     dtype: Name
     dims: tuple[Expr | Pack, ...]
+    condition: Expr | None = None
+    otherwise: Result | None = None
 
 
 @dataclass(frozen=True)
