@@ -13,6 +13,7 @@ from op_table import (
     reductions,
     shape,
     softmax,
+    sorting,
 )
 from op_table.model import (
     ANY,
@@ -36,7 +37,7 @@ __all__ = [
     "Array", "Case", "Draw", "Row", "Wrong", "values", "widened",
 ]  # fmt: skip
 
-TOPICS = (pointwise, softmax, reductions, linear, normalisation, convolution, pooling, shape, indexing, random)
+TOPICS = (pointwise, softmax, reductions, linear, normalisation, convolution, pooling, shape, indexing, sorting, random)
 TABLE: tuple[Row, ...] = tuple(row for topic in TOPICS for row in topic.TABLE)
 ROWS = {row.op: row for row in TABLE}
 PROBES = ("matmul", "softmax", "conv2d", "embedding", "cumsum", "argmax", "dropout")
