@@ -15,7 +15,7 @@ from tilewright.dsl.parse import parse
 from tilewright.dsl.specialise import specialise
 from tilewright.errors import CheckError, UnsupportedError
 from tilewright.ir.interpret import FLOAT64, run_function
-from tilewright.ir.types import BF16, BOOL, F16, F32, F64, I8, I64, U8, U64, DType
+from tilewright.ir.types import BF16, BOOL, F16, F32, F64, FIELD, I8, I64, U8, U64, DType
 from tilewright.passes.lower.sort import LONG
 from tilewright.passes.tensor.differentiate import differentiate
 from tilewright.passes.tensor.in_field import InField
@@ -128,6 +128,12 @@ def test_wrong_sorts(line: str, message: str, hint: str | None) -> None:
         specialise(parse(f"op f(x: f32[N]) -> y: i64[N]:\n    {line}\n").ops[0])
     assert message in caught.value.message and (hint is None or hint in str(caught.value.hint))
     assert caught.value.span and caught.value.span.line >= 2
+
+
+def test_the_field_has_no_order() -> None:
+    with pytest.raises(CheckError, match="the exact field has no order") as caught:
+        specialise(parse(SORT).ops[0], {"T": FIELD}, {"": 1})
+    assert caught.value.span and caught.value.span.column == SORT.splitlines()[1].index("x[") + 1
 
 
 def test_a_result_is_i64() -> None:

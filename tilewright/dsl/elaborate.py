@@ -14,7 +14,7 @@ from tilewright.ir import scalar
 from tilewright.ir.index import symbol
 from tilewright.ir.scalar import OPS, Const, Expr, IndexValue, OpInfo, Param, Read, apply, convert
 from tilewright.ir.tensor import Tensor
-from tilewright.ir.types import BF16, BOOL, F16, F32, I32, I64, U8, U32, U64, DType
+from tilewright.ir.types import BF16, BOOL, F16, F32, FIELD, I32, I64, U8, U32, U64, DType
 from tilewright.source import Span
 
 Value = Expr | Untyped
@@ -193,7 +193,7 @@ class Elaborator:
         if name in _EXTREMES:
             return self._extreme(e, scope)
         if name == "order":
-            return ordered(self.typed(self._arg(e, 0, 1), scope))
+            return ordered(self.typed(self._arg(e, 0, 1), scope), e.span)
         if name == "bitcast":
             return self._bitcast(e, scope)
         if name in ("bits", "uniform"):
@@ -322,11 +322,13 @@ def _unguarded(name: ast.Name) -> CheckError:
 # --- typing ---------------------------------------------------------------------------------
 
 
-def ordered(value: Expr) -> Expr:
+def ordered(value: Expr, span: Span) -> Expr:
     """An integer that comes before another where ``value`` does: -0.0 and 0.0 are one, every NaN comes last.
 
     Floats of one sign are in order as integers are, the negative ones from back to front.
     """
+    if value.dtype is FIELD:
+        raise error("the exact field has no order", span, "sort by integers")
     if not value.dtype.is_float:
         return convert("cast", value, U8) if value.dtype is BOOL else value
     dtype = {32: I32, 64: I64}[value.dtype.bits]

@@ -184,7 +184,7 @@ class _Statement:
         if len(self.written.targets) > 1 or e is not self.written.value:
             hint = "read the sorted values there: y[n] = x[at[n]]"
             raise error("argsort gives places, one i64 per element", self.written.span, hint)
-        keys = tuple(ordered(self.elaborator.typed(key, self.scope)) for key in e.values)
+        keys = tuple(ordered(self.elaborator.typed(key, self.scope), key.span) for key in e.values)
         results = self._results([I64])
         if any(r.tensor == results[0].name for key in keys for r in scalar.reads(key)):
             raise error("argsort cannot read its own result", e.span, "sort into a name of its own first")
