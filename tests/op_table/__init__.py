@@ -15,6 +15,7 @@ from op_table import (
     selection,
     shape,
     softmax,
+    sorting,
 )
 from op_table.model import (
     ANY,
@@ -50,6 +51,7 @@ TOPICS = (
     shape,
     indexing,
     selection,
+    sorting,
     random,
 )
 TABLE: tuple[Row, ...] = tuple(row for topic in TOPICS for row in topic.TABLE)

@@ -27,7 +27,7 @@ from tilewright.ir import scalar
 from tilewright.ir.index import symbol
 from tilewright.ir.scalar import OPS, Const, Expr, IndexValue, Param, Read, apply, convert
 from tilewright.ir.tensor import Tensor
-from tilewright.ir.types import BF16, BOOL, F16, F32, I64, U32, U64, DType
+from tilewright.ir.types import BF16, BOOL, F16, F32, FIELD, I32, I64, U8, U32, U64, DType
 from tilewright.source import Span
 
 Value = Expr | Untyped
@@ -36,8 +36,8 @@ Hoist = Callable[[ast.Reduce | ast.Fold, Scope], Read]
 _BINARY = {info.text: op for op, info in OPS.items() if info.text and info.arity == 2}
 _UNARY = {info.text: op for op, info in OPS.items() if info.text and info.arity == 1}
 _EXTREMES = ("lowest", "highest")
-_REDUCTIONS = ("sum", "prod", "any", "all", "argmax", "argmin", "fold", "scan")
-_SPECIAL = ("linear", "size", "index", "bitcast", "uniform", *_EXTREMES)
+_REDUCTIONS = ("sum", "prod", "any", "all", "argmax", "argmin", "argsort", "fold", "scan")
+_SPECIAL = ("linear", "size", "index", "order", "bitcast", "uniform", *_EXTREMES)
 
 
 class Literal(Untyped):
@@ -216,6 +216,8 @@ class Elaborator:
             return IndexValue(extent(self._arg(e, 0, 1), scope, "an index"))
         if name in _EXTREMES:
             return self._extreme(e, scope)
+        if name == "order":
+            return ordered(self.typed(self._arg(e, 0, 1), scope), e.span)
         if name == "bitcast":
             return self._bitcast(e, scope)
         if name in ("bits", "uniform"):
@@ -399,6 +401,23 @@ def _over_free_axes(e: ast.Call, scope: Scope) -> mend.Fix:
 
 
 # --- typing ---------------------------------------------------------------------------------
+
+
+def ordered(value: Expr, span: Span) -> Expr:
+    """An integer that comes before another where ``value`` does: -0.0 and 0.0 are one, every NaN comes last.
+
+    Floats of one sign are in order as integers are, the negative ones from back to front.
+    """
+    if value.dtype is FIELD:
+        raise error("the exact field has no order", span, "sort by integers")
+    if not value.dtype.is_float:
+        return convert("cast", value, U8) if value.dtype is BOOL else value
+    dtype = {32: I32, 64: I64}[value.dtype.bits]
+    plain = apply("where", apply("eq", value, zero := scalar.literal(0, value.dtype)), zero, value)
+    bits = convert("bitcast", plain, dtype)
+    sign = apply("shr", bits, scalar.literal(dtype.bits - 1, dtype))
+    number = apply("bitxor", bits, apply("bitand", sign, highest(dtype)))
+    return apply("where", apply("isnan", value), highest(dtype), number)
 
 
 def storage_cast(e: ast.Expr) -> DType | None:

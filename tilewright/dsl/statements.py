@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TypeGuard
 
 from tilewright.dsl import bounds, mend
 from tilewright.dsl import syntax as ast
-from tilewright.dsl.elaborate import Elaborator, find_tensor, storage_cast
+from tilewright.dsl.elaborate import Elaborator, find_tensor, ordered, storage_cast
 from tilewright.dsl.program import Program, Scope, Untyped, error
 from tilewright.dsl.ranges import resolve
 from tilewright.dsl.reductions import IDENTITIES, Folded, folded, join_with
@@ -22,9 +23,10 @@ from tilewright.ir.tensor import (
     Reduction,
     Scan,
     Scatter,
+    Sort,
     Tensor,
 )
-from tilewright.ir.types import BOOL, DType
+from tilewright.ir.types import BOOL, I64, DType
 from tilewright.source import Span
 
 Reducing = ast.Reduce | ast.Fold
@@ -127,6 +129,8 @@ class _Statement:
         assert isinstance(self.written, ast.Assign)
         value, rounding = self.written.value, storage_cast(self.written.value)
         inner = value.args[0] if rounding and isinstance(value, ast.Call) else value
+        if _is_sort(inner):
+            return [self._sort(inner)]
         if isinstance(inner, (ast.Reduce, ast.Fold)):
             if isinstance(inner, ast.Fold) and inner.kind.text == "scan":
                 return [self._scan(inner, rounding)]
@@ -171,6 +175,20 @@ class _Statement:
         parts = folded(e, {}, self.scope, self.elaborator)
         results = self._results([a.dtype for a in parts.accs], rounding)
         return _scan(results, self.axes, axis.text, e.axes[0].chunk or SCAN_CHUNK, parts, self.written.span)
+
+    def _sort(self, e: ast.Reduce) -> Compute:
+        assert isinstance(self.written, ast.Assign)
+        names = [a.value.text for a in e.axes if isinstance(a.value, ast.Name) and not a.extent and not a.chunk]
+        if len(e.axes) != 1 or not self.scope.ranges.keys() & names:
+            raise error("argsort goes along one axis of its result", e.span, "as in at[..., n] = argsort[n](x[..., n])")
+        if len(self.written.targets) > 1 or e is not self.written.value:
+            hint = "read the sorted values there: y[n] = x[at[n]]"
+            raise error("argsort gives places, one i64 per element", self.written.span, hint)
+        keys = tuple(ordered(self.elaborator.typed(key, self.scope), key.span) for key in e.values)
+        results = self._results([I64])
+        if any(r.tensor == results[0].name for key in keys for r in scalar.reads(key)):
+            raise error("argsort cannot read its own result", e.span, "sort into a name of its own first")
+        return Compute(results, self.axes, keys, sort=Sort(names[0]), span=self.written.span)
 
     def scatter(self, s: ast.Scatter, total: Tensor, start: str | None) -> Compute:
         indices = self.elaborator.indices(s.indices, total, s.span, self.scope)
@@ -256,7 +274,7 @@ class _Statement:
 
     def hoist(self, e: Reducing, scope: Scope) -> Read:
         """Makes the reduction ``e`` inside an expression a statement of its own, over the axes it depends on."""
-        if isinstance(e, ast.Fold) and (len(e.accumulators) != 1 or e.kind.text != "fold"):
+        if _is_sort(e) or (isinstance(e, ast.Fold) and (len(e.accumulators) != 1 or e.kind.text != "fold")):
             raise error("this stands inside an expression", e.span, "assign it to results of its own first")
         ranges = resolve(e.axes, e, scope)
         outer = replace(scope, variables={})
@@ -297,6 +315,10 @@ def _check_rank(tensor: Tensor, axes: Sequence[ast.Axis], span: Span) -> None:
 
 def _reads(value: ast.Expr, tensor: str) -> list[ast.Element]:
     return [n for n, _ in ast.walk(value) if isinstance(n, ast.Element) and n.tensor.text == tensor]
+
+
+def _is_sort(e: ast.Node) -> TypeGuard[ast.Reduce]:
+    return isinstance(e, ast.Reduce) and e.kind.text == "argsort"
 
 
 def _hidden(parts: Folded, base: str, shape: tuple[Index, ...], program: Program) -> tuple[Tensor, ...]:

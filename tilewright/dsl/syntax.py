@@ -102,11 +102,11 @@ class Guarded(Node):
 
 @dataclass(frozen=True)
 class Reduce(Node):
-    """``sum[axes](value)``."""
+    """``sum[axes](value)``; ``argsort[axis](key, ...)`` takes several."""
 
     kind: Name
     axes: tuple[Axis, ...]
-    value: Expr
+    values: tuple[Expr, ...]
 
 
 @dataclass(frozen=True)

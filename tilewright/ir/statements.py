@@ -9,7 +9,7 @@ from tilewright.ir import index as ix
 from tilewright.ir import scalar
 from tilewright.ir.index import Condition, Index
 from tilewright.ir.scalar import Expr, Param, Read
-from tilewright.ir.tensor import Axis, Compute, Function, Reduction, Scan, Tensor
+from tilewright.ir.tensor import Axis, Compute, Function, Reduction, Scan, Sort, Tensor
 
 Rule = Callable[[Expr], Expr]
 
@@ -151,6 +151,7 @@ def rename(
     c = map_expressions(c, lambda e: rename_tensors(scalar.substitute(e, values), tensors, scalars))
     reduction: Reduction | None = c.reduction and replace(c.reduction, axes=tuple(map(axis, c.reduction.axes)))
     scan: Scan | None = c.scan and replace(c.scan, axis=name(c.scan.axis))
+    sort: Sort | None = c.sort and Sort(name(c.sort.axis))
     scatter = c.scatter
     if scatter:
         positions = tuple(ix.substitute(i, values) if isinstance(i, Index) else i for i in scatter.indices)
@@ -164,6 +165,7 @@ def rename(
         scan=scan,
         scatter=scatter,
         ordered=c.ordered and name(c.ordered),
+        sort=sort,
     )
 
 

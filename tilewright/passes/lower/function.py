@@ -15,6 +15,7 @@ from tilewright.passes.loops.nest import fresh
 from tilewright.passes.lower.kernel import World
 from tilewright.passes.lower.reads import Shapes
 from tilewright.passes.lower.sizes import checks, size_facts, size_symbols
+from tilewright.passes.lower.sort import planes
 from tilewright.passes.lower.statements import Lowering
 
 
@@ -27,11 +28,11 @@ def lower(function: Function, unit_axes: Mapping[str, int]) -> Plan:
     live = _live(function)
     body = [c for c in function.body if live & {r.name for r in c.results}]
     taken = _names(function)
-    sums = {c.results[0].name: _sums(c, taken) for c in body if _needs_sums(c)}
+    extra = {c.results[0].name: _extra(c, taken) for c in body}
     results = [r for c in body for r in c.results if r.name in live]
-    scratch = [*(r for r in results if r.name not in function.outputs), *sums.values()]
+    scratch = [*(r for r in results if r.name not in function.outputs), *(t for more in extra.values() for t in more)]
     world = _world(function, unit_axes, results, scratch, taken)
-    kernels = _named_apart(k for c in body for k in _lowering(function, world, c, live, sums).kernels())
+    kernels = _named_apart(k for c in body for k in _lowering(function, world, c, live, extra).kernels())
     return Plan(
         function.name,
         function.inputs,
@@ -45,9 +46,11 @@ def lower(function: Function, unit_axes: Mapping[str, int]) -> Plan:
     )
 
 
-def _lowering(f: Function, world: World, c: Compute, live: frozenset[str], sums: Mapping[str, Tensor]) -> Lowering:
-    first = c.results[0]
-    return Lowering(world, c, f"{f.name}_{first.name}", live, sums.get(first.name, first).name)
+def _lowering(
+    f: Function, world: World, c: Compute, live: frozenset[str], extra: Mapping[str, tuple[Tensor, ...]]
+) -> Lowering:
+    first = c.results[0].name
+    return Lowering(world, c, f"{f.name}_{first}", live, extra[first])
 
 
 def _named_apart(kernels: Iterable[Kernel]) -> list[Kernel]:
@@ -62,6 +65,13 @@ def _live(function: Function) -> frozenset[str]:
         if live & {r.name for r in c.results}:
             live |= {r.tensor for r in statements.reads(c)}
     return frozenset(live)
+
+
+def _extra(c: Compute, taken: set[str]) -> tuple[Tensor, ...]:
+    """The memory that the kernels of ``c`` need besides its results."""
+    if c.sort is not None:
+        return planes(c, taken)
+    return (_sums(c, taken),) if _needs_sums(c) else ()
 
 
 def _needs_sums(c: Compute) -> bool:

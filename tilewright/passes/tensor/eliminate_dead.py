@@ -24,7 +24,7 @@ def eliminate_dead(f: Function) -> Function:
 
 def _live_part(c: Compute, live: set[str]) -> Compute:
     """Results computed side by side fall away one by one; those of a reduction or a scan hang together."""
-    if c.reduction or c.scan or c.scatter or c.ordered:
+    if c.reduction or c.scan or c.scatter or c.ordered or c.sort:
         return c
     kept = [(r, v) for r, v in zip(c.results, c.values, strict=True) if r.name in live]
     return replace(c, results=tuple(r for r, _ in kept), values=tuple(v for _, v in kept))

@@ -49,7 +49,7 @@ def _uses(f: Function) -> _Uses:
 
 
 def _is_pointwise(c: Compute) -> bool:
-    return not (c.reduction or c.scan or c.scatter or c.ordered)
+    return not (c.reduction or c.scan or c.scatter or c.ordered or c.sort)
 
 
 @dataclass(frozen=True)
