@@ -11,7 +11,7 @@ from tilewright.dsl import syntax as ast
 from tilewright.dsl.mend import Fix, replaced
 from tilewright.errors import CheckError
 from tilewright.ir import types
-from tilewright.ir.facts import Facts
+from tilewright.ir.facts import Facts, of_sizes
 from tilewright.ir.index import Condition, Index, const
 from tilewright.ir.scalar import Expr, Var
 from tilewright.ir.tensor import Compute, ScalarInput, Tensor
@@ -83,7 +83,7 @@ class Program:
     def facts(self, ranges: Mapping[str, Index]) -> Facts:
         """What holds inside a statement over ``ranges``."""
         spans = {name: (const(0), extent) for name, extent in ranges.items()}
-        return Facts(spans, self.conditions, self.dims)
+        return of_sizes(frozenset(self.dims)).extended(spans, self.conditions)
 
     def dtype(self, name: ast.Name) -> DType:
         """The dtype that a dtype name or variable stands for."""

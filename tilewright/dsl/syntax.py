@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any, Union
 
 from tilewright.source import Source, Span
@@ -293,12 +294,18 @@ class Module:
 
 def children(node: Node) -> Iterator[Node]:
     """The nodes directly under ``node``, in the order of its fields."""
-    for f in fields(node):
-        value: Any = getattr(node, f.name)
+    kind: type = type(node)
+    for name in _fields(kind):
+        value: Any = getattr(node, name)
         if isinstance(value, Node):
             yield value
         elif isinstance(value, tuple):
             yield from (v for v in value if isinstance(v, Node))
+
+
+@cache
+def _fields(kind: type) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind))
 
 
 def walk(*roots: Node) -> Iterator[tuple[Node, int]]:

@@ -121,6 +121,8 @@ def check_lanes(
     compare = Comparison(kernel_facts(kernel, around))
     shared = [a for a in accesses((loop,)) if a.buffer not in private]
     for a, b in conflicts(shared):
+        if _counts(a, b, loop.var):
+            continue
         apart = compare.distance(a, b)
         if apart is None or apart.get(loop.var) == 0 or compare.disjoint(a, b):
             continue
@@ -129,6 +131,12 @@ def check_lanes(
             return x.values[loop.var] != y.values[loop.var]
 
         _refuse(step, kernel, around, loop, a, b, broken, f"iterations of {loop.var} depend on each other")
+
+
+def _counts(a: Access, b: Access, var: str) -> bool:
+    """Whether ``var`` by itself is an index of both, so that iterations that differ in it touch different cells."""
+    pairs = zip(a.indices, b.indices, strict=True)
+    return any(i is j and i is not None and i.symbol == var for i, j in pairs)
 
 
 def check_private(step: object, kernel: Kernel, loop: Loop, buffers: Iterable[str]) -> None:
