@@ -14,7 +14,7 @@ from tilewright.ir.tensor import Compute, Function, Tensor
 
 def jvp(f: Function) -> Function:
     """``f`` with an operand t_dot beside each float operand and outputs o_dot in place of the outputs."""
-    body = tuple(part for c in f.body for part in _both(c))
+    body = tuple(part for c in f.computes for part in _both(c))
     inputs = (*f.inputs, *(_dot(t) for t in f.inputs if t.dtype.is_float))
     return replace(f, name=f"{f.name}_jvp", inputs=inputs, body=body, outputs=tuple(f"{o}_dot" for o in f.outputs))
 

@@ -35,6 +35,7 @@ NETS = {
         "language": _files("language"),
         "wrong programs": _files("wrong_programs"),
         "lowering": _files("lower"),
+        "steps": _files("steps", k="not every_stage"),
         "primitives": _files("primitives"),
         "schedule": _files("naive_schedule"),
         "numbering": _files("target"),
@@ -59,9 +60,10 @@ NETS = {
 
 AREAS: dict[str, tuple[str, ...]] = {
     "algebra": ("algebra", "primitives", "lowering", "language", "programs"),
-    "tensor": ("rewrites", "programs", "ops", "spikes"),
+    "tensor": ("rewrites", "steps", "programs", "ops", "spikes"),
     "derivatives": ("derivatives", "spikes"),
-    "language": ("language", "wrong programs", "ops", "spikes"),
+    "language": ("language", "wrong programs", "steps", "ops", "spikes"),
+    "steps": ("steps",),
     "lower": ("lowering", "programs", "spikes", "ops", "op table"),
     "primitives": ("primitives", "schedule", "spikes", "programs"),
     "schedule": ("schedule", "primitives", "programs", "ops"),

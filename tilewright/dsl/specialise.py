@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from tilewright.dsl import bounds, ranges, statements
 from tilewright.dsl import syntax as ast
@@ -22,6 +23,7 @@ from tilewright.dsl.program import (
     unknown,
 )
 from tilewright.dsl.signature import check_attributes, signature
+from tilewright.dsl.steps import steps
 from tilewright.ir.index import symbol
 from tilewright.ir.tensor import Function, ScalarInput, Tensor
 from tilewright.ir.types import DType
@@ -52,10 +54,11 @@ def specialise(
     inputs = _declare(op, program, dims)
     axes = AxisPacks(op, dims, program.used)
     body = [axes.expand(s) for s in _chosen(op.body, program)]
+    flat = list(_flat(body))
     program.pack_ranges = {a: program.dims[d] for a, d in axes.ranges.items() if d in program.dims}
-    program.later = {n.text for s in body for n in _targets(s)}
+    program.later = {n.text for s in flat for n in _targets(s)}
     program.demanded = ranges.demands(body, program)
-    for s in body:  # declared preconditions hold in the whole op, wherever they stand
+    for s in flat:  # declared preconditions hold in the whole op, wherever they stand
         if isinstance(s, ast.Require):
             _require(s, program)
     _check_sizes(op, program)
@@ -165,6 +168,8 @@ def _statement(s: ast.Statement, program: Program) -> None:
         statements.scatter(s, program)
     elif isinstance(s, ast.Invoke):
         invoke(s, program, specialise)
+    elif isinstance(s, ast.Steps):
+        steps(s, program, _statement)
 
 
 def _require(s: ast.Require, program: Program) -> None:
@@ -192,6 +197,17 @@ def _chosen(body: Sequence[ast.Statement], program: Program) -> Iterator[ast.Sta
     for s in body:
         if isinstance(s, ast.If):
             yield from _chosen(s.then if _truth(s.condition, program) else s.otherwise, program)
+        elif isinstance(s, ast.Steps):
+            yield replace(s, body=tuple(_chosen(s.body, program)))
+        else:
+            yield s
+
+
+def _flat(body: Sequence[ast.Statement]) -> Iterator[ast.Statement]:
+    """The statements of ``body``, those inside of steps in their place."""
+    for s in body:
+        if isinstance(s, ast.Steps):
+            yield from _flat(s.body)
         else:
             yield s
 

@@ -18,7 +18,7 @@ from tilewright.ir import scalar, statements
 from tilewright.ir.index import Index
 from tilewright.ir.scalar import Apply, Expr, Read, Var, apply, convert, literal
 from tilewright.ir.statements import Names
-from tilewright.ir.tensor import SCAN_CHUNK, Axis, Compute, Function, Scan, Tensor
+from tilewright.ir.tensor import SCAN_CHUNK, Axis, Compute, Function, Scan, Statement, Tensor, computes
 from tilewright.passes.pipeline import Pass
 from tilewright.passes.tensor.cotangents import zero
 from tilewright.passes.tensor.derivatives import pull_back
@@ -45,8 +45,8 @@ def differentiate(f: Function, wrt: Sequence[str]) -> Function:
     backward = _Backward(f, _moved(f, wrt), names)
     floats = [(o, d) for o, d in zip(f.outputs, cotangents, strict=True) if f.tensor(o).dtype.is_float]
     seeds = tuple(backward.seed(o, d) for o, d in floats)
-    for c in reversed(f.body):
-        backward.statement(c)
+    for s in reversed(f.body):
+        backward.statement(s)
     for w, name in gradients.items():
         backward.gradient(f.tensor(w), name)
     return _assemble(f, seeds, backward.body, tuple(gradients.values()))
@@ -55,7 +55,7 @@ def differentiate(f: Function, wrt: Sequence[str]) -> Function:
 def _moved(f: Function, wrt: Sequence[str]) -> set[str]:
     """The names of the float tensors that depend on ``wrt``."""
     found = set(wrt)
-    for c in f.body:
+    for c in f.computes:
         if any(r.tensor in found for r in statements.reads(c)):
             found |= {r.name for r in c.results if r.dtype.is_float}
     return found
@@ -65,7 +65,7 @@ def _make_room(f: Function, wanted: set[str]) -> Function:
     """``f`` with results renamed that have a name of ``wanted``."""
     names = statements.names(f)
     names.taken |= wanted
-    moved = {r.name: names.fresh(r.name) for c in f.body for r in c.results if r.name in wanted}
+    moved = {r.name: names.fresh(r.name) for c in f.computes for r in c.results if r.name in wanted}
     body = tuple(statements.rename(c, moved, {}, {}) for c in f.body) if moved else f.body
     return replace(f, body=body, outputs=tuple(moved.get(o, o) for o in f.outputs))
 
@@ -73,7 +73,7 @@ def _make_room(f: Function, wanted: set[str]) -> Function:
 def _assemble(f: Function, seeds: tuple[Tensor, ...], body: list[Compute], outputs: tuple[str, ...]) -> Function:
     """The function of the forward statements, then ``body``; without what is not needed."""
     whole = eliminate_dead(replace(f, name=f"{f.name}_vjp", body=(*f.body, *body), outputs=outputs))
-    read = {r.tensor for c in whole.body for r in statements.reads(c)}
+    read = {r.tensor for c in whole.computes for r in statements.reads(c)}
     used = statements.params(whole)
     return replace(
         whole,
@@ -83,7 +83,7 @@ def _assemble(f: Function, seeds: tuple[Tensor, ...], body: list[Compute], outpu
 
 
 def _dims_needed(f: Function) -> frozenset[str]:
-    in_body = statements.union(map(statements.free_symbols, f.body))
+    in_body = statements.union(map(statements.free_symbols, f.computes))
     return in_body | statements.union(ix.symbols(c.index) for c in f.preconditions)
 
 
@@ -113,7 +113,7 @@ class _Backward:
 
     def __post_init__(self) -> None:
         self.tensors = self.f.tensors()
-        self.over = {r.name: c.axes for c in self.f.body if not c.scatter for r in c.results}
+        self.over = {r.name: c.axes for c in self.f.computes if not c.scatter for r in c.results}
         self.accumulators = (self.names.fresh("acc"), self.names.fresh("other"))
 
     def seed(self, output: str, name: str) -> Tensor:
@@ -124,8 +124,15 @@ class _Backward:
         self._send(Flow(Read(output, point, tensor.dtype), _widened(cotangent, point), axes, _names(axes)))
         return cotangent
 
-    def statement(self, c: Compute) -> None:
-        """Sends the cotangents of the results of ``c`` to what it reads."""
+    def statement(self, s: Statement) -> None:
+        """Sends the cotangents of the results of ``s`` to what it reads."""
+        for c in computes((s,)):
+            if c is not s and any(r.name in self.flows for r in c.results):
+                raise UnsupportedError(f"cannot differentiate {c.results[0].name!r}: it is computed in steps", c.span)
+        if isinstance(s, Compute):
+            self._compute(s)
+
+    def _compute(self, c: Compute) -> None:
         if not any(r.tensor in self.moved for r in statements.reads(c)):
             return
         for number, result in enumerate(c.results):
