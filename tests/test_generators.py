@@ -42,7 +42,7 @@ SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too
 
 
 def expressions(f: Function) -> list[Expr]:
-    found = [e for c in f.body for e in statements.expressions(c)]
+    found = [e for c in f.computes for e in statements.expressions(c)]
     return [n for e in found for n in scalar.walk(e)]
 
 

@@ -158,4 +158,4 @@ def test_a_count_and_then_a_fill() -> None:
     values, inverse, counts = tw.ops.unique(x, room)
     assert values.tolist() == [1, 2, 3] and counts.tolist() == [2, 1, 3]
     np.testing.assert_array_equal(values[inverse], x)
-    assert tw.ops.nonzero(x > 2, np.zeros(int(tw.ops.nonzero_count(x > 2)))).tolist() == [0, 2, 5]
+    assert tw.ops.nonzero(x > 2, np.zeros(int(tw.ops.count_nonzero(x > 2, A=0)))).tolist() == [0, 2, 5]

@@ -38,6 +38,7 @@ NETS = {
         "wrong programs": _files("wrong_programs", k="not commands and not python"),
         "lowering": _files("lower"),
         "sorts": _files("sort"),
+        "steps": _files("steps", k="not every_stage"),
         "primitives": _files("primitives"),
         "schedule": _files("naive_schedule"),
         "numbering": _files("target"),
@@ -62,10 +63,11 @@ NETS = {
 
 AREAS: dict[str, tuple[str, ...]] = {
     "algebra": ("algebra", "primitives", "lowering", "language", "programs"),
-    "tensor": ("rewrites", "programs", "ops", "spikes"),
+    "tensor": ("rewrites", "steps", "programs", "ops", "spikes"),
     "derivatives": ("derivatives", "functions", "spikes"),
-    "language": ("language", "wrong programs", "ops", "spikes"),
+    "language": ("language", "wrong programs", "steps", "ops", "spikes"),
     "attributes": ("attributes", "language"),
+    "steps": ("steps",),
     "lower": ("lowering", "programs", "spikes", "ops", "op table"),
     "sorts": ("sorts", "op table"),
     "primitives": ("primitives", "schedule", "spikes", "programs"),

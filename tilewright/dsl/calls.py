@@ -68,11 +68,9 @@ def invoke(s: ast.Invoke, program: Program, specialise: Specialise) -> None:
     for condition in statements.substitute_conditions(f.preconditions, dims):
         _need(condition, f"{f.name} requires {condition}", s.span, program)
     names = _names(f, operands, s, program)
-    for c in f.body:
-        axes = {a.name: _axis(a.name, program) for a in statements.all_axes(c)}
-        made = statements.rename(c, names, dims, axes, scalars)
-        program.body.append(made)
-        program.tensors.update((r.name, r) for r in made.results)
+    axes = {a.name: _axis(a.name, program) for c in f.computes for a in statements.all_axes(c)}
+    for part in f.body:
+        program.add(statements.rename(part, names, dims, axes, scalars))
 
 
 def _callee(name: ast.Name, program: Program) -> ast.Op:
@@ -212,7 +210,7 @@ def _names(f: Function, operands: Mapping[str, Tensor], s: ast.Invoke, program: 
     """The caller's names of the callee's tensors."""
     named = {name: t.name for name, t in operands.items()}
     named.update(zip(f.outputs, (t.text for t in s.targets), strict=True))
-    inner = [r.name for c in f.body for r in c.results if r.name not in named]
+    inner = [r.name for c in f.computes for r in c.results if r.name not in named]
     return named | {name: program.fresh(f"{s.targets[0].text}_{name}") for name in inner}
 
 

@@ -21,6 +21,7 @@ from tilewright.dsl.program import (
     error,
     unknown,
 )
+from tilewright.dsl.steps import check_read
 from tilewright.errors import CheckError
 from tilewright.ir import index as ix
 from tilewright.ir import scalar
@@ -158,11 +159,12 @@ class Elaborator:
     def read(self, e: ast.Element, scope: Scope, otherwise: Expr | None = None) -> Read:
         """The read ``e``, its indices in bounds or noted as a precondition unless it is guarded."""
         tensor = find_tensor(e.tensor, scope)
-        if otherwise is None and tensor.name == scope.target:
+        if otherwise is None and tensor.name == scope.target and not scope.program.levels:
             raise _unguarded(e.tensor)
         found = Read(tensor.name, self.indices(e.indices, tensor, e.span, scope), tensor.dtype, (), otherwise)
         if otherwise is None:
             bounds.require(tensor, found.indices, e.indices, scope)
+        check_read(found, e, scope)
         return found
 
     def indices(
@@ -360,8 +362,11 @@ def find_tensor(name: ast.Name, scope: Scope) -> Tensor:
     program, text = scope.program, name.text
     if text in program.tensors:
         return program.tensors[text]
-    if text == scope.target and text in program.declared:
+    if text in program.declared and (text == scope.target or text in program.sites):
         return program.declared[text]
+    if text in program.sites and text != scope.target:
+        hint = f"declare it on a line before: {text}: f32[...]"
+        raise error(f"{text} is computed further down, so its type must be said", name.span, hint)
     if text == scope.target:
         raise _unguarded(name)
     if text in program.absent:

@@ -253,6 +253,13 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         chained = (otherwise,) if isinstance(otherwise, ast.If) else otherwise or ()
         return ast.If(self._span(meta), condition, then, chained)
 
+    def steps(self, meta: Meta, parts: list[Any]) -> ast.Steps:
+        *axes, down, body = parts
+        return ast.Steps(self._span(meta), tuple(axes), down is not None, body)
+
+    def step(self, meta: Meta, parts: list[Any]) -> ast.Axis:
+        return ast.Axis(self._span(meta), self._name(parts[0]), parts[1])
+
     def assign(self, meta: Meta, parts: list[Any]) -> ast.Assign:
         target, axes, value = parts
         targets = self._names([target]) if isinstance(target, Token) else target

@@ -8,7 +8,7 @@ Grammar::
     Module    = edition, ops: Op*
     Op        = name, variables: Variable*, operands: Operand*, attributes: Attribute*, scalars: Scalar*,
                 results: Result*, body: Statement*
-    Statement = Assign | Scatter | Invoke | Declare | Require | If
+    Statement = Assign | Scatter | Invoke | Declare | Require | If | Steps
     Expr      = Number | Text | Name | Element | Call | Unary | Binary | Guarded | Reduce | Fold
 """
 
@@ -208,7 +208,16 @@ class If(Node):
     otherwise: tuple[Statement, ...]
 
 
-Statement = Union[Assign, Scatter, Invoke, Declare, Require, If]
+@dataclass(frozen=True)
+class Steps(Node):
+    """``for axis: range:`` and statements that are computed together, point by point."""
+
+    axes: tuple[Axis, ...]
+    down: bool
+    body: tuple[Statement, ...]
+
+
+Statement = Union[Assign, Scatter, Invoke, Declare, Require, If, Steps]
 
 
 # --- ops ------------------------------------------------------------------------------------

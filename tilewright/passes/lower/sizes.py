@@ -84,7 +84,7 @@ def _result_checks(function: Function) -> list[Check]:
     """No result and no axis may have a negative extent."""
     facts = size_facts(function)
     made: dict[Index, Check] = {}
-    for c in function.body:
+    for c in function.computes:
         places = [(e, f"axis {a} of the result '{r.name}'") for r in c.results for a, e in enumerate(r.shape)]
         axes = (*c.axes, *(c.reduction.axes if c.reduction else ()))
         for extent, place in (*places, *((a.extent, f"axis '{a.name}'") for a in axes)):
