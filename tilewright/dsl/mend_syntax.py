@@ -181,6 +181,9 @@ def _word(token: Token, span: Span, expected: str) -> Remedy:
     before = span.source.text[: span.offsets[0]].rstrip(" ")
     if token == ":" and before[-1:] in "[,(" or token == "]" and before[-1:] == ":":
         return "there are no slices: name the axis, as in y[i] = x[i, 0]", ()
+    if token == "in" and (loop := re.match(r" in range\((\w+)\)", span.source.text[span.offsets[0] - 1 :])):
+        fix = replaced(stretch(span, span.offsets[0] - 1, span.offsets[0] - 1 + loop.end()), f": {loop[1]}")
+        return f"axes run by themselves; steps that need each other are for i: {loop[1]}:", fix
     previous = re.search(r"\b(for|return|while|def|elif)$", before)
     return _HINTS.get(previous[1] if previous else str(token)), ()
 

@@ -217,7 +217,7 @@ class _Run:
             yield
 
     def _results_points(self, c: Compute) -> Iterator[None]:
-        """The points of a compute's axes but that of a scan or a sort and those of steps; the ordered one is outermost."""
+        """The points of the axes that no scan, sort or steps go along; the ordered one is outermost."""
         extents = tuple(evaluate(a.extent, self.env) for a in c.axes)
         for r in c.results:
             if self.arrays[r.name].shape != extents:
