@@ -25,6 +25,7 @@ from tilewright.dsl.program import Attribute, Resolver
 from tilewright.dsl.reading import read_text
 from tilewright.errors import UserError
 from tilewright.ir.types import dtype
+from tilewright.targets.target import TARGETS
 
 __all__ = ["STAGES", "check", "doc", "fmt", "opt", "replay", "run", "show"]
 
@@ -37,7 +38,7 @@ def check(arguments: Namespace) -> int:
 def _check(name: str, shared: Resolver) -> bool:
     """Whether something is wrong in the file."""
     try:
-        report = check_module(parse(read_text(name), name), shared)
+        report = check_module(parse(read_text(name), name), shared, TARGETS)
     except UserError as error:
         print(error, file=sys.stderr)
         return True

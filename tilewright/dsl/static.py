@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from tilewright.dsl import syntax as ast
-from tilewright.dsl.attributes import article, constant, kind_of, shown
+from tilewright.dsl.attributes import constant, kind_of, shown
 from tilewright.dsl.indices import affine, attribute_element
 from tilewright.dsl.program import Attribute, Program, Scope, error, nearest, unknown
 
@@ -87,8 +87,8 @@ def _flags(program: Program) -> dict[str, bool]:
 
 def _compared(e: ast.Binary, program: Program) -> bool:
     left, right = (_side(side, program) for side in (e.left, e.right))
-    _check_choice(e.left, e.right, program)
-    _check_choice(e.right, e.left, program)
+    check_choice(e.left, e.right, program.callers[-1])
+    check_choice(e.right, e.left, program.callers[-1])
     if isinstance(left, str) != isinstance(right, str) or isinstance(left, bool) != isinstance(right, bool):
         raise error(f"{shown(left)} and {shown(right)} are of two kinds", e.span, "compare values of one kind")
     if isinstance(left, str) and e.op not in ("==", "!="):
@@ -110,11 +110,11 @@ def _text(e: ast.Expr) -> str:
     return e.text if isinstance(e, ast.Name) else "stride"
 
 
-def _check_choice(attribute: ast.Expr, choice: ast.Expr, program: Program) -> None:
-    """A text beside an attribute must be one of its choices."""
+def check_choice(attribute: ast.Expr, choice: ast.Expr, op: ast.Op) -> None:
+    """A text beside an attribute of ``op`` must be one of its choices; else CheckError."""
     if not isinstance(choice, ast.Text) or not isinstance(attribute, ast.Name):
         return
-    kinds = [kind_of(a) for a in program.callers[-1].attributes if a.name == attribute.text]
+    kinds = [kind_of(a) for a in op.attributes if a.name == attribute.text]
     if kinds and kinds[0].choices and choice.value not in kinds[0].choices:
-        hint = nearest(choice.value, kinds[0].choices) or f"it is {article(kinds[0])}"
+        hint = nearest(choice.value, kinds[0].choices)
         raise error(f"{attribute.text} is never {shown(choice.value)}", choice.span, hint)
