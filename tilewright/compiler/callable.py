@@ -35,7 +35,9 @@ def raiser(op: str, operands: Sequence[str], form: str, case: Callable[[], Case]
             raise CallError(f"{message}; called with {_shapes(operands, given)}", hint=f"it is called as {form}")
         if kind == "index":
             _, operand, position, value = info
-            place = f"element {position} of {operands[operand]!r} (counted row by row)"
+            place = "an index that it computes"
+            if operand < len(operands):
+                place = f"element {position} of {operands[operand]!r} (counted row by row)"
             raise KernelIndexError(
                 f"{op}: {place} is the index {value}, out of range",
                 hint="indices count from 0 and stay below the extent of the axis that they index",
