@@ -41,6 +41,12 @@ def keywords() -> frozenset[str]:
 
 @cache
 def any_token() -> re.Pattern[str]:
-    """Matches one token, a line break, some space, a comment, or, where none of these is, one character."""
-    tokens = (p for name, p in terminals().items() if name not in ("_NEWLINE", "CONTINUATION", "BLANK", "COMMENT"))
-    return re.compile("|".join([r"\n|[ \t]+|#[^\n]*", *(f"(?:{p})" for p in tokens), "."]))
+    """Matches one token of ``.tw``; its group is called as the terminal is.
+
+    Apart from those of the grammar there are BREAK (of a line), SPACE, and OTHER, a character that begins no token.
+    """
+    layout = {"BREAK": "\\n", "SPACE": "[ \\t]+", "COMMENT": terminals()["COMMENT"]}
+    tokens = {
+        name: p for name, p in terminals().items() if name not in ("_NEWLINE", "CONTINUATION", "BLANK", "COMMENT")
+    }
+    return re.compile("|".join(f"(?P<{name}>{p})" for name, p in {**layout, **tokens, "OTHER": "."}.items()))

@@ -11,6 +11,7 @@ from lark.tree import Meta
 from lark.visitors import Transformer_NonRecursive, v_args
 
 from tilewright.dsl import syntax as ast
+from tilewright.dsl.editions import require_newest
 from tilewright.dsl.grammar import parser
 from tilewright.dsl.layout import MAX_NESTING, LayoutError
 from tilewright.dsl.reading import MAX_DIGITS
@@ -181,9 +182,7 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         return ast.Module(self.source, ops, tuple(p for p in parts if isinstance(p, ast.Schedule)))
 
     def edition(self, meta: Meta, parts: list[Token]) -> None:
-        if parts[0] != "1":
-            hint = "write `edition 1`, or use a newer Tilewright"
-            raise SyntaxUserError(f"there is no edition {parts[0]}", self._span(parts[0]), hint)
+        require_newest(str(parts[0]), self._span(parts[0]))
 
     def op(self, meta: Meta, parts: list[Any]) -> ast.Op:
         name, variables, parameters, results, body = parts
