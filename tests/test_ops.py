@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from op_table import EPSILON, LAYOUTS, NUMPY, PROBES, ROWS, TABLE, Array, Case, Row, Wrong, widened
+from op_table import EPSILON, FAMILIES, LAYOUTS, NUMPY, PROBES, ROWS, TABLE, Array, Case, Row, Wrong, op_of, widened
 
 import tilewright as tw
 from tilewright.errors import UserError
@@ -66,7 +66,7 @@ def laid_out(row: Row, layout: str, case: Case) -> Case:
 
 def run(op: str, place: int, threads: int, case: Case) -> tuple[Array, ...]:
     name, level = PLACES[place]
-    definition = tw.ops.get(op)
+    definition = op_of(op)
     if name in ("tensor", "loops"):
         return (run_tensor if name == "tensor" else run_loops)(definition, case.operands, case.keywords)
     with tw.threads(threads):
@@ -122,12 +122,12 @@ def test_full_product(op: str) -> None:
 
 
 def test_every_shipped_op_has_a_row() -> None:
-    assert set(tw.ops.names()) == set(ROWS) and len(ROWS) == len(TABLE)
+    assert {*tw.ops.names(), *FAMILIES} == set(ROWS) and len(ROWS) == len(TABLE)
 
 
 @pytest.mark.parametrize("op", ROWS)
 def test_every_column_is_filled(op: str) -> None:
-    row, signature = ROWS[op], tw.ops.get(op).signature
+    row, signature = ROWS[op], op_of(op).signature
     takes = (
         signature.dtypes(next((o.dtype for o in signature.operands if o.dtype in signature.variables), ""))
         if signature.variables
@@ -147,7 +147,7 @@ WRONG = [(row.op, n) for row in TABLE for n in range(len(row.wrong))]
 def test_wrong_calls(op: str, n: int) -> None:
     wrong: Wrong = ROWS[op].wrong[n]
     with pytest.raises(UserError, match=wrong.message):
-        tw.ops.get(op)(*wrong.call.operands, **wrong.call.keywords)
+        op_of(op)(*wrong.call.operands, **wrong.call.keywords)
 
 
 # --- everywhere the same, and compiled once -----------------------------------------------------
@@ -197,7 +197,7 @@ def test_new_sizes_compile_nothing(op: str) -> None:
     """1,000 random sizes, 0 and 1 included, and random layouts, once every layout class has been met."""
     rng = np.random.default_rng(11)
     row = ROWS[op]
-    compiled, dtype = tw.ops.get(op), favourite(row)
+    compiled, dtype = op_of(op), favourite(row)
 
     def call(case: Case) -> None:
         results = compiled(*case.operands, **case.keywords)
