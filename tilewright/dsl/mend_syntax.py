@@ -58,6 +58,8 @@ def character(char: str, span: Span) -> Remedy:
 
 def unexpected(e: UnexpectedInput, token: Token, span: Span, expected: str, parses: Parses) -> Remedy:
     """For a token that may not stand where it does."""
+    if token == ".":
+        return character(".", span)
     for special in (_header, _operator, _block, _word, _statement):
         hint, fix = special(token, span, expected)
         if hint:
