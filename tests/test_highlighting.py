@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pygments.lexers import get_lexer_by_name, get_lexer_for_filename
 from pygments.token import Comment, Error, Keyword, Name, Number, Operator, Punctuation, String, Token, Whitespace
@@ -86,6 +86,7 @@ def test_names_are_no_keywords() -> None:
     assert listed is not None and set(listed[1].split("|")) == keywords()
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.text(st.sampled_from('op if elseN1.5e3"#$ \n\t[](),:;<=->|&^~*/%+é')))
 def test_any_text_is_cut_into_tokens(text: str) -> None:
     found = list(TilewrightLexer().get_tokens_unprocessed(text))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tilewright as tw
@@ -107,6 +107,7 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "unknown target 'gpu'" in capsys.readouterr().err
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.sampled_from(["split", "fuse", "vectorize", "parallel", "unroll"]), max_size=8), st.data())
 def test_random_steps_on_loops_that_exist(primitives: list[str], data: st.DataObject) -> None:
     """Steps on serial loops are right; any step that names a loop that is gone is not."""
