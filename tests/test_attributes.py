@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_wrong_programs import Wrong, error_of
+from test_wrong_programs import error_of
 
 import tilewright as tw
 from tilewright.cli import main
@@ -254,75 +254,7 @@ def test_wrong_values_of_a_text() -> None:
     assert caught.value.hint == "did you mean 'mean'?"
 
 
-# --- wrong programs -------------------------------------------------------------------------
-
-HEADER = (
-    'op f(x: f32[N], *, mode: "none" | "mean" = "mean", k: int[2] = 1, s: int = 1, flag: bool = false) -> y: f32[N]:\n'
-)
-WRONG = [
-    Wrong('if mode == "meen": y[i] = 0\nelse: y[i] = 1', '"meen"', 'mode is never "meen"', "did you mean 'mean'?",
-          'if mode == "mean": y[i] = 0\nelse: y[i] = 1'),
-    Wrong('if mode < "none": y[i] = 0\nelse: y[i] = 1', 'mode < "none"', "choices have no order",
-          "compare them with == or !=", 'if mode != "none": y[i] = 0\nelse: y[i] = 1'),
-    Wrong("if mode: y[i] = 0\nelse: y[i] = 1", "mode", "the attribute mode is not a bool",
-          'compare it: mode == "none"', 'if mode == "none": y[i] = 0\nelse: y[i] = 1'),
-    Wrong('if s == "one": y[i] = 0\nelse: y[i] = 1', 's == "one"', '1 and "one" are of two kinds',
-          "compare values of one kind", "if s == 1: y[i] = 0\nelse: y[i] = 1"),
-    Wrong("if k == 1: y[i] = 0\nelse: y[i] = 1", "k", "a tuple is compared element by element", "as in k[0] == 1",
-          "if k[0] == 1: y[i] = 0\nelse: y[i] = 1"),
-    Wrong("if N == 1: y[i] = 0\nelse: y[i] = 1", "N", "this is not known when the op is compiled",
-          "compare attributes with each other and with literals; for values use where(c, a, b)",
-          "y[i] = where(i64(N) == 1, f32(0), 1)"),
-    Wrong("y[i] = x[i] * mode", "mode", "mode is a choice, not a value", 'compare it: if mode == "none":',
-          'if mode == "none": y[i] = x[i]\nelse: y[i] = 2 * x[i]'),
-    Wrong("y[i] = x[i] * f32(k)", "k", "k is a tuple, not a value", "say which element: k[0]",
-          "y[i] = x[i] * f32(k[0])"),
-    Wrong("y[i] = (x[i + k[2]] else 0)", "k[2]", "k has 2 elements, none at 2", "they are k[0] to k[1]",
-          "y[i] = (x[i + k[1]] else 0)"),
-    Wrong("y[i] = x[i] * f32(k[i])", "k[i]", "the place in k is not known when the op is compiled",
-          "say which element by a whole number: k[0]", "y[i] = x[i] * f32(k[0])"),
-    Wrong("y[i] = x[i] * f32(s[0])", "s[0]", "s is no tuple", "write s without brackets", "y[i] = x[i] * f32(s)"),
-    Wrong('y[i] = x[i] * "two"', '"two"', "a text is no value", 'texts are choices of attributes: if mode == "...":',
-          "y[i] = x[i] * 2"),
-    Wrong('op f(x: f32[N], *, m: "a" | "b" = "c") -> y: f32[N]:\n    y[i] = x[i]', '"c"',
-          'this is not one of "a", "b"', "give it a default that is one of its choices",
-          'op f(x: f32[N], *, m: "a" | "b" = "a") -> y: f32[N]:\n    y[i] = x[i]'),
-    Wrong('op f(x: f32[N], *, m: "a" | "a" = "a") -> y: f32[N]:\n    y[i] = x[i]', '"a"',
-          'the choice "a" is there twice', "leave one out",
-          'op f(x: f32[N], *, m: "a" = "a") -> y: f32[N]:\n    y[i] = x[i]'),
-    Wrong("op f(x: f32[N], *, k: int[2] = (1, 2, 3)) -> y: f32[N]:\n    y[i] = x[i]", "(1, 2, 3)",
-          "this is not an int[2]", "a literal that fits int[2]",
-          "op f(x: f32[N], *, k: int[3] = (1, 2, 3)) -> y: f32[N]:\n    y[i] = x[i]"),
-    Wrong("op f(x: f32[N], *, k: int[N] = 1) -> y: f32[N]:\n    y[i] = x[i]", "int[N]",
-          "a tuple has a length from 1 to 32", "as in int[2]",
-          "op f(x: f32[N], *, k: int[2] = 1) -> y: f32[N]:\n    y[i] = x[i]"),
-    Wrong("op f(x: f32[N], *, k: str = 1) -> y: f32[N]:\n    y[i] = x[i]", "str", "unknown kind of attribute 'str'",
-          'int, float or bool, a tuple of them as in int[2], or choices as in "none" | "mean"',
-          "op f(x: f32[N], *, k: int = 1) -> y: f32[N]:\n    y[i] = x[i]"),
-    Wrong("op f(x: f32[N], *, p: scalar i8 = 300) -> y: f32[N]:\n    y[i] = x[i]", "300",
-          "this is not a value of type i8", "a literal that fits i8",
-          "op f(x: f32[N], *, p: scalar i8 = 30) -> y: f32[N]:\n    y[i] = x[i]"),
-    Wrong("op f[T: number](x: T[N], *, p: scalar T = 0.5) -> y: T[N]:\n    y[i] = x[i]", "0.5",
-          "this is not a value of type i8", "a literal that fits T",
-          "op f[T: number](x: T[N], *, p: scalar T = 1) -> y: T[N]:\n    y[i] = x[i]"),
-    Wrong("y = softmax(x, mode=(1, 2))", "softmax", "there is no op 'softmax' to call",
-          "ops of the same file and shipped ones can be called; functions stand on the right of name[axes] = ...",
-          "y[i] = x[i]"),
-]  # fmt: skip
-
-
-def program(text: str) -> str:
-    return text if text.startswith("op ") else HEADER + "".join(f"    {line}\n" for line in text.split("\n"))
-
-
-@pytest.mark.parametrize("case", WRONG, ids=[w.message for w in WRONG])
-def test_wrong_programs(case: Wrong) -> None:
-    e = error_of(program(case.text))
-    assert (e.message, e.hint) == (case.message, case.hint)
-    assert e.span is not None
-    line = e.span.source.line(e.span.line)
-    assert line[e.span.column - 1 : e.span.end_column - 1] == case.place
-    assert check(parse(program(case.mended))).diagnostics == ()
+# --- wrong programs: see wrong_programs/attributes.txt -------------------------------------------
 
 
 def test_every_choice_is_checked() -> None:

@@ -29,7 +29,7 @@ BAD_MESSAGE = (
     "bad.tw:2:19: error: unknown name 'zz'\n"
     "        y[i] = x[i] + zz\n"
     "                      ^^\n"
-    "help: there is i, N, inf, nan, true, false\n"
+    "help: an axis stands on the left side, y[zz] = ..., or in a reduction, sum[zz](...)\n"
 )
 OPEN = "op a(x: f32[N]) -> y: f32[N]:\n    y[i] = x[i\n"
 OPEN_MESSAGE = (

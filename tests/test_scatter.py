@@ -72,7 +72,7 @@ def test_an_index_that_was_computed_and_is_outside() -> None:
     op = tw.op("op twice(i: i64[M], x: f32[N]) -> y: f32[M]:\n    at[m] = i[m] * 2\n    y[m] = x[at[m]]")
     x = np.zeros(3, np.float32)
     assert op(np.array([1, 0]), x).tolist() == [0, 0]
-    with pytest.raises(KernelIndexError, match="twice: what it computes is the index 18, out of range"):
+    with pytest.raises(KernelIndexError, match="twice: a computed index is 18, out of range"):
         op(np.array([9]), x)
 
 

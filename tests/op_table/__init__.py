@@ -15,10 +15,12 @@ from op_table import (
     pointwise,
     pooling,
     random,
+    recurrent,
     reductions,
     selection,
     shape,
     softmax,
+    sorting,
 )
 from op_table.model import (
     ANY,
@@ -48,6 +50,7 @@ TOPICS = (
     softmax,
     losses,
     attention,
+    recurrent,
     reductions,
     linear,
     normalisation,
@@ -58,6 +61,7 @@ TOPICS = (
     shape,
     indexing,
     selection,
+    sorting,
     random,
 )
 TABLE: tuple[Row, ...] = tuple(row for topic in TOPICS for row in topic.TABLE)

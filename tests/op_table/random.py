@@ -13,8 +13,8 @@ from op_table.model import FLOATS, INTS, Array, Case, Draw, Wrong, case, row, wr
 SEED = {"seed": 7, "offset": 3}
 
 
-def words(seed: int, offset: int, n: int) -> Array:
-    """The first ``n`` values of ``bits(seed, offset, i)``, from the definition of Philox4x32-10."""
+def philox(seed: int, offset: int, n: int) -> Array:
+    """The first ``n`` words of ``bits(seed, offset, i)``, from the definition of Philox4x32-10."""
     i = np.arange(n, dtype=np.uint64)
     counter = (np.uint64(offset) + (i >> np.uint64(2))).astype(np.uint64)
     mask = np.uint64(0xFFFFFFFF)
@@ -29,7 +29,7 @@ def words(seed: int, offset: int, n: int) -> Array:
 
 def uniform(seed: int, offset: int, shape: tuple[int, ...]) -> Array:
     """As the language's ``uniform``, f32."""
-    top = words(seed, offset, int(np.prod(shape))) >> np.uint64(8)
+    top = philox(seed, offset, int(np.prod(shape))) >> np.uint64(8)
     return (top.astype(np.float32) * np.float32(2.0**-24)).astype(np.float32).reshape(shape)
 
 
@@ -64,22 +64,12 @@ def _bernoulli(p: Array, seed: int, offset: int) -> Array:
 
 
 def _randint(like: Array, low: int, high: int, seed: int, offset: int) -> Array:
-    n = words(seed, offset, like.size).reshape(like.shape) * np.uint64(high - low) >> np.uint64(32)
+    n = philox(seed, offset, like.size).reshape(like.shape) * np.uint64(high - low) >> np.uint64(32)
     return (n.astype(np.int64) + low).astype(like.dtype)
-
-
-def _keys(like: Array, seed: int, offset: int) -> Array:
-    keys = (words(seed, offset, like.size).astype(np.int64) << 31) + np.arange(like.size)
-    assert len(set(keys.tolist())) == like.size
-    return np.asarray(keys)
 
 
 def of(**keywords: Any) -> Callable[[Draw], Case]:
     return lambda draw: case(draw.values(*draw.shape((3, 5, 133), (3, 0, 5))), **keywords)
-
-
-def _keyed(draw: Draw) -> Case:
-    return case(np.broadcast_to(np.int64(0), draw.shape((301,), (0,))), **SEED)
 
 
 def missing(*operands: Array) -> Wrong:
@@ -102,5 +92,4 @@ TABLE = (
     row("randint", INTS, of(low=3, high=101, **SEED), _randint,
         (Wrong(case(zeros(2, dtype="i32"), **SEED), "needs 'high'"), Wrong(case(X, high=3, **SEED), "has dtype f32")),
         "integer", **ANYWHERE),
-    row("permutation_keys", ("i64",), _keyed, _keys, (missing(zeros(2, dtype="i64")),), "integer", **ANYWHERE),
 )  # fmt: skip

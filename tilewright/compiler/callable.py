@@ -35,8 +35,10 @@ def raiser(op: str, operands: Sequence[str], form: str, case: Callable[[], Case]
             raise CallError(f"{message}; called with {_shapes(operands, given)}", hint=f"it is called as {form}")
         if kind == "index":
             _, operand, position, value = info
-            known = operand < len(operands)
-            place = f"element {position} of {operands[operand]!r} (counted row by row)" if known else "what it computes"
+            if operand >= len(operands):
+                hint = "it follows from the data: perhaps an operand that gives a size is too small"
+                raise KernelIndexError(f"{op}: a computed index is {value}, out of range", hint=hint)
+            place = f"element {position} of {operands[operand]!r} (counted row by row)"
             raise KernelIndexError(
                 f"{op}: {place} is the index {value}, out of range",
                 hint="indices count from 0 and stay below the extent of the axis that they index",

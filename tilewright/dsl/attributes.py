@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tilewright.dsl import syntax as ast
+from tilewright.dsl.mend import replaced
 from tilewright.dsl.program import CONSTANTS, TRUTHS, Attribute, error
 from tilewright.ir.types import BOOL, DType
 
@@ -75,7 +76,8 @@ def kind_of(a: ast.Attribute) -> Kind:
         return Kind("choice", tuple(choices))
     if name.text not in _BASES:
         hint = 'int, float or bool, a tuple of them as in int[2], or choices as in "none" | "mean"'
-        raise error(f"unknown kind of attribute {name.text!r}", name.span, hint)
+        meant = {"f32": "float", "f64": "float", "double": "float", "boolean": "bool"}.get(name.text, "int")
+        raise error(f"unknown kind of attribute {name.text!r}", name.span, hint, replaced(name.span, meant))
     return Kind(name.text, length=None if dims is None else _length(a.kind, dims))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.elaborate import Elaborator, find_tensor
-from tilewright.dsl.program import Attribute, Program, Resolver, Scope, error, nearest, no_ops
+from tilewright.dsl.program import Attribute, Program, Resolver, Scope, error, meant, nearest, no_ops
 from tilewright.dsl.signature import Signature, bind, check_attributes, signature
 from tilewright.dsl.statements import check_target
 from tilewright.dsl.static import known
@@ -68,11 +68,9 @@ def invoke(s: ast.Invoke, program: Program, specialise: Specialise) -> None:
     for condition in statements.substitute_conditions(f.preconditions, dims):
         _need(condition, f"{f.name} requires {condition}", s.span, program)
     names = _names(f, operands, s, program)
-    for c in f.body:
-        axes = {a.name: _axis(a.name, program) for a in statements.all_axes(c)}
-        made = statements.rename(c, names, dims, axes, scalars)
-        program.body.append(made)
-        program.tensors.update((r.name, r) for r in made.results)
+    axes = {a.name: _axis(a.name, program) for c in f.computes for a in statements.all_axes(c)}
+    for part in f.body:
+        program.add(statements.rename(part, names, dims, axes, scalars))
 
 
 def _callee(name: ast.Name, program: Program) -> ast.Op:
@@ -101,7 +99,8 @@ def _operands(s: ast.Invoke, sig: Signature, program: Program) -> dict[str, Tens
     for k in s.keywords:
         known = [*declared, *sig.settings, *sig.scalars]
         if k.name.text not in known:
-            raise error(f"{sig.name} has no parameter {k.name.text!r}", k.name.span, nearest(k.name.text, known))
+            message = f"{sig.name} has no parameter {k.name.text!r}"
+            raise error(message, k.name.span, nearest(k.name.text, known), meant(k.name, known))
         if k.name.text in declared:
             if not isinstance(k.value, ast.Name):
                 raise error(
@@ -211,7 +210,7 @@ def _names(f: Function, operands: Mapping[str, Tensor], s: ast.Invoke, program: 
     """The caller's names of the callee's tensors."""
     named = {name: t.name for name, t in operands.items()}
     named.update(zip(f.outputs, (t.text for t in s.targets), strict=True))
-    inner = [r.name for c in f.body for r in c.results if r.name not in named]
+    inner = [r.name for c in f.computes for r in c.results if r.name not in named]
     return named | {name: program.fresh(f"{s.targets[0].text}_{name}") for name in inner}
 
 

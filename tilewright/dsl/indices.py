@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tilewright.dsl import syntax as ast
+from tilewright.dsl.mend import between, replaced
 from tilewright.dsl.program import Scope, error, nearest, unknown
 from tilewright.dsl.reading import MAX_INDEX_DEPTH
 from tilewright.errors import CheckError
@@ -118,7 +119,7 @@ def attribute_element(e: ast.Element, scope: Scope) -> bool | int | float | None
     if value is None:
         return None
     if not isinstance(value, tuple):
-        raise error(f"{name} is no tuple", e.span, f"write {name} without brackets")
+        raise error(f"{name} is no tuple", e.span, f"write {name} without brackets", replaced(e.span, name))
     at = affine(e.indices[0].value, scope) if len(e.indices) == 1 and e.indices[0].extent is None else None
     if at is None or at.constant is None:
         hint = f"say which element by a whole number: {name}[0]"
@@ -144,6 +145,9 @@ def size(e: ast.Call, scope: Scope) -> Index:
     ranges = {**scope.program.pack_ranges, **scope.ranges}
     result = const(1)
     for arg in e.args:
+        if isinstance(arg, ast.Name) and arg.text in scope.program.dims and arg.text not in ranges:
+            fix = replaced(e.span, arg.text) if len(e.args) == 1 else ()
+            raise error("size takes axes and packs", arg.span, f"{arg.text} is a number already", fix)
         if not isinstance(arg, ast.Name) or arg.text not in ranges:
             raise error("size takes axes and packs", arg.span, nearest("", ranges) or "a pack, as in size(R...)")
         result = result * ranges[arg.text]
@@ -159,8 +163,15 @@ def extent(e: ast.Expr | ast.Pack, scope: Scope, what: str) -> Index:
 
 
 def _not_affine(e: ast.Expr | ast.Pack, scope: Scope, what: str) -> CheckError:
+    nodes = [node for node, _ in ast.walk(e)]
+    if any(isinstance(node, ast.Element) for node in nodes):
+        return error(f"{what} cannot depend on data", e.span, "it may use dims, int attributes and whole numbers")
+    quotient = next((n for n in nodes if isinstance(n, ast.Binary) and n.op == "/"), None)
+    if quotient:
+        fix = between(quotient.left.span, quotient.right.span, "/", "//")
+        return error(f"{what} is a whole number", e.span, "use // for whole numbers", fix)
     known = {*scope.ranges, *scope.program.dims, *scope.program.attributes}
-    for node, _ in ast.walk(e):
+    for node in nodes:
         if isinstance(node, ast.Name) and node.text not in known and node.text not in _FUNCTIONS:
             return unknown("dim or attribute", node, sorted(known))
     hint = "it may use dims, int attributes, whole numbers, + - * // %, min and max"

@@ -12,6 +12,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 from lark.tree import Meta
 from lark.visitors import Transformer_NonRecursive, v_args
 
+from tilewright.dsl import mend, mend_syntax
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.layout import MAX_NESTING, Layout, LayoutError
 from tilewright.dsl.reading import MAX_DIGITS
@@ -28,17 +29,11 @@ _WORDS = {
     "_INDENT": "an indented block",
     "_DEDENT": "",
     "WHERE": "",
+    "COMBINE": "'+='",
     "$END": "the end of the text",
 }
 _INFIX = {"COMPARE", "BAR", "CARET", "AMPERSAND", "SHIFT", "PLUS", "SLASH", "OR", "AND"}
 _OPERATORS = {*_INFIX, "MINUS", "STAR", "TILDE", "NOT"}
-_HINTS = {
-    "<-": "'<-' is an arrow; write '< -' for \"less than minus\"",
-    "else": "a guarded read stands in parentheses: (x[i - 1] else 0)",
-    "if": "choose between values with where(condition, a, b)",
-    "=": "compare with ==",
-    "*": "there is no power operator: multiply, or use exp and log",
-}
 _PREFIXES = {"NAME", "INT", "FLOAT", "LPAR", "MINUS", "TILDE"}
 
 
@@ -49,7 +44,9 @@ def parse(text: str, name: str = "<string>") -> ast.Module:
         # the first line break gives the layout its outermost indentation; _span takes it off again
         tree = _parser().parse("\n" + text + "\n")
     except LayoutError as e:
-        raise SyntaxUserError(e.message, _place(e.token, source), e.hint) from None
+        place = _place(e.token, source)
+        fix = mend_syntax.laid_out(e, place)
+        raise SyntaxUserError(e.message, place, e.hint, fix) from None
     except UnexpectedInput as e:
         raise _explain(e, source) from None
     module = _build(tree, source)
@@ -70,6 +67,14 @@ def _build(tree: Tree[Token], source: Source) -> ast.Module:
 def _parser() -> Lark:
     grammar = Path(__file__).with_name("grammar.lark").read_text()
     return Lark(grammar, parser="lalr", start="module", postlex=Layout(), propagate_positions=True)
+
+
+def _parses(text: str) -> bool:
+    try:
+        _parser().parse("\n" + text + "\n")
+    except (LayoutError, UnexpectedInput):
+        return False
+    return True
 
 
 def _check_depth(module: ast.Module) -> None:
@@ -102,11 +107,13 @@ def _one_column(source: Source, line: int, column: int) -> Span:
 def _explain(e: UnexpectedInput, source: Source) -> SyntaxUserError:
     if isinstance(e, UnexpectedCharacters):
         span = Span(source, e.line - 1, e.column, e.line - 1, e.column + 1)
-        return SyntaxUserError(f"{e.char!r} does not belong in source text", span, "comments start with #")
+        message = f"{e.char!r} does not belong in source text"
+        return SyntaxUserError(message, span, *mend_syntax.character(e.char, span))
     token = e.token if isinstance(e, UnexpectedToken) else Token("$END", "")
     span = _token_span(token, source)
     expected = _expected(e.accepts or e.expected if isinstance(e, UnexpectedToken) else ())
-    return SyntaxUserError(f"{_describe(token)}, expected {expected}", span, _hint(token, expected))
+    remedy = mend_syntax.unexpected(e, token, span, expected, _parses)
+    return SyntaxUserError(f"{_describe(token)}, expected {expected}", span, *remedy)
 
 
 def _token_span(token: Token, source: Source) -> Span:
@@ -140,16 +147,6 @@ def _word(kind: str) -> str:
         return _WORDS[kind]
     pattern = next((t.pattern.value for t in _parser().terminals if t.name == kind), kind)
     return f"'{pattern}'"
-
-
-def _hint(token: Token, expected: str) -> str | None:
-    if token.type == "COMPARE":
-        return "comparisons do not chain: write a < b and b < c"
-    if token.type == "_INDENT":
-        return "blocks follow a line that ends in ':'"
-    if token == "[" and expected == "'('":
-        return "name the axes: y[i] = ..., or y[] = ... for a single value"
-    return _HINTS.get(str(token))
 
 
 # --- building -------------------------------------------------------------------------------
@@ -186,8 +183,8 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
 
     def edition(self, meta: Meta, parts: list[Token]) -> None:
         if parts[0] != "1":
-            hint = "write `edition 1`, or use a newer Tilewright"
-            raise SyntaxUserError(f"there is no edition {parts[0]}", self._span(parts[0]), hint)
+            place, hint = self._span(parts[0]), "write `edition 1`, or use a newer Tilewright"
+            raise SyntaxUserError(f"there is no edition {parts[0]}", place, hint, mend.replaced(place, "1"))
 
     def op(self, meta: Meta, parts: list[Any]) -> ast.Op:
         name, variables, parameters, results, body = parts
@@ -200,11 +197,14 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         for p in parameters:
             if isinstance(p, Token):
                 if after:
-                    raise SyntaxUserError("a second '*'", self._span(p), "one '*' ends the operands")
+                    fix = mend.left_out(self._span(p))
+                    raise SyntaxUserError("a second '*'", self._span(p), "one '*' ends the operands", fix)
                 after = True
             elif isinstance(p, ast.Operand) == after:
                 what = "an operand stands before '*'" if after else "attributes and scalars stand after '*'"
-                raise SyntaxUserError(f"{p.name!r} is on the wrong side: {what}", p.span, "move it")
+                star = next((self._span(t) for t in parameters if isinstance(t, Token)), None)
+                fix = mend.moved(p.span, star, before=after)
+                raise SyntaxUserError(f"{p.name!r} is on the wrong side: {what}", p.span, "move it", fix)
         kinds = (ast.Operand, ast.Attribute, ast.Scalar)
         return tuple(tuple(p for p in parameters if isinstance(p, k)) for k in kinds)
 
@@ -252,6 +252,13 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         condition, then, otherwise = parts
         chained = (otherwise,) if isinstance(otherwise, ast.If) else otherwise or ()
         return ast.If(self._span(meta), condition, then, chained)
+
+    def steps(self, meta: Meta, parts: list[Any]) -> ast.Steps:
+        *axes, down, body = parts
+        return ast.Steps(self._span(meta), tuple(axes), down is not None, body)
+
+    def step(self, meta: Meta, parts: list[Any]) -> ast.Axis:
+        return ast.Axis(self._span(meta), self._name(parts[0]), parts[1])
 
     def assign(self, meta: Meta, parts: list[Any]) -> ast.Assign:
         target, axes, value = parts

@@ -8,7 +8,8 @@ from typing import Any
 
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.attributes import Kind, article, default_of, kind_of, scalar_default
-from tilewright.dsl.program import Attribute, error, nearest
+from tilewright.dsl.mend import behind
+from tilewright.dsl.program import ELSEWHERE, Attribute, error, nearest, unknown
 from tilewright.errors import CallError, CallTypeError, UserError
 from tilewright.ir.types import BY_NAME, CONSTRAINTS, DType
 
@@ -76,7 +77,7 @@ def signature(op: ast.Op) -> Signature:
     variables = {v.name: _constraint(v) for v in op.variables}
     results = [n for n, _ in ast.walk(*op.results) if isinstance(n, ast.Result)]
     for name in [*(o.dtype for o in op.operands), *(s.dtype for s in op.scalars), *(r.dtype for r in results)]:
-        _check_dtype(name, variables)
+        _check_dtype(name, variables, op)
     operands = tuple(map(_operand, op.operands))
     bound = {o.dtype for o in operands}
     for v in op.variables:
@@ -115,16 +116,18 @@ def _told(operands: Sequence[OperandInfo]) -> set[str]:
     return known
 
 
-def _check_dtype(name: ast.Name, variables: Collection[str]) -> None:
+def _check_dtype(name: ast.Name, variables: Collection[str], op: ast.Op) -> None:
     if name.text not in BY_NAME and name.text not in variables:
-        hint = nearest(name.text, [*variables, *BY_NAME])
-        raise error(f"unknown dtype {name.text!r}", name.span, hint)
+        if name.text.istitle() and not variables and name.text not in ELSEWHERE:
+            hint = f"a dtype variable is declared after the name of the op: {op.name}[{name.text}: number]"
+            fix = behind(op.span, f"[{name.text}: number]")
+            raise error(f"unknown dtype {name.text!r}", name.span, hint, fix)
+        raise unknown("dtype", name, [*variables, *BY_NAME])
 
 
 def _constraint(v: ast.Variable) -> tuple[DType, ...]:
     if v.constraint.text not in CONSTRAINTS:
-        hint = nearest(v.constraint.text, CONSTRAINTS)
-        raise error(f"unknown constraint {v.constraint.text!r}", v.constraint.span, hint)
+        raise unknown("constraint", v.constraint, CONSTRAINTS)
     return CONSTRAINTS[v.constraint.text]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from tilewright.dsl import bounds, ranges, statements, static
@@ -23,6 +23,7 @@ from tilewright.dsl.program import (
     no_ops,
 )
 from tilewright.dsl.signature import check_attributes, signature
+from tilewright.dsl.steps import steps
 from tilewright.ir.index import symbol
 from tilewright.ir.tensor import Function, ScalarInput, Tensor
 from tilewright.ir.types import DType
@@ -56,10 +57,11 @@ def specialise(
         program.declared[r.name] = _tensor(expand(r, dims), Scope(program))
     axes = AxisPacks(op, dims, program.used)
     body = [axes.expand(s) for s in static.chosen(op.body, program)]
+    flat = list(_flat(body))
     program.pack_ranges = {a: program.dims[d] for a, d in axes.ranges.items() if d in program.dims}
-    program.later = {n.text for s in body for n in _targets(s)}
+    program.later = {n.text for s in flat for n in _targets(s)}
     program.demanded = ranges.demands(body, program)
-    for s in body:  # declared preconditions hold in the whole op, wherever they stand
+    for s in flat:  # declared preconditions hold in the whole op, wherever they stand
         if isinstance(s, ast.Require):
             _require(s, program)
     _check_sizes(op, program)
@@ -167,6 +169,8 @@ def _statement(s: ast.Statement, program: Program) -> None:
         statements.scatter(s, program)
     elif isinstance(s, ast.Invoke):
         invoke(s, program, specialise)
+    elif isinstance(s, ast.Steps):
+        steps(s, program, _statement)
 
 
 def _require(s: ast.Require, program: Program) -> None:
@@ -187,6 +191,15 @@ def _declare_intermediate(s: ast.Declare, program: Program) -> None:
     scope = Scope(program)
     shape = tuple(extent(d, scope, "a dim") for d in s.dims if not isinstance(d, ast.Pack))
     program.declared[name] = Tensor(name, program.dtype(s.dtype), shape)
+
+
+def _flat(body: Sequence[ast.Statement]) -> Iterator[ast.Statement]:
+    """The statements of ``body``, those inside of steps in their place."""
+    for s in body:
+        if isinstance(s, ast.Steps):
+            yield from _flat(s.body)
+        else:
+            yield s
 
 
 def _targets(s: ast.Statement) -> Sequence[ast.Name]:

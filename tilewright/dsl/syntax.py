@@ -8,7 +8,7 @@ Grammar::
     Module    = edition, ops: Op*
     Op        = name, variables: Variable*, operands: Operand*, attributes: Attribute*, scalars: Scalar*,
                 results: Result*, body: Statement*
-    Statement = Assign | Scatter | Invoke | Declare | Require | If
+    Statement = Assign | Scatter | Invoke | Declare | Require | If | Steps
     Expr      = Number | Text | Name | Element | Call | Unary | Binary | Guarded | Reduce | Fold
 """
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any, Union
 
 from tilewright.source import Source, Span
@@ -102,11 +103,11 @@ class Guarded(Node):
 
 @dataclass(frozen=True)
 class Reduce(Node):
-    """``sum[axes](value)``."""
+    """``sum[axes](value)``; ``argsort[axis](key, ...)`` takes several."""
 
     kind: Name
     axes: tuple[Axis, ...]
-    value: Expr
+    values: tuple[Expr, ...]
 
 
 @dataclass(frozen=True)
@@ -207,7 +208,16 @@ class If(Node):
     otherwise: tuple[Statement, ...]
 
 
-Statement = Union[Assign, Scatter, Invoke, Declare, Require, If]
+@dataclass(frozen=True)
+class Steps(Node):
+    """``for axis: range:`` and statements that are computed together, point by point."""
+
+    axes: tuple[Axis, ...]
+    down: bool
+    body: tuple[Statement, ...]
+
+
+Statement = Union[Assign, Scatter, Invoke, Declare, Require, If, Steps]
 
 
 # --- ops ------------------------------------------------------------------------------------
@@ -293,12 +303,18 @@ class Module:
 
 def children(node: Node) -> Iterator[Node]:
     """The nodes directly under ``node``, in the order of its fields."""
-    for f in fields(node):
-        value: Any = getattr(node, f.name)
+    kind: type = type(node)
+    for name in _fields(kind):
+        value: Any = getattr(node, name)
         if isinstance(value, Node):
             yield value
         elif isinstance(value, tuple):
             yield from (v for v in value if isinstance(v, Node))
+
+
+@cache
+def _fields(kind: type) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind))
 
 
 def walk(*roots: Node) -> Iterator[tuple[Node, int]]:
