@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tilewright.compiler.claims import check
 from tilewright.compiler.op import load_ops
-from tilewright.dsl.check import check
 from tilewright.dsl.format import format
 from tilewright.dsl.parse import parse
 from tilewright.stdlib.ops import definition

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from tilewright.compiler import driver
+from tilewright.compiler.claims import check as check_module
 from tilewright.compiler.op import STAGES, Op, load_ops
 from tilewright.compiler.optimise import optimise
 from tilewright.dsl.attributes import Kind
-from tilewright.dsl.check import check as check_module
 from tilewright.dsl.doc import pages
 from tilewright.dsl.format import format as format_source
 from tilewright.dsl.parse import parse

@@ -42,7 +42,7 @@ def called(op: ast.Op, resolver: Resolver) -> tuple[ast.Op, ...]:
     waiting = [op]
     while waiting:
         caller = waiting.pop(0)
-        for node, _ in ast.walk(*caller.body):
+        for node, _ in ast.walk(*caller.body, *caller.gradient):
             callee = resolver(caller, node.function.text) if isinstance(node, ast.Invoke) else None
             if callee is not None and callee is not op and all(callee is not f for f in found):
                 found.append(callee)

@@ -30,6 +30,7 @@ _WORDS = {
     "_DEDENT": "",
     "WHERE": "",
     "COMBINE": "'+='",
+    "GRADIENT": "",
     "$END": "the end of the text",
 }
 _INFIX = {"COMPARE", "BAR", "CARET", "AMPERSAND", "SHIFT", "PLUS", "SLASH", "OR", "AND"}
@@ -187,9 +188,17 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
             raise SyntaxUserError(f"there is no edition {parts[0]}", place, hint, mend.replaced(place, "1"))
 
     def op(self, meta: Meta, parts: list[Any]) -> ast.Op:
-        name, variables, parameters, results, body = parts
+        name, variables, parameters, results, equals, (*body, gradient) = parts
         operands, attributes, scalars = self._sort_parameters(parameters)
-        return ast.Op(self._span(name), str(name), variables, operands, attributes, scalars, results, body)
+        header = self._span(name), str(name), variables, operands, attributes, scalars, results
+        return ast.Op(*header, tuple(body), gradient or (), equals)
+
+    def equals(self, meta: Meta, parts: list[Token]) -> ast.Name:
+        return self._name(parts[0])
+
+    def gradient(self, meta: Meta, parts: list[Any]) -> tuple[ast.Statement, ...]:
+        statements: tuple[ast.Statement, ...] = parts[1]
+        return statements
 
     def _sort_parameters(self, parameters: tuple[Any, ...]) -> tuple[tuple[Any, ...], ...]:
         """Operands stand before ``*``, attributes and run-time scalars after it."""

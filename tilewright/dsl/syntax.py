@@ -7,7 +7,7 @@ Grammar::
 
     Module    = edition, ops: Op*
     Op        = name, variables: Variable*, operands: Operand*, attributes: Attribute*, scalars: Scalar*,
-                results: Result*, body: Statement*
+                results: Result*, body: Statement*, gradient: Statement*, [equals: name]
     Statement = Assign | Scatter | Invoke | Declare | Require | If | Steps
     Expr      = Number | Text | Name | Element | Call | Unary | Binary | Guarded | Reduce | Fold
 """
@@ -286,6 +286,10 @@ class Op(Node):
     scalars: tuple[Scalar, ...]
     results: tuple[Result, ...]
     body: tuple[Statement, ...]
+    gradient: tuple[Statement, ...] = ()
+    """What it says of its gradient, if it does."""
+    equals: Name | None = None
+    """The op that it says it gives the same as."""
 
 
 @dataclass(frozen=True)
