@@ -409,3 +409,9 @@ def test_layout_in_full() -> None:
         "            1)\n"
         "    else: y[] = ~1\n"
     )
+
+
+def test_the_remainder_of_floats_is_a_function() -> None:
+    op = "op f[T: number](x: T[N]) -> y: T[N]:\n    y[i] = x[i] % 2\n"
+    assert "y[i: N] = remainder(x[i], 2.0)" in canonical(op, {"T": F32})
+    assert "y[i: N] = x[i] % 2" in canonical(op, {"T": I32})
