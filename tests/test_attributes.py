@@ -317,3 +317,9 @@ def test_each_shape_is_checked() -> None:
     assert error_of(text.replace("f33[M]", "f32[N]").replace("if k", "if N == 1")).message == (
         "this is not known when the op is compiled"
     )
+
+
+def test_a_bool_attribute_is_a_number_in_a_shape() -> None:
+    op = tw.op("op f(x: f32[N], *, more: bool = false) -> y: f32[N + i64(more)]:\n    y[i] = (x[i] else 7)\n")
+    x = np.zeros(2, np.float32)
+    assert op(x).tolist() == [0, 0] and op(x, more=True).tolist() == [0, 0, 7]

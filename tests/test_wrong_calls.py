@@ -23,7 +23,10 @@ SHARE = "op share[T: any](x: T[...], z: T[..., C]) -> y: T[..., C]:\n    y[..., 
 
 MATMUL = "it is called as matmul(a: T[M, K], b: T[K, N])"
 SOFTMAX = "it is called as softmax(x: T[..., C])"
-CONV = "it is called as conv2d(x: T[N, C, H, W], w: T[O, C, R, S], b: T[O]?, *, stride: int = 1, pad: int = 0)"
+CONV = (
+    "it is called as conv2d(x: T[N, D, H, W], w: T[O, C, R, S], b: T[O]?, *, stride: int[2] = (1, 1), "
+    "padding: int[2] = (0, 0), dilation: int[2] = (1, 1), groups: int = 1)"
+)
 DROPOUT = "it is called as dropout(x: T[...], *, p: scalar f32, seed: scalar u64, offset: scalar u64)"
 SCALE = (
     "it is called as scaled(x: T[N], *, k: int = 1, eps: float = 0.5, flag: bool = false, s: scalar i8, q: scalar T)"
@@ -142,8 +145,8 @@ SIZES = {
     "dims beside an absent operand": Wrong(
         lambda: tw.ops.conv2d(f32(1, 1, 3, 3), f32(1, 2, 3, 3), None),
         CallError,
-        "conv2d: axis 1 of 'w' must be C, the extent of axis 1 of 'x'; "
-        "called with x: f32[1, 1, 3, 3], w: f32[1, 2, 3, 3]",
+        "conv2d: it is required that D == C, where C is the extent of axis 1 of 'w' and D is the extent of axis 1 "
+        "of 'x'; called with x: f32[1, 1, 3, 3], w: f32[1, 2, 3, 3]",
         CONV,
     ),
     "an empty axis": Wrong(
@@ -155,7 +158,7 @@ SIZES = {
     "too small an image": Wrong(
         lambda: tw.ops.conv2d(f32(1, 1, 1, 2), f32(1, 1, 3, 3)),
         CallError,
-        "conv2d: it is required that H + 1 >= R, where H is the extent of axis 2 of 'x' and R is the extent of axis 2 "
+        "conv2d: it is required that H >= R, where H is the extent of axis 2 of 'x' and R is the extent of axis 2 "
         "of 'w'; called with x: f32[1, 1, 1, 2], w: f32[1, 1, 3, 3]",
         CONV,
     ),
@@ -198,7 +201,7 @@ ARGUMENTS = {
         CONV,
     ),
     "not an int": Wrong(
-        lambda: image(stride=1.5), CallTypeError, "conv2d(): 'stride' takes a value of type int, not 1.5", CONV
+        lambda: image(stride=1.5), CallTypeError, "conv2d(): 'stride' takes a value of type int[2], not 1.5", CONV
     ),
     "not a float": Wrong(
         lambda: scaled(eps="x"), CallTypeError, "scaled(): 'eps' takes a value of type float, not 'x'", SCALE
@@ -248,7 +251,10 @@ CHOICES = {
         lambda: tw.ops.matmul.text("tensor", f32(2, 2)), CallError, "matmul needs operand 'b'", "it is b: T[K, N]"
     ),
     "attribute of a text": Wrong(
-        lambda: tw.ops.conv2d.text("loops", strid=2), CallError, "conv2d has no attribute 'strid'", "it has stride, pad"
+        lambda: tw.ops.conv2d.text("loops", strid=2),
+        CallError,
+        "conv2d has no attribute 'strid'",
+        "it has stride, padding, dilation, groups",
     ),
     "two ops in a source": Wrong(
         lambda: tw.op(DOT + WINDOW), UserError, "expected one op, found 2", "tw.load(path) takes files with several"
@@ -334,9 +340,9 @@ def test_a_divisor_of_zero_is_shown_in_the_source() -> None:
     with pytest.raises(UserError) as caught:
         image(stride=0)
     assert str(caught.value) == (
-        "conv2d.tw:4:40: error: division by zero\n"
-        "            -> y: T[N, O, (H + 2*pad - R)//stride + 1, (W + 2*pad - S)//stride + 1]:\n"
-        "                                           ^^^^^^\n"
+        "conv2d.tw:5:69: error: division by zero\n"
+        "            -> y: T[N, O, (H + 2*padding[0] - dilation[0]*(R - 1) - 1)//stride[0] + 1,\n"
+        "                                                                        ^^^^^^^^^\n"
         "help: the divisor is 0 here: give it another value"
     )
 

@@ -47,6 +47,8 @@ def chosen(body: Sequence[ast.Statement], program: Program) -> Iterator[ast.Stat
     for s in body:
         if isinstance(s, ast.If):
             yield from chosen(s.then if _truth(s.condition, program) else s.otherwise, program)
+        elif isinstance(s, ast.Steps):
+            yield replace(s, body=tuple(chosen(s.body, program)))
         else:
             yield s
 
