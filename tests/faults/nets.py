@@ -33,7 +33,7 @@ NETS = {
         "rewrites": _files("inline", "form_fma", "order", "compose"),
         "derivatives": _files("differentiate"),
         "language": _files("language"),
-        "wrong programs": _files("wrong_programs", k="not commands and not python"),
+        "wrong programs": _files("wrong_programs", k="said_and_where or mends_it"),
         "lowering": _files("lower"),
         "primitives": _files("primitives"),
         "schedule": _files("naive_schedule"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -233,7 +234,11 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
 
     def conditional(self, meta: Meta, parts: list[Any]) -> ast.If:
         condition, then, otherwise = parts
-        return ast.If(self._span(meta), condition, then, otherwise or ())
+        end = (otherwise or then)[
+            -1
+        ].span  # behind it, the line break and the indentation of the next line are not ours
+        span = replace(self._span(meta), end_line=end.end_line, end_column=end.end_column)
+        return ast.If(span, condition, then, otherwise or ())
 
     def assign(self, meta: Meta, parts: list[Any]) -> ast.Assign:
         target, axes, value = parts
