@@ -9,12 +9,12 @@ from dataclasses import replace
 
 from tilewright.ir import scalar
 from tilewright.ir.scalar import Apply, Const, Expr, Param, Read, Var, apply, convert, literal
-from tilewright.ir.tensor import Compute, Function, Tensor
+from tilewright.ir.tensor import Function, Statement, Steps, Tensor
 
 
 def jvp(f: Function) -> Function:
     """``f`` with an operand t_dot beside each float operand and outputs o_dot in place of the outputs."""
-    body = tuple(part for c in f.body for part in _both(c))
+    body = tuple(part for s in f.body for part in _both(s))
     inputs = (*f.inputs, *(_dot(t) for t in f.inputs if t.dtype.is_float))
     return replace(f, name=f"{f.name}_jvp", inputs=inputs, body=body, outputs=tuple(f"{o}_dot" for o in f.outputs))
 
@@ -23,7 +23,9 @@ def _dot(t: Tensor) -> Tensor:
     return Tensor(f"{t.name}_dot", t.dtype, t.shape)
 
 
-def _both(c: Compute) -> list[Compute]:
+def _both(c: Statement) -> list[Statement]:
+    if isinstance(c, Steps):
+        return [replace(c, body=tuple(part for s in c.body for part in _both(s)))]
     if not all(r.dtype.is_float for r in c.results):
         return [c]
     dots, tangents = tuple(map(_dot, c.results)), tuple(map(tangent, c.values))

@@ -28,7 +28,7 @@ PLACES = 3
 
 @cache
 def functions() -> tuple[Function, ...]:
-    return tuple(specialise(parse(text).ops[0]) for text in programs(90))
+    return tuple(specialise(parse(text).ops[0]) for text in programs(120))
 
 
 @cache

@@ -49,8 +49,8 @@ def test_intermediates_and_axes_do_not_meet() -> None:
         [Call(softmax(), {"x": "m"}, ["e"]), Call(softmax(), {"x": "e"}, ["y"])],
         ["y", "e"],
     )
-    assert [r.name for c in f.body for r in c.results] == ["m_2", "e_2", "s", "e", "m_3", "e_3", "s_2", "y"]
-    assert {a.name for c in f.body for a in c.axes} == {"r_2", "c_2"}
+    assert [r.name for c in f.computes for r in c.results] == ["m_2", "e_2", "s", "e", "m_3", "e_3", "s_2", "y"]
+    assert {a.name for c in f.computes for a in c.axes} == {"r_2", "c_2"}
     x = np.random.default_rng(1).normal(size=(2, 3))
     found = run_function(f, {"m": x}, {}, FLOAT64)
 

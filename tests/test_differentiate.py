@@ -111,6 +111,66 @@ def pairs_over_the_border() -> Function:
     return one_op(pointwise("y", axes(i=ix.symbol("N") + 20), apply("mul", value, value)), X1)
 
 
+def steps(source: str) -> Function:
+    """The function of an op of f32 whose statements are in steps."""
+    return specialise(parse(source).ops[0])
+
+
+RNN = """
+op rnn(x: f32[K, N, M], w: f32[M, M], h0: f32[N, M]) -> h: f32[K, N, M], last: f32[N]:
+    for t: K:
+        g[t, n, j] = x[t, n, j] + sum[k]((h[t - 1, n, k] else h0[n, k]) * w[j, k])
+        h[t, n, j] = g[t, n, j] * g[t, n, j] + x[t, n, j]
+    last[n] = sum[j](h[K - 1, n, j])
+"""
+GATED = """
+op gated(x: f32[N, K, D], u: f32[D, D]) -> h: f32[N, K, D]:
+    c: f32[N, K, D]
+    for t: K:
+        g[n, t, j] = exp(sum[k]((h[n, t - 1, k] else 0) * u[j, k]))
+        c[n, t, j] = g[n, t, j] * (c[n, t - 1, j] else x[n, t, j]) + (c[n, t - 2, j] else 3) / x[n, t, j]
+        h[n, t, j] = g[n, t, j] * c[n, t, j]
+"""
+CHOLESKY = """
+op triangle(a: f32[N, N]) -> l: f32[N, N]:
+    for j: N:
+        c[j, i] = a[i, j] - sum[k: N]((l[k, i] else 0) * (l[k, j] else 0))
+        l[j, i] = where(i < j, 0, c[j, i] / c[j, j])
+"""
+SOLVE = """
+op solve(u: f32[N, N], b: f32[N]) -> x: f32[N]:
+    for i: N down:
+        x[i] = (b[i] - sum[j](u[i, j] * (x[j] else b[j]))) / u[i, i]
+"""
+TABLE = """
+op table(a: f32[N, K], b: f32[K]) -> d: f32[N, K]:
+    for i: N, j: K:
+        up[i, j] = (d[i - 1, j] else b[j]) * a[i, j]
+        d[i, j] = up[i, j] + (d[i, j - 1] else 2) * (d[i - 1, j - 1] else b[j]) + (d[j, i] else b[j])
+"""
+NESTED = """
+op nested(x: f32[K, N]) -> y: f32[K, N], s: f32[K]:
+    for t: K:
+        m[t] = sum[n](x[t, n]) * (s[t - 1] else 1)
+        for n: N down:
+            y[t, n] = x[t, n] * m[t] + (y[t, n + 1] else 2) * (y[t - 1, n] else x[t, n])
+        s[t] = sum[n](y[t, n] * (y[t - 1, n] else 1))
+"""
+PIVOT = """
+op pivot(a: f32[N, N], idx: i32[N]) -> r: f32[N, N]:
+    p: f32[N, N, N]
+    for k: N:
+        q[k, i, j] = (p[k - 1, idx[i], j] else a[i, j]) * (p[k - 1, 0, j] else 1)
+        p[k, i, j] = q[k, i, j] + (p[k - 1, i, k] else a[i, k]) * (p[k - 1, k, j] else a[k, j])
+    r[i, j] = p[N - 1, i, j]
+"""
+LARGEST = """
+op largest(x: f32[K, N]) -> y: f32[K, N]:
+    for t: K:
+        m[t] = max[n](x[t, n] * (y[t - 1, n] else 2))
+        y[t, n] = m[t] * x[t, n]
+"""
+
 SIZES = {"M": 4, "K": 3, "N": 5, "V": 6, "D": 2, "R": 3, "C": 4, "O": 2, "H": 6, "W": 5, "S": 3}
 
 CASES: dict[str, tuple[Function, tuple[str, ...]]] = {
@@ -150,6 +210,14 @@ CASES: dict[str, tuple[Function, tuple[str, ...]]] = {
     "quotient": (unary(apply("div", apply("sub", X, Z), apply("fma", X, Z, Z))), ("x", "z")),
     "negated": (unary(apply("neg", apply("mul", X, apply("sub", Z, X)))), ("x", "z")),
     "minimum": (one_op(fold("y", "min", (), axes(i="N"), apply("mul", X, Z), float("inf")), *OPERANDS), ("x", "z")),
+    "steps of a matrix": (steps(RNN), ("x", "w", "h0")),
+    "steps of two states": (steps(GATED), ("x", "u")),
+    "steps of a triangle": (steps(CHOLESKY), ("a",)),
+    "steps down": (steps(SOLVE), ("u", "b")),
+    "steps along two axes": (steps(TABLE), ("a", "b")),
+    "steps in steps": (steps(NESTED), ("x",)),
+    "steps that read a row and a column": (steps(PIVOT), ("a",)),
+    "steps with a maximum": (steps(LARGEST), ("x",)),
     "difference": (
         one_op(
             Compute(

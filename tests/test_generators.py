@@ -42,7 +42,7 @@ SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too
 
 
 def expressions(f: Function) -> list[Expr]:
-    found = [e for c in f.body for e in statements.expressions(c)]
+    found = [e for c in f.computes for e in statements.expressions(c)]
     return [n for e in found for n in scalar.walk(e)]
 
 
@@ -53,6 +53,8 @@ def kind(c: Compute) -> str:
     """The statement kind, and what is special about it."""
     if c.scatter:
         return "scatter"
+    if c.sort:
+        return f"sort by {len(c.values)}"
     if c.scan:
         return "scan"
     if c.ordered:
@@ -84,7 +86,8 @@ def test_every_kind_of_statement_and_node_is_made() -> None:
         (1, 1, "merge, tree"), (1, 1, "merge, chain"), (1, 2, "merge, tree"), (1, 2, "strict, chain"),
         (2, 1, "merge, tree"), (2, 1, "merge, chain"),
     )]  # fmt: skip
-    wanted = ["scatter", "scan", "recurrence", "pointwise", *folds, "several outputs", "precondition", "scalar"]
+    wanted = ["scatter", "sort by 1", "sort by 2", "scan", "recurrence", "pointwise", *folds]
+    wanted += ["several outputs", "precondition", "scalar"]
     wanted += ["read", "guarded read", "gather", "guarded gather", *(str(t) for t in ALL if t is not FIELD)]
     wanted += [op for op in scalar.OPS if op not in FUNCTIONS]
     assert {w: seen[w] for w in wanted if not seen[w]} == {}

@@ -71,7 +71,8 @@ def run_in(memory: str, op: tw.Op, case: Case, load: Load | None = None) -> tupl
     plan, code = loaded(op.target, load, road.text, print_plan(road.legal))
     present = [as_bits(x) for x in case.operands if x is not None]
     inputs = {t.name: moved(x, KINDS[memory]) for t, x in zip(plan.inputs, present, strict=True)}
-    scalars = {s.name: case.keywords[s.name] for s in plan.scalars}
+    given = {**op.signature.scalar_defaults, **case.keywords}
+    scalars = {s.name: given[s.name] for s in plan.scalars}
     outputs, status = abi.run(plan, code, inputs, scalars, memory=KINDS[memory])
     assert status.code == 0
     return tuple(to_numpy(Tensor.from_buffer(outputs[t.name], t.dtype.name)) for t in plan.outputs)

@@ -63,7 +63,7 @@ def check_same(before: Function, after: Function) -> None:
 
 
 def results(f: Function) -> list[str]:
-    return [r.name for c in f.body for r in c.results]
+    return [r.name for c in f.computes for r in c.results]
 
 
 def scale_shift_relu(dtype: Any = F32) -> Function:

@@ -48,7 +48,7 @@ def ready(f: Function) -> Function:
 
 def in_order(f: Function, *orders: Order) -> Function:
     """``f`` with these orders in every reduction."""
-    body = (replace(c, reduction=c.reduction and replace(c.reduction, orders=orders)) for c in f.body)
+    body = (replace(c, reduction=c.reduction and replace(c.reduction, orders=orders)) for c in f.computes)
     return replace(f, body=tuple(body))
 
 

@@ -119,7 +119,7 @@ def test_several_accumulators_and_reductions_over_nothing_read() -> None:
 
 def test_a_strict_fold_stays_a_chain() -> None:
     f = softmax()
-    strict = tuple(replace(c, reduction=c.reduction and replace(c.reduction, others=(), merge=())) for c in f.body)
+    strict = tuple(replace(c, reduction=c.reduction and replace(c.reduction, others=(), merge=())) for c in f.computes)
     assert orders(replace(f, body=strict), 1) == [(CHAIN,), (CHAIN,)]
 
 
@@ -132,7 +132,7 @@ def test_integers_have_the_same_rule() -> None:
 def test_the_rest_of_the_function_is_kept() -> None:
     f = softmax()
     g = SetOrder((("x", 1),)).run(f)
-    assert [replace(c, reduction=None) for c in g.body] == [replace(c, reduction=None) for c in f.body]
+    assert [replace(c, reduction=None) for c in g.body] == [replace(c, reduction=None) for c in f.computes]
     assert isinstance(g.body[1], Compute) and g.body[1] == f.body[1]
     assert str(SetOrder((("x", 1),))) == "set-order{unit_axes=[[x, 1]]}"
 

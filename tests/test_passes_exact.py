@@ -206,7 +206,7 @@ def mistaken(rule: Callable[[Expr], Expr]) -> Rewrite:
     """A wrong pass: it applies ``rule`` wherever it can."""
 
     def run(f: Function) -> Function:
-        return replace(f, body=tuple(statements.map_expressions(c, lambda e: rewrite(e, rule)) for c in f.body))
+        return replace(f, body=tuple(statements.map_expressions(c, lambda e: rewrite(e, rule)) for c in f.computes))
 
     return Rewrite(run, (EXACT,))
 

@@ -18,7 +18,7 @@ from renaming import Renamed, renamed
 import tilewright as tw
 from tilewright.dsl.parse import parse
 from tilewright.dsl.program import ELSEWHERE
-from tilewright.dsl.reductions import KINDS, POSITIONS
+from tilewright.dsl.reductions import NAMED
 from tilewright.ir.scalar import OPS
 from tilewright.ir.types import BY_NAME
 from tilewright.stdlib import ops
@@ -116,8 +116,8 @@ def shape(line: str) -> list[str]:
 
 PRODUCT = Path(tw.__file__).parent
 ENGINE = ("ir", "dsl", "passes", "runtime", "targets", "compiler")
-SPOKEN = {*OPS, *KINDS, *POSITIONS, "linear"}
-"""Names of the language itself, which some shipped ops share."""
+SPOKEN = {*OPS, *NAMED, "linear", "sort", "scatter"}
+"""Functions, reductions and kinds of statements of the language, whose names some shipped ops share."""
 
 
 def strings(path: Path) -> Iterator[str]:

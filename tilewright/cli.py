@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 def _op_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a .tw file")
     parser.add_argument("--op", help="which op (needed if the file has several)")
-    _repeated(parser, "--set", "settings", "NAME=VALUE", "an attribute or run-time scalar")
+    _repeated(parser, "--set", "settings", "NAME=VALUE", "an attribute (a tuple as 1,2) or run-time scalar")
     parser.add_argument("--target", default="cpu")
     parser.add_argument("--level", default=None, help="for cpu: native, x86-64-v3 or x86-64")
 

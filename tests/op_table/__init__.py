@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from op_table import (
     convolution,
+    functions,
     indexing,
     linear,
     normalisation,
@@ -11,8 +12,10 @@ from op_table import (
     pooling,
     random,
     reductions,
+    selection,
     shape,
     softmax,
+    sorting,
 )
 from op_table.model import (
     ANY,
@@ -36,7 +39,21 @@ __all__ = [
     "Array", "Case", "Draw", "Row", "Wrong", "values", "widened",
 ]  # fmt: skip
 
-TOPICS = (pointwise, softmax, reductions, linear, normalisation, convolution, pooling, shape, indexing, random)
+TOPICS = (
+    pointwise,
+    functions,
+    softmax,
+    reductions,
+    linear,
+    normalisation,
+    convolution,
+    pooling,
+    shape,
+    indexing,
+    selection,
+    sorting,
+    random,
+)
 TABLE: tuple[Row, ...] = tuple(row for topic in TOPICS for row in topic.TABLE)
 ROWS = {row.op: row for row in TABLE}
 PROBES = ("matmul", "softmax", "conv2d", "embedding", "cumsum", "argmax", "dropout")

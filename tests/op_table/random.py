@@ -7,8 +7,8 @@ import numpy as np
 from op_table.model import FLOATS, Array, Case, Draw, Row, Wrong, case, wrong_dtype, zeros
 
 
-def philox_uniform(seed: int, offset: int, n: int) -> Array:
-    """The first ``n`` values of ``uniform(seed, offset, i)``, from the definition of Philox4x32-10."""
+def philox(seed: int, offset: int, n: int) -> Array:
+    """The first ``n`` words of ``bits(seed, offset, i)``, from the definition of Philox4x32-10."""
     i = np.arange(n, dtype=np.uint64)
     counter = (np.uint64(offset) + (i >> np.uint64(2))).astype(np.uint64)
     mask = np.uint64(0xFFFFFFFF)
@@ -18,7 +18,12 @@ def philox_uniform(seed: int, offset: int, n: int) -> Array:
         p0, p1 = c[0] * np.uint64(0xD2511F53), c[2] * np.uint64(0xCD9E8D57)
         c = [(p1 >> np.uint64(32)) ^ c[1] ^ key[0], p1 & mask, (p0 >> np.uint64(32)) ^ c[3] ^ key[1], p0 & mask]
         key = [(key[0] + np.uint64(0x9E3779B9)) & mask, (key[1] + np.uint64(0xBB67AE85)) & mask]
-    words = np.choose((i & np.uint64(3)).astype(int), c)
+    return np.asarray(np.choose((i & np.uint64(3)).astype(int), c))
+
+
+def philox_uniform(seed: int, offset: int, n: int) -> Array:
+    """The first ``n`` values of ``uniform(seed, offset, i)``."""
+    words = philox(seed, offset, n)
     return ((words >> np.uint64(8)).astype(np.float32) * np.float32(2.0**-24)).astype(np.float32)
 
 

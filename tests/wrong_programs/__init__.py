@@ -87,5 +87,8 @@ def fixed(text: str) -> str:
 
 def now(case: Case) -> Case:
     """The case with what is said today."""
-    says, mended = str(diagnostics(case.text)[0]) + "\n", fixed(case.text)
+    found = diagnostics(case.text)
+    if not found:
+        raise SystemExit(f"nothing is wrong with {case.name!r} any more")
+    says, mended = f"{found[0]}\n", fixed(case.text)
     return Case(case.name, case.text, says, mended if mended != case.text else "", case.by_hand)

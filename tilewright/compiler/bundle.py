@@ -60,7 +60,7 @@ class Case:
     def read(program: str, manifest: Mapping[str, Any]) -> Case:
         """The case that :meth:`manifest` was made of."""
         operands, attributes = manifest["operands (dtype, rank, unit axis)"], manifest["attributes"]
-        request = None if operands is None else Request(tuple(map(_operand, operands)), tuple(attributes.items()))
+        request = None if operands is None else Request(tuple(map(_operand, operands)), _settings(attributes))
         settings = (manifest[name] for name in ("passes", "target", "level", "verify"))
         sizes = manifest["sizes"]
         found = Case(program, request, *settings)
@@ -69,6 +69,11 @@ class Case:
 
 def _operand(made: tuple[str, int, int] | None) -> OperandClass | None:
     return None if made is None else OperandClass(BY_NAME[made[0]], made[1], made[2])
+
+
+def _settings(made: Mapping[str, Any]) -> tuple[tuple[str, Attribute], ...]:
+    """Attributes as they are: JSON has lists where we have tuples."""
+    return tuple((name, tuple(value) if isinstance(value, list) else value) for name, value in made.items())
 
 
 class Miscompiled(InternalError):

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tilewright.compiler.outcomes import fault_difference, said
 from tilewright.compiler.trials import Trial
-from tilewright.errors import InternalError
 from tilewright.ir.interpret import Domain, Env, IndexFault, Memory, Status, evaluate, run_kernel, size_table
 from tilewright.ir.interpret.arrays import HostArray
 from tilewright.ir.loops import Kernel
-from tilewright.ir.plan import Phase, Plan
+from tilewright.ir.plan import Phase, Plan, Step, count_steps
 
 Cells = dict[int, Any]
+ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -51,21 +51,34 @@ class KernelTrial:
 def kernel_trials(
     plan: Plan, trial: Trial, inputs: Mapping[str, HostArray], scalars: Mapping[str, Any], domain: Domain
 ) -> Iterator[KernelTrial]:
-    """The kernels of a plan without repeats, in order, each after those before it have run."""
+    """The kernels of a plan in order, each after those before it have run; those of repeats in the first rounds."""
     table = size_table(plan, inputs)
     memory = {t.name: Memory.of_array(t.name, t.dtype, inputs[t.name], domain) for t in plan.inputs}
     for t in (*plan.outputs, *plan.scratch):
         memory[t.name] = Memory.blank(t.name, t.dtype, math.prod(evaluate(extent, table) for extent in t.shape))
     kernels, names = {k.name: k for k in plan.kernels}, tuple(t.name for t in plan.inputs)
-    for step in plan.steps:
-        if not isinstance(step, Phase):
-            raise InternalError("a plan with repeats is not tried kernel by kernel")
-        kernel = kernels[step.kernel]
+    for phase, counters in _rounds(plan.steps, 0, table):
+        kernel = kernels[phase.kernel]
         own = {s.name: scalars[s.name] for s in kernel.scalars}
-        before = _copied(memory)
-        fault = _run(kernel, memory, table, own, names, domain)
-        left = {name: dict(m.cells) for name, m in memory.items() if m.writable}
-        yield KernelTrial(kernel.name, trial, before, table, own, names, domain, left, fault)
+        tried = max(counters.values(), default=0) < ROUNDS
+        before = _copied(memory) if tried else {}
+        now = Env({**table, **counters})
+        fault = _run(kernel, memory, now, own, names, domain)
+        if tried:
+            left = {name: dict(m.cells) for name, m in memory.items() if m.writable}
+            yield KernelTrial(kernel.name, trial, before, now, own, names, domain, left, fault)
+
+
+def _rounds(steps: Sequence[Step], number: int, table: Env) -> Iterator[tuple[Phase, Mapping[str, int]]]:
+    """The phases as they run, each with the counters around it; ``number`` counts steps as the table does."""
+    for step in steps:
+        if isinstance(step, Phase):
+            yield step, {}
+        else:
+            for n in range(table[f"trips({number})"]):
+                for phase, counters in _rounds(step.steps, number + 1, table):
+                    yield phase, {step.counter: n, **counters}
+        number += count_steps([step])
 
 
 def _copied(memory: Mapping[str, Memory]) -> dict[str, Memory]:

@@ -14,6 +14,7 @@ from tilewright.compiler.request import Attribute, OperandClass, Request
 from tilewright.compiler.stages import Compilation, definition_passes, specialise_request, unit_axes
 from tilewright.compiler.validate import Job
 from tilewright.dsl import syntax as ast
+from tilewright.dsl.attributes import shown
 from tilewright.dsl.calls import called, in_module
 from tilewright.dsl.format import format as format_source
 from tilewright.dsl.parse import parse
@@ -30,10 +31,11 @@ from tilewright.runtime import Program, Tensor, to_numpy, to_tensor
 from tilewright.source import Span
 from tilewright.targets.target import Target, get_target
 
-_ATTRIBUTES: Mapping[str, Literal["attr_int", "attr_float", "attr_bool"]] = {
+_ATTRIBUTES: Mapping[str, Literal["attr_int", "attr_float", "attr_bool", "attr_choice"]] = {
     "int": "attr_int",
     "float": "attr_float",
     "bool": "attr_bool",
+    "choice": "attr_choice",
 }
 
 STAGES = ("source", "tensor", "loops", "llvm", "asm", "c")
@@ -68,10 +70,12 @@ class Op(CoreOp):
     def form(self) -> str:
         """How it is called: ``conv2d(x: T[N, C, H, W], ..., *, stride: int = 1)``."""
         operands = [str(o) for o in self.signature.operands]
-        defaults = self.signature.attributes
-        keywords = [f"{a.name}: {a.kind.text} = {defaults[a.name]}" for a in self.definition.attributes]
-        keywords += [f"{pack}: int" for pack in self.signature.ranks]
-        keywords += [f"{name}: scalar {dtype}" for name, dtype in self.signature.scalars.items()]
+        sig = self.signature
+        keywords = [f"{name}: {sig.kinds[name]} = {shown(default)}" for name, default in sig.attributes.items()]
+        keywords += [f"{pack}: int" for pack in sig.ranks]
+        for name, dtype in sig.scalars.items():
+            default = f" = {shown(sig.scalar_defaults[name])}" if name in sig.scalar_defaults else ""
+            keywords.append(f"{name}: scalar {dtype}{default}")
         return f"{self.definition.name}({', '.join([*operands, *(['*', *keywords] if keywords else [])])})"
 
     def parameters(self) -> list[Parameter]:
@@ -79,11 +83,13 @@ class Op(CoreOp):
         made: list[Parameter] = []
         for o in self.signature.operands:
             made.append((o.name, "optional" if o.optional else "tensor", None, o.optional, None, False))
-        for a in self.definition.attributes:
-            made.append((a.name, _ATTRIBUTES[a.kind.text], None, True, self.signature.attributes[a.name], True))
+        for name, default in self.signature.attributes.items():
+            kind = self.signature.kinds[name]
+            made.append((name, _ATTRIBUTES[kind.base], kind.choices or kind.length, True, default, True))
         made += [(pack, "attr_int", None, True, -1, True) for pack in self.signature.ranks]
         for name, dtype in self.signature.scalars.items():
-            made.append((name, "scalar", dtype, False, None, True))
+            defaults = self.signature.scalar_defaults
+            made.append((name, "scalar", dtype, name in defaults, defaults.get(name), True))
         return made
 
     def on(self, target: str, level: str | None = None) -> Op:
@@ -167,10 +173,11 @@ class Op(CoreOp):
 
     def default_request(self, dtypes: Mapping[str, DType], rank: int, attributes: Mapping[str, Attribute]) -> Request:
         """Contiguous operands, all present; ``dtypes`` of variables, ``rank`` axes for each pack."""
-        ranks = {pack: attributes.get(pack, rank) for pack in self.signature.ranks}
+        given = {pack: attributes.get(pack) for pack in self.signature.ranks}
+        ranks = {pack: value if isinstance(value, int) else rank for pack, value in given.items()}
         operands = []
         for o in self.signature.operands:
-            whole = o.fixed + sum(int(ranks.get(p, rank)) for p in o.pack_names)
+            whole = o.fixed + sum(ranks.get(p, rank) for p in o.pack_names)
             operands.append(OperandClass.contiguous(self._default_dtype(o, dtypes), whole))
         return Request(tuple(operands), self._all({**attributes, **ranks}))
 

@@ -15,7 +15,7 @@ from tilewright.ir import index as ix
 from tilewright.ir import scalar, statements
 from tilewright.ir.interpret import Env
 from tilewright.ir.scalar import Expr, Var
-from tilewright.ir.tensor import Compute, Function, Tensor
+from tilewright.ir.tensor import Compute, Function, Statement, Tensor, computes
 from tilewright.ir.text_tensor import print_function
 from tilewright.ir.verify_tensor import verify
 
@@ -110,31 +110,31 @@ def smaller_functions(f: Function) -> Iterator[Function]:
 
 
 def _smaller(f: Function) -> Iterator[Function]:
-    for c in f.body:
-        yield part(f, (c,), _names(c))
+    for s in (*f.body, *f.computes):
+        yield part(f, (s,), _names(s))
     for name in f.outputs:
         yield part(f, f.body, (name,))
-    for n, c in enumerate(f.body):
-        outputs = [o for o in f.outputs if o not in _names(c)]
+    for n, s in enumerate(f.body):
+        outputs = [o for o in f.outputs if o not in _names(s)]
         if outputs:
             yield part(f, (*f.body[:n], *f.body[n + 1 :]), outputs)
-    for n, c in enumerate(f.body):
-        for simpler in _simpler(c):
+    for n, s in enumerate(f.body):
+        for simpler in _simpler(s):
             yield part(f, (*f.body[:n], simpler, *f.body[n + 1 :]), f.outputs)
 
 
-def _names(c: Compute) -> list[str]:
-    return [r.name for r in c.results]
+def _names(s: Statement) -> list[str]:
+    return [r.name for c in computes((s,)) for r in c.results]
 
 
-def part(f: Function, body: Sequence[Compute], outputs: Sequence[str]) -> Function:
+def part(f: Function, body: Sequence[Statement], outputs: Sequence[str]) -> Function:
     """The statements of ``body`` that ``outputs`` need; what they read and is not computed becomes an input."""
-    live, kept = set(outputs), list[Compute]()
-    for c in reversed(body):
-        if live.intersection(_names(c)):
-            kept.insert(0, c)
-            live |= {r.tensor for r in statements.reads(c)}
-    computed = {name for c in kept for name in _names(c)}
+    live, kept = set(outputs), list[Statement]()
+    for s in reversed(body):
+        if live.intersection(_names(s)):
+            kept.insert(0, s)
+            live |= {r.tensor for c in computes((s,)) for r in statements.reads(c)}
+    computed = {name for s in kept for name in _names(s)}
     wanted = [t for t in f.tensors().values() if t.name in live - computed]
     inputs = (*wanted, *_givers(f, wanted, kept))
     g = replace(f, inputs=inputs, body=tuple(kept), outputs=tuple(outputs))
@@ -143,10 +143,10 @@ def part(f: Function, body: Sequence[Compute], outputs: Sequence[str]) -> Functi
     return replace(g, scalars=tuple(s for s in f.scalars if s.name in used), preconditions=conditions)
 
 
-def _givers(f: Function, inputs: Sequence[Tensor], body: Sequence[Compute]) -> list[Tensor]:
+def _givers(f: Function, inputs: Sequence[Tensor], body: Sequence[Statement]) -> list[Tensor]:
     """Inputs of ``f`` for dims that the chosen ``inputs`` do not give."""
     given = {e.symbol for t in inputs for e in t.shape}
-    needed = statements.union(map(statements.free_symbols, body))
+    needed = statements.union(map(statements.free_symbols, computes(tuple(body))))
     needed |= statements.union(ix.symbols(e) for t in inputs for e in t.shape)
     found: list[Tensor] = []
     for t in f.inputs:
@@ -157,8 +157,19 @@ def _givers(f: Function, inputs: Sequence[Tensor], body: Sequence[Compute]) -> l
     return found
 
 
-def _simpler(c: Compute) -> Iterator[Compute]:
-    """``c`` with an operation of a value replaced by one of its operands."""
+def _simpler(s: Statement) -> Iterator[Statement]:
+    """``s`` with less in steps, or with an operation of a value replaced by one of its operands."""
+    if isinstance(s, Compute):
+        yield from _simpler_compute(s)
+        return
+    for n, inner in enumerate(s.body):
+        if len(s.body) > 1:
+            yield replace(s, body=(*s.body[:n], *s.body[n + 1 :]))
+        for simpler in _simpler(inner):
+            yield replace(s, body=(*s.body[:n], simpler, *s.body[n + 1 :]))
+
+
+def _simpler_compute(c: Compute) -> Iterator[Compute]:
     for n, value in enumerate(c.values):
         for node in reversed(list(scalar.walk(value))):
             if any(isinstance(x, Var) for x in scalar.walk(node)):

@@ -104,8 +104,8 @@ def _constant(op: str, scalar: ScalarInput, value: Any) -> Const:
     """The run-time scalar as a literal; CallTypeError where a call would refuse it."""
     dtype = scalar.dtype
     if dtype.is_integer:
-        low = 0 if dtype.kind == "uint" else -(1 << (dtype.bits - 1))
-        fits = isinstance(value, Integral) and low <= int(value) < low + (1 << dtype.bits)
+        low, high = dtype.limits
+        fits = isinstance(value, Integral) and low <= int(value) <= high
     else:
         fits = isinstance(value, Real if dtype.is_float else bool)
     if not fits:

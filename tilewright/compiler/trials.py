@@ -106,7 +106,7 @@ def spread(array: HostArray, unit: int, kind: np.dtype[Any]) -> HostArray:
 def index_limits(f: Function, sizes: Env) -> dict[str, int]:
     """Per integer input what its elements must stay below if they index: 1 where that is not seen directly."""
     tensors, limits = f.tensors(), dict[str, int]()
-    used = [place for c in f.body for place in _places(c, tensors)]
+    used = [place for c in f.computes for place in _places(c, tensors)]
     for index, extent in used:
         for read in scalar.reads(index):
             limits[read.tensor] = min(limits.get(read.tensor, 1 << 62), evaluate(extent, sizes))
@@ -155,7 +155,7 @@ def _trips(loops: Iterable[Loop], env: Env) -> int:
 
 def points(f: Function, sizes: Env) -> int:
     """How many points the statements of ``f`` have at ``sizes``, or elements its tensors."""
-    statement_points = sum(math.prod(evaluate(a.extent, sizes) for a in statements.all_axes(c)) for c in f.body)
+    statement_points = sum(math.prod(evaluate(a.extent, sizes) for a in statements.all_axes(c)) for c in f.computes)
     elements = sum(math.prod(evaluate(e, sizes) for e in t.shape) for t in f.tensors().values())
     return max(statement_points, elements)
 
@@ -163,7 +163,7 @@ def points(f: Function, sizes: Env) -> int:
 def fits(f: Function, sizes: Env) -> bool:
     """Whether ``sizes`` meet the preconditions of ``f`` and leave no extent negative."""
     shapes = (t.shape for t in f.tensors().values())
-    extents = itertools.chain(*shapes, (a.extent for c in f.body for a in statements.all_axes(c)))
+    extents = itertools.chain(*shapes, (a.extent for c in f.computes for a in statements.all_axes(c)))
     return all(holds(c, sizes) for c in f.preconditions) and all(evaluate(e, sizes) >= 0 for e in extents)
 
 

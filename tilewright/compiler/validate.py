@@ -30,7 +30,7 @@ from tilewright.compiler.trials import (
 )
 from tilewright.errors import CallError, InternalError, TilewrightError, UnsupportedError
 from tilewright.ir.index import const
-from tilewright.ir.interpret import EXACT, TYPED, Domain, IndexFault, run_function, run_plan
+from tilewright.ir.interpret import EXACT, TYPED, Domain, Env, IndexFault, evaluate, run_function, run_plan
 from tilewright.ir.interpret.arrays import HostArray, decode
 from tilewright.ir.loops import Kernel
 from tilewright.ir.plan import Phase, Plan, Repeat, Step
@@ -247,7 +247,19 @@ class Watch:
 
 
 def _iterations(plan: Plan, trial: Trial) -> int:
-    return sum(iterations(k, dict(trial.sizes)) for k in plan.kernels)
+    """About how many blocks the plan runs."""
+    sizes, kernels = Env(trial.sizes), {k.name: k for k in plan.kernels}
+
+    def count(steps: Sequence[Step]) -> int:
+        found = 0
+        for s in steps:
+            if isinstance(s, Repeat):
+                found += max(0, evaluate(s.trips, sizes)) * count(s.steps)
+            else:
+                found += iterations(kernels[s.kernel], dict(trial.sizes))
+        return found
+
+    return count(plan.steps)
 
 
 def _try(culprit: str, kernel: Kernel, trial: KernelTrial) -> None:

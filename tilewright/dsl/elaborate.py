@@ -6,16 +6,29 @@ from collections.abc import Callable, Sequence
 
 from tilewright.dsl import bounds, mend
 from tilewright.dsl import syntax as ast
-from tilewright.dsl.indices import affine, extent, linear, size
+from tilewright.dsl.attributes import shown
+from tilewright.dsl.indices import affine, attribute_element, extent, linear, size
 from tilewright.dsl.operands import Place, checked
-from tilewright.dsl.program import CONSTANTS, ELSEWHERE, TRUTHS, Scope, Untyped, UntypedVar, closest, error, unknown
+from tilewright.dsl.program import (
+    CONSTANTS,
+    ELSEWHERE,
+    TRUTHS,
+    Attribute,
+    Scope,
+    Untyped,
+    UntypedVar,
+    closest,
+    error,
+    unknown,
+)
+from tilewright.dsl.steps import check_read
 from tilewright.errors import CheckError
 from tilewright.ir import index as ix
 from tilewright.ir import scalar
 from tilewright.ir.index import symbol
 from tilewright.ir.scalar import OPS, Const, Expr, IndexValue, Param, Read, apply, convert
 from tilewright.ir.tensor import Tensor
-from tilewright.ir.types import BF16, BOOL, F16, F32, I64, U32, U64, DType
+from tilewright.ir.types import BF16, BOOL, F16, F32, FIELD, I32, I64, U8, U32, U64, DType
 from tilewright.source import Span
 
 Value = Expr | Untyped
@@ -24,8 +37,8 @@ Hoist = Callable[[ast.Reduce | ast.Fold, Scope], Read]
 _BINARY = {info.text: op for op, info in OPS.items() if info.text and info.arity == 2}
 _UNARY = {info.text: op for op, info in OPS.items() if info.text and info.arity == 1}
 _EXTREMES = ("lowest", "highest")
-_REDUCTIONS = ("sum", "prod", "any", "all", "argmax", "argmin", "fold", "scan")
-_SPECIAL = ("linear", "size", "index", "bitcast", "uniform", *_EXTREMES)
+_REDUCTIONS = ("sum", "prod", "any", "all", "argmax", "argmin", "argsort", "fold", "scan")
+_SPECIAL = ("linear", "size", "index", "order", "bitcast", "uniform", *_EXTREMES)
 
 
 class Literal(Untyped):
@@ -60,29 +73,22 @@ class Deferred(Untyped):
 
 
 def fits(value: int, dtype: DType) -> bool:
-    low, high = integer_range(dtype)
+    low, high = dtype.limits
     return low <= value <= high
-
-
-def integer_range(dtype: DType) -> tuple[int, int]:
-    """The least and the greatest value of an integer dtype."""
-    if dtype.kind == "uint":
-        return 0, (1 << dtype.bits) - 1
-    return -(1 << (dtype.bits - 1)), (1 << (dtype.bits - 1)) - 1
 
 
 def lowest(dtype: DType) -> Const:
     """The value that ``max`` starts from."""
     if dtype.is_float:
         return Const(float("-inf"), dtype)
-    return Const(integer_range(dtype)[0], dtype) if dtype.is_integer else Const(False, dtype)
+    return Const(dtype.limits[0], dtype) if dtype.is_integer else Const(False, dtype)
 
 
 def highest(dtype: DType) -> Const:
     """The value that ``min`` starts from."""
     if dtype.is_float:
         return Const(float("inf"), dtype)
-    return Const(integer_range(dtype)[1], dtype) if dtype.is_integer else Const(True, dtype)
+    return Const(dtype.limits[1], dtype) if dtype.is_integer else Const(True, dtype)
 
 
 def join(dtypes: Sequence[DType]) -> DType:
@@ -129,7 +135,10 @@ class Elaborator:
         if isinstance(e, ast.Name):
             return _name(e, scope)
         if isinstance(e, ast.Element):
-            return widen(self.read(e, scope))
+            value = attribute_element(e, scope)
+            return widen(self.read(e, scope)) if value is None else _settled(value)
+        if isinstance(e, ast.Text):
+            raise error("a text is no value", e.span, 'texts are choices of attributes: if mode == "...":')
         if isinstance(e, ast.Guarded):
             return self._guarded(e, scope)
         if isinstance(e, ast.Unary):
@@ -150,11 +159,12 @@ class Elaborator:
     def read(self, e: ast.Element, scope: Scope, otherwise: Expr | None = None) -> Read:
         """The read ``e``, its indices in bounds or noted as a precondition unless it is guarded."""
         tensor = find_tensor(e.tensor, scope)
-        if otherwise is None and tensor.name == scope.target:
+        if otherwise is None and tensor.name == scope.target and not scope.program.levels:
             raise _unguarded(e.tensor)
         found = Read(tensor.name, self.indices(e.indices, tensor, e.span, scope), tensor.dtype, (), otherwise)
         if otherwise is None:
             bounds.require(tensor, found.indices, e.indices, scope)
+        check_read(found, e, scope)
         return found
 
     def indices(
@@ -208,6 +218,8 @@ class Elaborator:
             return IndexValue(extent(self._arg(e, 0, 1), scope, "an index"))
         if name in _EXTREMES:
             return self._extreme(e, scope)
+        if name == "order":
+            return ordered(self.typed(self._arg(e, 0, 1), scope), e.span)
         if name == "bitcast":
             return self._bitcast(e, scope)
         if name in ("bits", "uniform"):
@@ -247,7 +259,7 @@ class Elaborator:
     def _cast(self, e: ast.Call, scope: Scope) -> Expr:
         """A dtype variable stands for its compute dtype; a storage dtype written out rounds."""
         dtype = scope.program.dtype(e.function)
-        value = settle(self._one_arg(e, scope), dtype.compute)
+        value = settle(self._one_arg(e, scope), None if dtype is BOOL else dtype.compute)
         rounding = storage_cast(e)
         return widen(convert("cast", value, rounding) if rounding else convert("cast", value, dtype.compute))
 
@@ -291,6 +303,9 @@ def _number(e: ast.Expr, scope: Scope) -> int | float | None:
     if isinstance(e, ast.Name) and e.text not in scope.variables and e.text not in scope.ranges:
         value = scope.program.attributes.get(e.text)
         return value if type(value) is float else CONSTANTS.get(e.text)
+    if isinstance(e, ast.Element) and e.tensor.text in scope.program.attributes:
+        element = attribute_element(e, scope)
+        return element if type(element) is float else None
     if isinstance(e, ast.Unary) and e.op == "-":
         inner = _number(e.value, scope)
         return None if inner is None or isinstance(e.value, ast.Unary) else -inner
@@ -306,8 +321,7 @@ def _name(e: ast.Name, scope: Scope) -> Value:
     if name in program.scalars:
         return widen(Param(name, program.scalars[name].dtype))
     if name in program.attributes:
-        value = program.attributes[name]
-        return scalar.literal(value, BOOL if isinstance(value, bool) else I64)
+        return _settled(_single(e, program.attributes[name]))
     if name in program.dims:
         return IndexValue(program.dims[name])
     if name in TRUTHS:
@@ -329,13 +343,30 @@ def _unknown_name(e: ast.Name, scope: Scope) -> CheckError:
     return unknown("name", e, names)
 
 
+def _single(e: ast.Name, value: Attribute) -> bool | int | float:
+    """``value``, which the attribute ``e`` has, if it can be computed with."""
+    if isinstance(value, str):
+        raise error(f"{e.text} is a choice, not a value", e.span, f"compare it: if {e.text} == {shown(value)}:")
+    if isinstance(value, tuple):
+        raise error(f"{e.text} is a tuple, not a value", e.span, f"say which element: {e.text}[0]")
+    return value
+
+
+def _settled(value: bool | int | float) -> Expr:
+    """A whole number or a truth that an attribute has."""
+    return scalar.literal(value, BOOL if isinstance(value, bool) else I64)
+
+
 def find_tensor(name: ast.Name, scope: Scope) -> Tensor:
     """The tensor called ``name``, if it may be read here."""
     program, text = scope.program, name.text
     if text in program.tensors:
         return program.tensors[text]
-    if text == scope.target and text in program.declared:
+    if text in program.declared and (text == scope.target or text in program.sites):
         return program.declared[text]
+    if text in program.sites and text != scope.target:
+        hint = f"declare it on a line before: {text}: f32[...]"
+        raise error(f"{text} is computed further down, so its type must be said", name.span, hint)
     if text == scope.target:
         raise _unguarded(name)
     if text in program.absent:
@@ -375,6 +406,23 @@ def _over_free_axes(e: ast.Call, scope: Scope) -> mend.Fix:
 
 
 # --- typing ---------------------------------------------------------------------------------
+
+
+def ordered(value: Expr, span: Span) -> Expr:
+    """An integer that comes before another where ``value`` does: -0.0 and 0.0 are one, every NaN comes last.
+
+    Floats of one sign are in order as integers are, the negative ones from back to front.
+    """
+    if value.dtype is FIELD:
+        raise error("the exact field has no order", span, "sort by integers")
+    if not value.dtype.is_float:
+        return convert("cast", value, U8) if value.dtype is BOOL else value
+    dtype = {32: I32, 64: I64}[value.dtype.bits]
+    plain = apply("where", apply("eq", value, zero := scalar.literal(0, value.dtype)), zero, value)
+    bits = convert("bitcast", plain, dtype)
+    sign = apply("shr", bits, scalar.literal(dtype.bits - 1, dtype))
+    number = apply("bitxor", bits, apply("bitand", sign, highest(dtype)))
+    return apply("where", apply("isnan", value), highest(dtype), number)
 
 
 def storage_cast(e: ast.Expr) -> DType | None:

@@ -10,10 +10,10 @@ from tilewright.dsl.parse import parse
 
 WIDTH = 120
 _TOKEN = re.compile(
-    r"#[^\n]*|\n|[ \t]+|(?:[0-9]+\.(?!\.)[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+|[0-9]+"
+    r"#[^\n]*|\"[^\"\n]*\"|\n|[ \t]+|(?:[0-9]+\.(?!\.)[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+|[0-9]+"
     r"|(?:max|min)=(?!=)|[A-Za-z_][A-Za-z_0-9]*|\.\.\.|->|<-|\+=|<=|>=|==|!=|<<|>>|//|."
 )
-_KEYWORDS = {"op", "edition", "if", "else", "where", "for", "or", "and", "not"}
+_KEYWORDS = {"op", "edition", "if", "elif", "else", "where", "for", "or", "and", "not"}
 _SPACED = {
     "=",
     "+=",

@@ -42,6 +42,9 @@ def affine(e: ast.Expr | ast.Pack, scope: Scope) -> Index | None:
         return _in_range(e, const(e.value)) if isinstance(e.value, int) else None
     if isinstance(e, ast.Name):
         return _name(e.text, scope)
+    if isinstance(e, ast.Element) and e.tensor.text in scope.program.attributes:
+        element = attribute_element(e, scope)
+        return const(element) if type(element) is int else None
     if isinstance(e, ast.Unary) and e.op == "-":
         value = affine(e.value, scope)
         return None if value is None else -value
@@ -100,6 +103,24 @@ def _name(name: str, scope: Scope) -> Index | None:
     if type(value) is int:
         return const(value)
     return program.dims.get(name)
+
+
+def attribute_element(e: ast.Element, scope: Scope) -> bool | int | float | None:
+    """The value of ``stride[0]`` for a tuple attribute ``stride``; None if ``e`` is an element of a tensor."""
+    name = e.tensor.text
+    value = scope.program.attributes.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, tuple):
+        raise error(f"{name} is no tuple", e.span, f"write {name} without brackets", replaced(e.span, name))
+    at = affine(e.indices[0].value, scope) if len(e.indices) == 1 and e.indices[0].extent is None else None
+    if at is None or at.constant is None:
+        hint = f"say which element by a whole number: {name}[0]"
+        raise error(f"the place in {name} is not known when the op is compiled", e.span, hint)
+    if not 0 <= at.constant < len(value):
+        hint = f"they are {name}[0] to {name}[{len(value) - 1}]" if len(value) > 1 else f"it is {name}[0]"
+        raise error(f"{name} has {len(value)} elements, none at {at.constant}", e.span, hint)
+    return value[at.constant]
 
 
 def linear(e: ast.Call, scope: Scope) -> Index:

@@ -27,7 +27,6 @@ _WORDS = {
 }
 _HINTS = {
     "import": "a text has ops only, and they need no import",
-    "elif": "write else: and, indented below it, the if",
     "else": "a guarded read stands in parentheses: (x[i - 1] else 0)",
     "for": "axes run by themselves: y[i] = ... says every element",
     "return": "results are assigned: y[i] = ...",
@@ -182,6 +181,9 @@ def _word(token: Token, span: Span, expected: str) -> Remedy:
     before = span.source.text[: span.offsets[0]].rstrip(" ")
     if token == ":" and before[-1:] in "[,(" or token == "]" and before[-1:] == ":":
         return "there are no slices: name the axis, as in y[i] = x[i, 0]", ()
+    if token == "in" and (loop := re.match(r" in range\((\w+)\)", span.source.text[span.offsets[0] - 1 :])):
+        fix = replaced(stretch(span, span.offsets[0] - 1, span.offsets[0] - 1 + loop.end()), f": {loop[1]}")
+        return f"axes run by themselves; steps that need each other are for i: {loop[1]}:", fix
     previous = re.search(r"\b(for|return|while|def|elif)$", before)
     return _HINTS.get(previous[1] if previous else str(token)), ()
 
@@ -201,8 +203,8 @@ def _statement(token: Token, span: Span, expected: str) -> Remedy:
         return "name the axes: y[i] = ..., or y[] = ... for a single value", ()
     if token in ("-", "*", "//", "/") and span.source.text[span.offsets[1] : span.offsets[1] + 1] == "=":
         return "results are assigned once: y[i] = ...; to add up, y[i] += ...", ()
-    if token.type == "SLASH" and not span.source.line(span.line)[: span.column - 1].strip():
-        return "comments start with #", replaced(span, "#")
+    if token.type in ("SLASH", "STRING") and not span.source.line(span.line)[: span.column - 1].strip():
+        return "comments start with #", replaced(span, f"# {token[1:-1]}" if token.type == "STRING" else "#")
     if token == "," and re.fullmatch(r"\s*\w+", span.source.line(span.line)[: span.column - 1]):
         names = re.match(r"\s*(\w+(?:\s*,\s*\w+)+)", span.source.line(span.line))
         fix = (

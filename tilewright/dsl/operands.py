@@ -36,6 +36,8 @@ def checked(op: str, args: Sequence[Expr], place: Place) -> Expr:
         fix = _each(written, lambda d: d is not BOOL, "(", " != 0)")
         raise error(f"{name!r} takes bools, not {wrong}", span, "compare, as in x != 0; for bits use & | ^ ~", fix)
     first = same[0].dtype
+    if op == "mod" and first.is_float:
+        return checked("remainder", args, place)
     other = next((a.dtype for a in same if a.dtype is not first), None)
     if other is not None:
         wider = _wider(first, other)
@@ -61,7 +63,6 @@ def _wider(a: DType, b: DType) -> DType:
 _INSTEAD = {
     "/": ("//", "use // for whole numbers, or cast: f32(a) / f32(b)"),
     "//": ("/", "use / for floats"),
-    "%": ("", "for floats there is remainder(a, b)"),
 }
 _FOR_BOOLS = {"~": "not ", "&": "and", "|": "or", "^": "!="}
 
@@ -71,8 +72,6 @@ def _wrong_kind(name: str, info: OpInfo, dtype: DType, place: Place) -> CheckErr
     message = f"{name!r} does not take {dtype}"
     if dtype is BOOL and name in _FOR_BOOLS:
         return error(message, span, "for bools write not, and, or, !=", _instead(name, _FOR_BOOLS[name], place))
-    if name == "%" and dtype.is_float:
-        return error(message, span, _INSTEAD[name][1], _called("remainder", " % ", place))
     if name == "^" and dtype.is_float:
         return error(message, span, "a power is pow(a, b)", _called("pow", " ^ ", place))
     if name in _INSTEAD and dtype is not BOOL:

@@ -51,6 +51,9 @@ class AxisPacks:
         if isinstance(s, ast.Declare):
             self._shapes[s.name.text] = _packs_of(s.dims)
             return expand(s, self._dims)
+        if isinstance(s, ast.Steps):
+            over = tuple(expand(a, self._dims) for a in s.axes)
+            return replace(s, axes=over, body=tuple(self.expand(inner) for inner in s.body))
         found = self._meanings(s)
         if isinstance(s, ast.Assign):
             entries = [found[a.value.name] if isinstance(a.value, ast.Pack) else None for a in s.axes]

@@ -24,6 +24,7 @@ _WORDS = {
     "NAME": "a name",
     "INT": "a number",
     "FLOAT": "",
+    "STRING": "",
     "VALUE": "a value",
     "_NEWLINE": "the end of the line",
     "_INDENT": "an indented block",
@@ -170,6 +171,10 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         line, column, end_line, end_column = (p or 1 for p in places)
         return Span(self.source, line - 1, column, end_line - 1, end_column)
 
+    def _until(self, meta: Meta, last: ast.Statement) -> Span:
+        """From where the rule began to the end of its last statement, the indentation of the next line left out."""
+        return replace(self._span(meta), end_line=last.span.end_line, end_column=last.span.end_column)
+
     def _name(self, token: Token) -> ast.Name:
         return ast.Name(self._span(token), str(token))
 
@@ -216,16 +221,32 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         return ast.Operand(self._span(meta), str(name), self._name(dtype), dims, optional is not None)
 
     def attribute(self, meta: Meta, parts: list[Any]) -> ast.Attribute:
-        return ast.Attribute(self._span(meta), str(parts[0]), self._name(parts[1]), parts[2])
+        return ast.Attribute(self._span(meta), str(parts[0]), parts[1], parts[2])
 
-    def scalar(self, meta: Meta, parts: list[Token]) -> ast.Scalar:
-        return ast.Scalar(self._span(meta), str(parts[0]), self._name(parts[1]))
+    def kind(self, meta: Meta, parts: list[Any]) -> ast.Kind:
+        if isinstance(parts[0], Token):
+            return ast.Kind(self._span(meta), self._name(parts[0]), parts[1])
+        return ast.Kind(self._span(meta), None, None, parts[0])
+
+    def choices(self, meta: Meta, parts: list[Any]) -> tuple[ast.Text, ...]:
+        return tuple(p for p in parts if isinstance(p, ast.Text))
+
+    def several(self, meta: Meta, parts: list[Any]) -> ast.Several:
+        return ast.Several(self._span(meta), tuple(p for p in parts if p is not None))
+
+    def scalar(self, meta: Meta, parts: list[Any]) -> ast.Scalar:
+        return ast.Scalar(self._span(meta), str(parts[0]), self._name(parts[1]), parts[2])
 
     def star(self, meta: Meta, parts: list[Token]) -> Token:
         return parts[0]
 
     def result(self, meta: Meta, parts: list[Any]) -> ast.Result:
-        return ast.Result(self._span(meta), str(parts[0]), self._name(parts[1]), parts[2])
+        return self._result(self._span(meta), str(parts[0]), parts[1])
+
+    def _result(self, span: Span, name: str, shape: tuple[Any, ...]) -> ast.Result:
+        dtype, dims, condition, otherwise = shape
+        other = otherwise and self._result(span, name, otherwise)
+        return ast.Result(span, name, self._name(dtype), dims, condition, other)
 
     def pack(self, meta: Meta, parts: list[Token | None]) -> ast.Pack:
         return ast.Pack(self._span(meta), str(parts[0] or ""))
@@ -234,11 +255,15 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
 
     def conditional(self, meta: Meta, parts: list[Any]) -> ast.If:
         condition, then, otherwise = parts
-        end = (otherwise or then)[
-            -1
-        ].span  # behind it, the line break and the indentation of the next line are not ours
-        span = replace(self._span(meta), end_line=end.end_line, end_column=end.end_column)
-        return ast.If(span, condition, then, otherwise or ())
+        chained = (otherwise,) if isinstance(otherwise, ast.If) else otherwise or ()
+        return ast.If(self._until(meta, (*then, *chained)[-1]), condition, then, chained)
+
+    def steps(self, meta: Meta, parts: list[Any]) -> ast.Steps:
+        *axes, down, body = parts
+        return ast.Steps(self._until(meta, body[-1]), tuple(axes), down is not None, body)
+
+    def step(self, meta: Meta, parts: list[Any]) -> ast.Axis:
+        return ast.Axis(self._span(meta), self._name(parts[0]), parts[1])
 
     def assign(self, meta: Meta, parts: list[Any]) -> ast.Assign:
         target, axes, value = parts
@@ -318,6 +343,9 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
 
     def real(self, meta: Meta, parts: list[Token]) -> ast.Number:
         return ast.Number(self._span(meta), float(parts[0]))
+
+    def text(self, meta: Meta, parts: list[Token]) -> ast.Text:
+        return ast.Text(self._span(meta), str(parts[0])[1:-1])
 
     def name(self, meta: Meta, parts: list[Token]) -> ast.Name:
         return self._name(parts[0])

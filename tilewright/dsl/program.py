@@ -11,17 +11,17 @@ from tilewright.dsl import syntax as ast
 from tilewright.dsl.mend import Fix, replaced
 from tilewright.errors import CheckError
 from tilewright.ir import types
-from tilewright.ir.facts import Facts
+from tilewright.ir.facts import Facts, of_sizes
 from tilewright.ir.index import Condition, Index, const
 from tilewright.ir.scalar import Expr, Var
-from tilewright.ir.tensor import Compute, ScalarInput, Tensor
+from tilewright.ir.tensor import ScalarInput, Statement, Tensor, computes
 from tilewright.ir.types import DType
 from tilewright.source import Span
 
 CONSTANTS = {"inf": float("inf"), "nan": float("nan")}
 TRUTHS = {"true": True, "false": False}
 LITERALS = {**CONSTANTS, **TRUTHS}
-Attribute = bool | int | float
+Attribute = bool | int | float | str | tuple[bool | int | float, ...]
 ELSEWHERE = {
     "float": "f32", "float16": "f16", "float32": "f32", "float64": "f64", "double": "f64", "half": "f16",
     "bfloat16": "bf16", "int": "i64", "long": "i64", "char": "i8", "boolean": "bool", "bool_": "bool",
@@ -40,6 +40,23 @@ def no_ops(caller: ast.Op, name: str) -> None:
     """The resolver that knows no op."""
 
 
+@dataclass(frozen=True)
+class Site:
+    """Where a tensor is computed: the steps around its statement, and the axes that this goes along."""
+
+    path: tuple[ast.Steps, ...]
+    axes: tuple[str, ...]
+
+
+@dataclass
+class Level:
+    """Steps being elaborated: the ranges of their axes, and the statements so far."""
+
+    written: ast.Steps
+    ranges: Mapping[str, Index]
+    body: list[Statement] = field(default_factory=list)
+
+
 @dataclass
 class Program:
     """The tables of one specialisation. ``declared`` are the tensors whose dtype and shape are said ahead."""
@@ -53,7 +70,11 @@ class Program:
     later: set[str] = field(default_factory=set)
     absent: set[str] = field(default_factory=set)
     conditions: list[Condition] = field(default_factory=list)
-    body: list[Compute] = field(default_factory=list)
+    body: list[Statement] = field(default_factory=list)
+    levels: list[Level] = field(default_factory=list)
+    """The steps around the statement being elaborated, outermost first."""
+    sites: dict[str, Site] = field(default_factory=dict)
+    """Of all tensors that the outermost of these compute."""
     used: set[str] = field(default_factory=set)
     pack_ranges: dict[str, Index] = field(default_factory=dict)
     demanded: dict[str, list[Index | None]] = field(default_factory=dict)
@@ -70,20 +91,33 @@ class Program:
         self.used.add(name)
         return name
 
+    def add(self, s: Statement, depth: int | None = None) -> None:
+        """Appends ``s`` where the program is, or inside of the first ``depth`` of the steps around that."""
+        inside = self.levels[:depth]
+        (inside[-1].body if inside else self.body).append(s)
+        self.tensors.update((r.name, r) for c in computes((s,)) for r in c.results)
+
+    def stepped(self, depth: int | None = None) -> dict[str, Index]:
+        """The ranges of the axes of the first ``depth`` of the steps around, of all if it is None."""
+        return {name: extent for level in self.levels[:depth] for name, extent in level.ranges.items()}
+
     @contextmanager
     def trial(self) -> Iterator[None]:
         """What is elaborated inside leaves no trace."""
-        kept = len(self.body), len(self.conditions), set(self.used), dict(self.tensors)
+        bodies = [(body, len(body)) for body in (self.body, *(level.body for level in self.levels))]
+        kept = len(self.conditions), set(self.used), dict(self.tensors), dict(self.sites)
         try:
             yield
         finally:
-            del self.body[kept[0] :], self.conditions[kept[1] :]
-            self.used, self.tensors = kept[2], kept[3]
+            for body, count in bodies:
+                del body[count:]
+            del self.conditions[kept[0] :]
+            self.used, self.tensors, self.sites = kept[1:]
 
     def facts(self, ranges: Mapping[str, Index]) -> Facts:
         """What holds inside a statement over ``ranges``."""
         spans = {name: (const(0), extent) for name, extent in ranges.items()}
-        return Facts(spans, self.conditions, self.dims)
+        return of_sizes(frozenset(self.dims)).extended(spans, self.conditions)
 
     def dtype(self, name: ast.Name) -> DType:
         """The dtype that a dtype name or variable stands for."""

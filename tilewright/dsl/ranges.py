@@ -45,6 +45,11 @@ def resolve(
     return found
 
 
+def own_ranges(axes: Sequence[ast.Axis], scope: Scope) -> dict[str, Index]:
+    """The extents of axes that say them all."""
+    return {name: _extent(axis, name, (), scope) for name, axis in _distinct(axes, scope).items()}
+
+
 def _distinct(axes: Sequence[ast.Axis], scope: Scope) -> dict[str, ast.Axis]:
     found: dict[str, ast.Axis] = {}
     for axis in axes:
@@ -63,21 +68,26 @@ def demands(body: Sequence[ast.Statement], program: Program) -> dict[str, list[I
     From the last statement back: an axis whose range is declared, given by a result's shape or itself demanded
     gives it to the axes of intermediates in whose place it stands.
     """
-    scope = Scope(program)
     found: dict[str, list[Index | None]] = {}
+    _demand(body, Scope(program), found)
+    return found
+
+
+def _demand(body: Sequence[ast.Statement], scope: Scope, found: dict[str, list[Index | None]]) -> None:
     for s in reversed(body):
-        if isinstance(s, ast.Assign):
+        if isinstance(s, ast.Steps):
+            _demand(s.body, scope.inside(own_ranges(s.axes, scope)), found)
+        elif isinstance(s, ast.Assign):
             ranges = _known_ranges(s, found, scope)
             for node, _ in ast.walk(s.value):
                 if isinstance(node, ast.Element):
                     places = [ranges.get(a.value.text) if isinstance(a.value, ast.Name) else None for a in node.indices]
                     old = found.setdefault(node.tensor.text, [None] * len(places))
                     found[node.tensor.text] = [a or b for a, b in zip(old, places, strict=False)]
-    return found
 
 
 def _known_ranges(s: ast.Assign, demanded: Mapping[str, list[Index | None]], scope: Scope) -> dict[str, Index]:
-    ranges: dict[str, Index] = {}
+    ranges = dict(scope.ranges)
     for target in s.targets:
         declared = scope.program.declared.get(target.text)
         shape = list(declared.shape) if declared else demanded.get(target.text, [])

@@ -69,7 +69,7 @@ KINDS = {
 }
 POSITIONS = {"argmax": ("gt", lowest), "argmin": ("lt", highest)}
 """Reductions to the place of a value: the comparison that a better value wins, and what the search starts from."""
-NAMED = (*KINDS, *POSITIONS)
+NAMED = (*KINDS, *POSITIONS, "argsort")
 IDENTITIES = {kind.op: kind.start for name, kind in KINDS.items() if kind.bools is not True}
 """For each operation that a recurrence can be a scan of: the value it leaves alone."""
 
@@ -77,6 +77,9 @@ IDENTITIES = {kind.op: kind.start for name, kind in KINDS.items() if kind.bools 
 def folded(e: ast.Reduce | ast.Fold, ranges: Mapping[str, Index], scope: Scope, elaborator: Elaborator) -> Folded:
     """The parts of ``e``, whose axes run over ``ranges``."""
     if isinstance(e, ast.Reduce):
+        if len(e.values) > 1:
+            message = f"{e.kind.text} takes one value, not {len(e.values)}"
+            raise error(message, e.values[1].span, "write one reduction for each")
         named = _position if e.kind.text in POSITIONS else _named
         return named(e, scope.inside(ranges), elaborator)
     _check_counts(e)
@@ -87,8 +90,8 @@ def _named(e: ast.Reduce, scope: Scope, elaborator: Elaborator) -> Folded:
     if e.kind.text not in KINDS:
         raise unknown("reduction", e.kind, [*NAMED, "fold"])
     kind = KINDS[e.kind.text]
-    value = elaborator.typed(e.value, scope)
-    kind.check(value.dtype, e.kind, e.value)
+    value = elaborator.typed(e.values[0], scope)
+    kind.check(value.dtype, e.kind, e.values[0])
     acc, other = Var(_unbound("acc", scope), value.dtype), Var(_unbound("other", scope), value.dtype)
     return join_with(kind.op, acc, other, value, kind.start(value.dtype))
 
@@ -96,7 +99,7 @@ def _named(e: ast.Reduce, scope: Scope, elaborator: Elaborator) -> Folded:
 def _position(e: ast.Reduce, scope: Scope, elaborator: Elaborator) -> Folded:
     """The row-major place of the best value among the points of the axes: of equal ones the first, of all a NaN."""
     better, start = POSITIONS[e.kind.text]
-    value = elaborator.typed(e.value, scope)
+    value = elaborator.typed(e.values[0], scope)
     value = scalar.convert("cast", value, U8) if value.dtype is BOOL else value
     place = const(0)
     for axis in e.axes:

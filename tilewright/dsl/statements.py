@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TypeGuard
 
-from tilewright.dsl import bounds, mend
+from tilewright.dsl import bounds, mend, steps
 from tilewright.dsl import syntax as ast
-from tilewright.dsl.elaborate import Elaborator, find_tensor, storage_cast
-from tilewright.dsl.program import Program, Scope, Untyped, error
-from tilewright.dsl.ranges import resolve
+from tilewright.dsl.elaborate import Elaborator, find_tensor, ordered, storage_cast
+from tilewright.dsl.program import Program, Scope, Site, Untyped, error
+from tilewright.dsl.ranges import axis_name, resolve
 from tilewright.dsl.reductions import IDENTITIES, Folded, folded, join_with
 from tilewright.ir import scalar
 from tilewright.ir.index import Index, symbol
@@ -22,9 +23,10 @@ from tilewright.ir.tensor import (
     Reduction,
     Scan,
     Scatter,
+    Sort,
     Tensor,
 )
-from tilewright.ir.types import BOOL, DType
+from tilewright.ir.types import BOOL, I64, DType
 from tilewright.source import Span
 
 Reducing = ast.Reduce | ast.Fold
@@ -39,10 +41,23 @@ def assign(s: ast.Assign, program: Program) -> None:
     for tensor, axes in declared:
         _check_rank(tensor, axes, s.span)
     scope = Scope(program, target=names[0] if len(names) == 1 else "")
-    scope = scope.inside(resolve(s.axes, s.value, scope, declared, _demanded(s, program)))
-    for compute in _Statement(s, scope).computes():
-        program.body.append(compute)
-        program.tensors.update((r.name, r) for r in compute.results)
+    stepped = program.stepped()
+    found = resolve(
+        [a for a in s.axes if not _is_step(a, stepped)], s.value, scope.inside(stepped), declared, _demanded(s, program)
+    )
+    in_place = {name: {**stepped, **found}[name] for name in (axis_name(a, scope) for a in s.axes)}
+    for compute in _Statement(s, scope.inside(in_place)).computes():
+        program.add(compute)
+
+
+def _is_step(axis: ast.Axis, stepped: Mapping[str, Index]) -> bool:
+    """Whether the axis is one of the steps around, which say its range."""
+    if not isinstance(axis.value, ast.Name) or axis.value.text not in stepped:
+        return False
+    if axis.extent is not None:
+        name = axis.value.text
+        raise error(f"the steps say what {name} runs over", axis.span, f"write {name} alone")
+    return True
 
 
 def _demanded(s: ast.Assign, program: Program) -> list[tuple[str, tuple[Index, Span]]]:
@@ -65,11 +80,9 @@ def scatter(s: ast.Scatter, program: Program) -> None:
         total = Tensor(program.fresh(f"{target.name}_sum"), target.dtype.compute, target.shape)
         program.declared[total.name] = total
     start = _start(s.start, total, program) if s.start else None
-    program.tensors[total.name] = total
-    program.body.append(_Statement(s, _scatter_scope(s, target, program)).scatter(s, total, start))
+    program.add(_Statement(s, _scatter_scope(s, target, program)).scatter(s, total, start))
     if total is not target:
-        program.body.append(_copied(total, target, program, s.span))
-        program.tensors[target.name] = target
+        program.add(_copied(total, target, program, s.span))
 
 
 def _scatter_scope(s: ast.Scatter, target: Tensor, program: Program) -> Scope:
@@ -96,8 +109,7 @@ def _start(name: ast.Name, total: Tensor, program: Program) -> str:
     if found.dtype is total.dtype:
         return found.name
     widened = Tensor(program.fresh(f"{total.name}_start"), total.dtype, total.shape)
-    program.body.append(_copied(found, widened, program, name.span))
-    program.tensors[widened.name] = widened
+    program.add(_copied(found, widened, program, name.span))
     return widened.name
 
 
@@ -126,7 +138,10 @@ class _Statement:
     def computes(self) -> list[Compute]:
         assert isinstance(self.written, ast.Assign)
         value, rounding = self.written.value, storage_cast(self.written.value)
+        self._declare_own(value)
         inner = value.args[0] if rounding and isinstance(value, ast.Call) else value
+        if _is_sort(inner):
+            return [self._sort(inner)]
         if isinstance(inner, (ast.Reduce, ast.Fold)):
             if isinstance(inner, ast.Fold) and inner.kind.text == "scan":
                 return [self._scan(inner, rounding)]
@@ -139,14 +154,18 @@ class _Statement:
         assert isinstance(self.written, ast.Assign)
         name = self.written.targets[0].text
         declared = self.program.declared.get(name)
-        if declared is None and any(_reads(value, name)):
-            declared = Tensor(name, self._own_dtype(value), tuple(a.extent for a in self.axes))
-            self.program.declared[name] = declared
         stored = self.elaborator.stored(value, self.scope, declared.dtype if declared else None)
         result = self._results([stored.dtype])[0]
         compute = Compute((result,), self.axes, (stored,), span=self.written.span)
         own = [r for r in scalar.reads(stored) if r.tensor == name]
-        return self._recurrence(compute, own) if own else compute
+        return self._recurrence(compute, own) if own and not self.program.levels else compute
+
+    def _declare_own(self, value: ast.Expr) -> None:
+        """The type of an undeclared result that its own value reads."""
+        names = [t.text for t in self.written.targets] if isinstance(self.written, ast.Assign) else []
+        if len(names) == 1 and names[0] not in self.program.declared and any(_reads(value, names[0])):
+            shape = tuple(a.extent for a in self.axes)
+            self.program.declared[names[0]] = Tensor(names[0], self._own_dtype(value), shape)
 
     def _own_dtype(self, value: ast.Expr) -> DType:
         """The dtype of an undeclared result that its own value reads."""
@@ -160,7 +179,8 @@ class _Statement:
         shape = tuple(a.extent for a in self.axes)
         hidden = _hidden(parts, self._base(), shape, self.program)
         results = hidden + self._results([a.dtype for a in parts.accs[parts.hidden :]], rounding)
-        if any(r.tensor in {t.name for t in results} for s in parts.steps for r in scalar.reads(s)):
+        own = {t.name for t in results}
+        if not self.program.levels and any(r.tensor in own for s in parts.steps for r in scalar.reads(s)):
             raise error("a reduction cannot read its own result", e.span, "reduce into a name of its own first")
         return _reduced(results, self.axes, parts, _reduction(e, ranges, parts), self.written.span)
 
@@ -168,9 +188,27 @@ class _Statement:
         axis = e.axes[0].value if e.axes else None
         if len(e.axes) != 1 or not isinstance(axis, ast.Name) or axis.text not in self.scope.ranges or not e.others:
             raise error("a scan goes along one axis of its result", e.span, "as in scan[i @ 256](... ; (other) -> ...)")
+        if axis.text in self.program.stepped():
+            raise error(f"a scan along {axis.text}, which the steps go along", e.span, "scan along an axis of its own")
         parts = folded(e, {}, self.scope, self.elaborator)
         results = self._results([a.dtype for a in parts.accs], rounding)
         return _scan(results, self.axes, axis.text, e.axes[0].chunk or SCAN_CHUNK, parts, self.written.span)
+
+    def _sort(self, e: ast.Reduce) -> Compute:
+        assert isinstance(self.written, ast.Assign)
+        names = [a.value.text for a in e.axes if isinstance(a.value, ast.Name) and not a.extent and not a.chunk]
+        if len(e.axes) != 1 or not self.scope.ranges.keys() & names:
+            raise error("argsort goes along one axis of its result", e.span, "as in at[..., n] = argsort[n](x[..., n])")
+        if len(self.written.targets) > 1 or e is not self.written.value:
+            hint = "read the sorted values there: y[n] = x[at[n]]"
+            raise error("argsort gives places, one i64 per element", self.written.span, hint)
+        keys = tuple(ordered(self.elaborator.typed(key, self.scope), key.span) for key in e.values)
+        if self.program.levels:
+            raise error("a sort is no part of steps", self.written.span, "write it before or after them")
+        results = self._results([I64])
+        if any(r.tensor == results[0].name for key in keys for r in scalar.reads(key)):
+            raise error("argsort cannot read its own result", e.span, "sort into a name of its own first")
+        return Compute(results, self.axes, keys, sort=Sort(names[0]), span=self.written.span)
 
     def scatter(self, s: ast.Scatter, total: Tensor, start: str | None) -> Compute:
         indices = self.elaborator.indices(s.indices, total, s.span, self.scope)
@@ -256,19 +294,23 @@ class _Statement:
 
     def hoist(self, e: Reducing, scope: Scope) -> Read:
         """Makes the reduction ``e`` inside an expression a statement of its own, over the axes it depends on."""
-        if isinstance(e, ast.Fold) and (len(e.accumulators) != 1 or e.kind.text != "fold"):
+        if _is_sort(e) or (isinstance(e, ast.Fold) and (len(e.accumulators) != 1 or e.kind.text != "fold")):
             raise error("this stands inside an expression", e.span, "assign it to results of its own first")
         ranges = resolve(e.axes, e, scope)
         outer = replace(scope, variables={})
         parts = folded(e, ranges, outer, self.elaborator)
-        needed = frozenset().union(*map(scalar.index_symbols, parts.steps))
+        depth = steps.depth(parts.steps, self.program)
+        needed = frozenset(self.program.stepped(depth)).union(*map(scalar.index_symbols, parts.steps))
         axes = tuple(Axis(n, x) for n, x in scope.ranges.items() if n in needed)
         shape = tuple(a.extent for a in axes)
         base = f"{self._base()}_{e.kind.text}"
         result = Tensor(self.program.fresh(base), parts.accs[-1].dtype, shape)
         results = (*_hidden(parts, base, shape, self.program), result)
-        self.program.body += _reduced(results, axes, parts, _reduction(e, ranges, parts), e.span)
-        self.program.tensors.update((r.name, r) for r in results)
+        for compute in _reduced(results, axes, parts, _reduction(e, ranges, parts), e.span):
+            self.program.add(compute, depth)
+        if depth:
+            path = tuple(level.written for level in self.program.levels[:depth])
+            self.program.sites.update((r.name, Site(path, tuple(a.name for a in axes))) for r in results)
         return Read(result.name, tuple(symbol(a.name) for a in axes), result.dtype, (), None)
 
     def _base(self) -> str:
@@ -297,6 +339,10 @@ def _check_rank(tensor: Tensor, axes: Sequence[ast.Axis], span: Span) -> None:
 
 def _reads(value: ast.Expr, tensor: str) -> list[ast.Element]:
     return [n for n, _ in ast.walk(value) if isinstance(n, ast.Element) and n.tensor.text == tensor]
+
+
+def _is_sort(e: ast.Node) -> TypeGuard[ast.Reduce]:
+    return isinstance(e, ast.Reduce) and e.kind.text == "argsort"
 
 
 def _hidden(parts: Folded, base: str, shape: tuple[Index, ...], program: Program) -> tuple[Tensor, ...]:

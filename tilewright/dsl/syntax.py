@@ -8,14 +8,15 @@ Grammar::
     Module    = edition, ops: Op*
     Op        = name, variables: Variable*, operands: Operand*, attributes: Attribute*, scalars: Scalar*,
                 results: Result*, body: Statement*
-    Statement = Assign | Scatter | Invoke | Declare | Require | If
-    Expr      = Number | Name | Element | Call | Unary | Binary | Guarded | Reduce | Fold
+    Statement = Assign | Scatter | Invoke | Declare | Require | If | Steps
+    Expr      = Number | Text | Name | Element | Call | Unary | Binary | Guarded | Reduce | Fold
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any, Union
 
 from tilewright.source import Source, Span
@@ -34,6 +35,13 @@ class Number(Node):
     """A literal as written: ``1`` gives an int, ``1.0`` and ``1e3`` a float."""
 
     value: int | float
+
+
+@dataclass(frozen=True)
+class Text(Node):
+    """``"mean"``: a choice of an attribute."""
+
+    value: str
 
 
 @dataclass(frozen=True)
@@ -95,11 +103,11 @@ class Guarded(Node):
 
 @dataclass(frozen=True)
 class Reduce(Node):
-    """``sum[axes](value)``."""
+    """``sum[axes](value)``; ``argsort[axis](key, ...)`` takes several."""
 
     kind: Name
     axes: tuple[Axis, ...]
-    value: Expr
+    values: tuple[Expr, ...]
 
 
 @dataclass(frozen=True)
@@ -122,7 +130,7 @@ class Fold(Node):
     merge: tuple[Expr, ...] = ()
 
 
-Expr = Union[Number, Name, Element, Call, Unary, Binary, Guarded, Reduce, Fold]
+Expr = Union[Number, Text, Name, Element, Call, Unary, Binary, Guarded, Reduce, Fold]
 
 
 # --- statements -----------------------------------------------------------------------------
@@ -153,11 +161,18 @@ class Scatter(Node):
 
 
 @dataclass(frozen=True)
+class Several(Node):
+    """``(1, 2)``: the value of an attribute that is a tuple."""
+
+    items: tuple[Expr, ...]
+
+
+@dataclass(frozen=True)
 class Keyword(Node):
     """``name = value`` in a call of an op."""
 
     name: Name
-    value: Expr
+    value: Expr | Several
 
 
 @dataclass(frozen=True)
@@ -193,7 +208,16 @@ class If(Node):
     otherwise: tuple[Statement, ...]
 
 
-Statement = Union[Assign, Scatter, Invoke, Declare, Require, If]
+@dataclass(frozen=True)
+class Steps(Node):
+    """``for axis: range:`` and statements that are computed together, point by point."""
+
+    axes: tuple[Axis, ...]
+    down: bool
+    body: tuple[Statement, ...]
+
+
+Statement = Union[Assign, Scatter, Invoke, Declare, Require, If, Steps]
 
 
 # --- ops ------------------------------------------------------------------------------------
@@ -216,27 +240,41 @@ class Operand(Node):
 
 
 @dataclass(frozen=True)
+class Kind(Node):
+    """``int``, a tuple ``int[2]``, or the choices ``"none" | "mean"``, which have no name."""
+
+    name: Name | None
+    dims: tuple[Expr | Pack, ...] | None
+    choices: tuple[Text, ...] = ()
+
+
+@dataclass(frozen=True)
 class Attribute(Node):
     """``name: kind = default``; known when the op is compiled."""
 
     name: str
-    kind: Name
-    default: Expr
+    kind: Kind
+    default: Expr | Several
 
 
 @dataclass(frozen=True)
 class Scalar(Node):
-    """``name: scalar dtype``; known when the op is run."""
+    """``name: scalar dtype = default``; known when the op is run. Without a default it must be given."""
 
     name: str
     dtype: Name
+    default: Expr | None = None
 
 
 @dataclass(frozen=True)
 class Result(Node):
+    """``name: dtype[dims]``, or ``name: dtype[dims] if condition else ...`` with a static condition."""
+
     name: str
     dtype: Name
     dims: tuple[Expr | Pack, ...]
+    condition: Expr | None = None
+    otherwise: Result | None = None
 
 
 @dataclass(frozen=True)
@@ -265,12 +303,18 @@ class Module:
 
 def children(node: Node) -> Iterator[Node]:
     """The nodes directly under ``node``, in the order of its fields."""
-    for f in fields(node):
-        value: Any = getattr(node, f.name)
+    kind: type = type(node)
+    for name in _fields(kind):
+        value: Any = getattr(node, name)
         if isinstance(value, Node):
             yield value
         elif isinstance(value, tuple):
             yield from (v for v in value if isinstance(v, Node))
+
+
+@cache
+def _fields(kind: type) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind))
 
 
 def walk(*roots: Node) -> Iterator[tuple[Node, int]]:

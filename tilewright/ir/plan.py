@@ -17,6 +17,7 @@ plan's emitted function ``int sizes(const int64* head, int64* tail)``, slot by s
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Union
 
@@ -67,6 +68,11 @@ class Plan:
     scratch: tuple[Tensor, ...]
     kernels: tuple[Kernel, ...]
     steps: tuple[Step, ...]
+
+
+def count_steps(steps: Iterable[Step]) -> int:
+    """How many steps there are, inner ones included."""
+    return sum(1 + (count_steps(s.steps) if isinstance(s, Repeat) else 0) for s in steps)
 
 
 def dim(operand: str, axis: int) -> Index:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from tilewright.ir import index as ix
 from tilewright.ir import scalar
 from tilewright.ir.index import Condition, Index
 from tilewright.ir.scalar import Expr, Param, Read
-from tilewright.ir.tensor import Axis, Compute, Function, Reduction, Scan, Tensor
+from tilewright.ir.tensor import Axis, Compute, Function, Reduction, Scan, Sort, Statement, Steps, Tensor, computes
 
 Rule = Callable[[Expr], Expr]
 
@@ -52,6 +52,16 @@ def map_expressions(c: Compute, rule: Rule) -> Compute:
     return replace(c, values=each(c.values), reduction=reduction, scan=scan, scatter=scatter)
 
 
+def is_pointwise(c: Compute) -> bool:
+    """Whether each point of each result is computed by itself."""
+    return not (c.reduction or c.scan or c.scatter or c.ordered or c.sort)
+
+
+def map_computes(body: Iterable[Statement], rule: Callable[[Compute], Compute]) -> tuple[Statement, ...]:
+    """``body`` with ``rule`` applied to each of its computes, those inside of steps included."""
+    return tuple(replace(s, body=map_computes(s.body, rule)) if isinstance(s, Steps) else rule(s) for s in body)
+
+
 def expressions(c: Compute) -> Iterator[Expr]:
     """Every expression of ``c`` that may read: its values, then data-dependent scatter indices."""
     yield from c.values
@@ -72,9 +82,30 @@ def start_reads(c: Compute) -> list[Read]:
     return [Read(c.scatter.start, (ix.const(0),) * len(result.shape), result.dtype)]
 
 
+def live(f: Function) -> frozenset[str]:
+    """The tensors that the outputs of ``f`` need."""
+    found = set(f.outputs)
+    for s in reversed(f.body):
+        before = 0
+        while before < len(found):  # what is needed at one step may be computed further down, at the one before
+            before = len(found)
+            for c in reversed(list(computes((s,)))):
+                found.update(_needs(c, found))
+    return frozenset(found)
+
+
+def _needs(c: Compute, wanted: Collection[str]) -> Iterator[str]:
+    """The tensors that ``c`` reads for those of its results that are ``wanted``."""
+    if not any(r.name in wanted for r in c.results):
+        return
+    if is_pointwise(c):
+        c = replace(c, values=tuple(v for r, v in zip(c.results, c.values, strict=True) if r.name in wanted))
+    yield from (r.tensor for r in reads(c))
+
+
 def params(f: Function) -> frozenset[str]:
     """The names of the run-time scalars that the body of ``f`` uses."""
-    nodes = (n for c in f.body for e in expressions(c) for n in scalar.walk(e))
+    nodes = (n for c in f.computes for e in expressions(c) for n in scalar.walk(e))
     return frozenset(n.name for n in nodes if isinstance(n, Param))
 
 
@@ -115,7 +146,7 @@ def union(sets: Iterable[frozenset[str]]) -> frozenset[str]:
 def names(f: Function) -> Names:
     """Every name that ``f`` uses for a tensor, scalar, dim or axis."""
     taken = set(f.tensors()) | {s.name for s in f.scalars} | dims(f)
-    return Names(taken.union(*map(symbols, f.body)))
+    return Names(taken.union(*map(symbols, f.computes)))
 
 
 def rename_tensors(e: Expr, tensors: Mapping[str, str], scalars: Mapping[str, Expr] | None = None) -> Expr:
@@ -130,13 +161,27 @@ def rename_tensors(e: Expr, tensors: Mapping[str, str], scalars: Mapping[str, Ex
 
 
 def rename(
+    s: Statement,
+    tensors: Mapping[str, str],
+    indices: Mapping[str, Index],
+    axes: Mapping[str, str],
+    scalars: Mapping[str, Expr] | None = None,
+) -> Statement:
+    """``s`` with tensors and axes renamed, and dims and run-time scalars replaced."""
+    if isinstance(s, Compute):
+        return rename_compute(s, tensors, indices, axes, scalars)
+    over = tuple(Axis(axes.get(a.name, a.name), ix.substitute(a.extent, indices)) for a in s.axes)
+    return replace(s, axes=over, body=tuple(rename(inner, tensors, indices, axes, scalars) for inner in s.body))
+
+
+def rename_compute(
     c: Compute,
     tensors: Mapping[str, str],
     indices: Mapping[str, Index],
     axes: Mapping[str, str],
     scalars: Mapping[str, Expr] | None = None,
 ) -> Compute:
-    """``c`` with tensors and axes renamed, and dims and run-time scalars replaced."""
+    """:func:`rename` of a compute."""
     values = {**indices, **{old: ix.symbol(new) for old, new in axes.items()}}
 
     def extents(shape: tuple[Index, ...]) -> tuple[Index, ...]:
@@ -151,6 +196,7 @@ def rename(
     c = map_expressions(c, lambda e: rename_tensors(scalar.substitute(e, values), tensors, scalars))
     reduction: Reduction | None = c.reduction and replace(c.reduction, axes=tuple(map(axis, c.reduction.axes)))
     scan: Scan | None = c.scan and replace(c.scan, axis=name(c.scan.axis))
+    sort: Sort | None = c.sort and Sort(name(c.sort.axis))
     scatter = c.scatter
     if scatter:
         positions = tuple(ix.substitute(i, values) if isinstance(i, Index) else i for i in scatter.indices)
@@ -164,6 +210,7 @@ def rename(
         scan=scan,
         scatter=scatter,
         ordered=c.ordered and name(c.ordered),
+        sort=sort,
     )
 
 

@@ -6,15 +6,18 @@ to a Function before anything else sees it.
 
 Grammar::
 
-    Function  = name, inputs: Tensor*, scalars: (name, dtype)*, body: Compute*, outputs: name*,
+    Function  = name, inputs: Tensor*, scalars: (name, dtype)*, body: Statement*, outputs: name*,
                 preconditions: Condition*
+    Statement = Compute | Steps
+    Steps     = axes: Axis+, body: Statement+, down: bool
     Tensor    = name, dtype, shape: Index*
     Compute   = results: Tensor+, axes: Axis*, values: Expr+          one per result
-                [reduction] [scan] [scatter]
+                [reduction] [scan] [scatter] [sort]
     Axis      = name, extent: Index
     Reduction = axes: Axis+, orders: Order+, accs: Var+, init: Expr+, others: Var*, merge: Expr*
     Scan      = axis: name, order: Order, ...
     Scatter   = indices: (Index | Expr)*, combine: add | set | max | min, init: Expr, [start: name]
+    Sort      = axis: name
 
 A compute defines each result at every point of ``axes``: ``results[j][axes] = values[j]``.
 
@@ -27,11 +30,17 @@ A compute defines each result at every point of ``axes``: ``results[j][axes] = v
 * With a **scan** order, an associative recurrence runs in chunks (see :class:`Scan`).
 * A **scatter** starts from ``init`` everywhere, or from the tensor ``start``, and applies its points in row-major order
   of ``axes``.
+* A **sort** gives places: its values are keys, and its one result is the order that they have (see :class:`Sort`).
+
+**Steps** compute the statements of their body together, step by step: see :class:`Steps`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Union
 
 from tilewright.ir.index import Condition, Index
 from tilewright.ir.scalar import Expr, Var
@@ -148,6 +157,17 @@ SCATTERS = ("add", "set", "max", "min")
 
 
 @dataclass(frozen=True)
+class Sort:
+    """``result[..., p, ...]`` is the place along ``axis`` of the element that is at p when its row is in order.
+
+    The statement's values are the keys: integers, the first one decides, the next one where it is equal. The least
+    comes first; elements with equal keys keep their order. The result is of dtype i64.
+    """
+
+    axis: str
+
+
+@dataclass(frozen=True)
 class Compute:
     """One statement; see the module's page."""
 
@@ -158,7 +178,37 @@ class Compute:
     scan: Scan | None = None
     scatter: Scatter | None = None
     ordered: str | None = None
+    sort: Sort | None = None
     span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Statements that are computed together, at each point of ``axes`` in turn.
+
+    Points come in row-major order, with ``down`` from the last one to the first. Every compute inside has ``axes``
+    among its own; at a step it is computed, after those above it, at all points that have the step's place in ``axes``.
+
+    A statement inside may read what any of them has computed before: at earlier steps, and further up at the same step.
+    A read with ``otherwise`` gives that where its element is not computed yet, its own step included.
+    """
+
+    axes: tuple[Axis, ...]
+    body: tuple[Statement, ...]
+    down: bool = False
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+Statement = Union[Compute, Steps]
+
+
+def computes(body: tuple[Statement, ...]) -> Iterator[Compute]:
+    """The computes of ``body`` in order, those inside of steps included."""
+    for s in body:
+        if isinstance(s, Steps):
+            yield from computes(s.body)
+        else:
+            yield s
 
 
 @dataclass(frozen=True)
@@ -168,10 +218,15 @@ class Function:
     name: str
     inputs: tuple[Tensor, ...]
     scalars: tuple[ScalarInput, ...]
-    body: tuple[Compute, ...]
+    body: tuple[Statement, ...]
     outputs: tuple[str, ...]
     preconditions: tuple[Condition, ...] = ()
     span: Span | None = field(default=None, compare=False, repr=False)
+
+    @cached_property
+    def computes(self) -> tuple[Compute, ...]:
+        """All computes in order, those inside of steps included."""
+        return tuple(computes(self.body))
 
     def tensor(self, name: str) -> Tensor:
         """The input or result called ``name``; KeyError if there is none."""
@@ -180,6 +235,6 @@ class Function:
     def tensors(self) -> dict[str, Tensor]:
         """All tensors by name, inputs first, then results in order."""
         found = {t.name: t for t in self.inputs}
-        for c in self.body:
+        for c in self.computes:
             found.update((r.name, r) for r in c.results)
         return found

@@ -11,7 +11,7 @@ from functools import lru_cache
 from tilewright.errors import InternalError
 from tilewright.ir.index import Index
 from tilewright.ir.scalar import OPS, Apply, CheckedIndex, Const, Expr, IndexValue, Param, Read, Var, walk
-from tilewright.ir.tensor import Axis, Compute, Function, Order, Reduction, Scan, Tensor
+from tilewright.ir.tensor import Axis, Compute, Function, Order, Reduction, Scan, Statement, Steps, Tensor, computes
 from tilewright.ir.types import BOOL, F32, I64, U64, DType
 
 _LEVELS = {
@@ -42,14 +42,9 @@ def print_function(f: Function) -> str:
     results = ", ".join(_declaration(tensors[name]) for name in f.outputs)
     lines = [f"op {f.name}({parameters}) -> {results}:"]
     lines += [f"    where {c}" for c in f.preconditions]
-    for c in f.body:
-        lines += [f"    {line}" for line in _statement(c, f.outputs)]
+    for s in f.body:
+        lines += [f"    {line}" for line in _lines(s, f.outputs)]
     return "\n".join(lines) + "\n"
-
-
-def print_compute(c: Compute) -> str:
-    """One statement, without a newline at its end."""
-    return "\n".join(_statement(c, [r.name for r in c.results]))
 
 
 def print_expr(e: Expr) -> str:
@@ -83,12 +78,33 @@ def _expressions(c: Compute) -> Iterator[Expr]:
     yield from (i for i in (c.scatter.indices if c.scatter else ()) if not isinstance(i, Index))
 
 
-def _statement(c: Compute, outputs: Sequence[str]) -> list[str]:
+def _lines(s: Statement, outputs: Sequence[str]) -> list[str]:
+    """A statement; before steps, the types of the results in them that the header does not say."""
+    if not isinstance(s, Steps):
+        return _statement(s, outputs)
+    results = [r for c in computes((s,)) for r in c.results]
+    said = [_declaration(r) for r in results if r.name not in outputs]
+    return [*said, *_steps(s, [r.name for r in results], frozenset())]
+
+
+def _steps(s: Steps, outputs: Sequence[str], stepped: frozenset[str]) -> list[str]:
+    stepped |= {a.name for a in s.axes}
+    lines = [f"for {', '.join(map(_axis, s.axes))}{' down' if s.down else ''}:"]
+    for inner in s.body:
+        inside = _steps(inner, outputs, stepped) if isinstance(inner, Steps) else _statement(inner, outputs, stepped)
+        lines += [f"    {line}" for line in inside]
+    return lines
+
+
+def _statement(c: Compute, outputs: Sequence[str], stepped: frozenset[str] = frozenset()) -> list[str]:
+    """``c`` inside of steps along the axes ``stepped``, which have their ranges there."""
     _prepare(_expressions(c))
     if c.scatter is not None:
         return _scatter(c, outputs)
     names = [r.name for r in c.results]
-    axes = ", ".join(map(_axis, c.axes))
+    axes = ", ".join(a.name if a.name in stepped else _axis(a) for a in c.axes)
+    if c.sort is not None:
+        return [f"{names[0]}[{axes}] = argsort[{c.sort.axis}]({', '.join(_text(k, 0) for k in c.values)})"]
     if c.reduction is None and c.scan is None:
         # a recurrence among literals says no dtype
         said = [] if c.ordered is None or names[0] in outputs else [_declaration(c.results[0])]

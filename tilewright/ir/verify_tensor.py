@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tilewright.errors import VerifyError
 from tilewright.ir import index as ix
-from tilewright.ir import scalar
+from tilewright.ir import scalar, statements, steps
+from tilewright.ir.facts import Facts
 from tilewright.ir.index import Index, symbol
 from tilewright.ir.scalar import OPS, Apply, CheckedIndex, Const, Expr, IndexValue, Param, Read, Var
-from tilewright.ir.tensor import SCATTERS, Compute, Function, Reduction, Scan, Tensor
+from tilewright.ir.steps import Path, Pending
+from tilewright.ir.tensor import SCATTERS, Compute, Function, Reduction, Scan, Sort, Steps, Tensor, computes
 from tilewright.ir.types import BOOL, I64, DType
 
 _RESERVED = {"op", "edition", "if", "else", "where", "for", "or", "and", "not", "true", "false", "inf", "nan"}
@@ -20,15 +22,22 @@ _AFFINE = ("add", "sub", "mul", "neg", "floordiv", "mod", "min", "max")
 
 def verify(f: Function) -> None:
     """VerifyError if ``f`` breaks a rule: ``names``, ``dims``, ``axes``, ``scope``, ``dtypes``, ``storage``, ``reads``,
-    ``indices``, ``results``, ``reduction``, ``scan``, ``recurrence``, ``scatter``, ``outputs``, ``preconditions``.
+    ``indices``, ``results``, ``reduction``, ``scan``, ``recurrence``, ``scatter``, ``sort``, ``steps``, ``outputs``,
+    ``preconditions``.
     """
     dims = _verify_header(f)
     tensors = {t.name: t for t in f.inputs}
     params = {s.name: s.dtype for s in f.scalars}
-    for c in f.body:
-        _Statement(c, tensors, params, dims).verify()
-        tensors.update((r.name, r) for r in c.results)
-    computed = {r.name for c in f.body for r in c.results}
+    facts = Facts({}, f.preconditions, dims)
+    for s in f.body:
+        made = {r.name: r for c in computes((s,)) for r in c.results}
+        if isinstance(s, Steps):
+            for c, path, pending in steps.pending(s):
+                _Statement(c, {**tensors, **made}, params, dims, path, pending, facts).verify()
+        else:
+            _Statement(s, tensors, params, dims).verify()
+        tensors.update(made)
+    computed = {r.name for c in f.computes for r in c.results}
     for name in f.outputs:
         _rule("outputs", name in computed, f"{name} is not a result", None)
     _rule("outputs", len(set(f.outputs)) == len(f.outputs), "an output is named twice", None)
@@ -49,7 +58,7 @@ def _rule(name: str, holds: bool, message: str, c: Compute | None) -> None:
 
 def _verify_header(f: Function) -> frozenset[str]:
     """The dims of ``f``: the symbols that are an extent of some input."""
-    names = [t.name for t in f.inputs] + [s.name for s in f.scalars] + [r.name for c in f.body for r in c.results]
+    names = [t.name for t in f.inputs] + [s.name for s in f.scalars] + [r.name for c in f.computes for r in c.results]
     twice = sorted(n for n, count in Counter(names).items() if count > 1)
     _rule("names", not twice, f"{', '.join(twice)} defined twice", None)
     for name in names:
@@ -70,6 +79,9 @@ class _Statement:
     tensors: Mapping[str, Tensor]
     params: Mapping[str, DType]
     dims: frozenset[str]
+    path: Path = ()
+    pending: Mapping[str, Pending] = field(default_factory=dict)
+    facts: Facts = field(default_factory=lambda: Facts({}))
 
     def rule(self, name: str, holds: bool, message: str) -> None:
         where = ", ".join(r.name for r in self.compute.results)
@@ -81,12 +93,17 @@ class _Statement:
 
     def verify(self) -> None:
         c = self.compute
-        self.rule("results", len(c.results) == len(c.values) > 0, "one value per result")
+        if c.sort is None:
+            self.rule("results", len(c.results) == len(c.values) > 0, "one value per result")
         self.rule("results", len(c.results) == 1 or self.fold is not None, "several results come from a fold only")
-        kinds = [k for k in (c.reduction, c.scan, c.scatter) if k is not None]
-        self.rule("results", len(kinds) <= 1, "a statement is one of reduction, scan and scatter")
+        kinds = [k for k in (c.reduction, c.scan, c.scatter, c.sort) if k is not None]
+        self.rule("results", len(kinds) <= 1, "a statement is one of reduction, scan, scatter and sort")
         axes = self._verify_axes()
-        self._verify_results()
+        self._verify_shapes()
+        if c.sort is None:
+            self._verify_dtypes()
+        else:
+            self._verify_sort(c.sort)
         if c.reduction is not None:
             self._verify_reduction(c.reduction)
         if c.scan is not None:
@@ -94,7 +111,10 @@ class _Statement:
         variables = frozenset(self.fold.accs if self.fold else ())
         for value in c.values:
             self.verify_expr(value, axes, variables)
-        self._verify_own_reads()
+        if self.path:
+            self._verify_steps()
+        else:
+            self._verify_own_reads()
         if c.scatter is not None:
             self._verify_scatter(axes)
 
@@ -110,15 +130,27 @@ class _Statement:
             self.rule("axes", ix.symbols(a.extent) <= self.dims, f"the extent {a.extent} of {a.name} is not of dims")
         return frozenset(names)
 
-    def _verify_results(self) -> None:
+    def _verify_shapes(self) -> None:
         shape = tuple(a.extent for a in self.compute.axes)
-        for r, value in zip(self.compute.results, self.compute.values, strict=True):
+        for r in self.compute.results:
             if self.compute.scatter is None:
                 self.rule("results", r.shape == shape, f"the shape of {r.name} is not the extents of the axes")
             for extent in r.shape:
                 self.rule("results", ix.symbols(extent) <= self.dims, f"the extent {extent} is not of dims")
+
+    def _verify_dtypes(self) -> None:
+        for r, value in zip(self.compute.results, self.compute.values, strict=True):
             stored = r.dtype if self.fold is None else r.dtype.compute
             self.rule("dtypes", value.dtype is stored, f"{value.dtype} is stored into {r.name}: {r.dtype}")
+
+    def _verify_sort(self, s: Sort) -> None:
+        c = self.compute
+        self.rule("sort", s.axis in {a.name for a in c.axes}, f"{s.axis} is not an axis")
+        places = len(c.results) == 1 and c.results[0].dtype is I64
+        self.rule("sort", places, "its one result is places, of i64")
+        self.rule("sort", len(c.values) > 0, "it sorts by at least one key")
+        for key in c.values:
+            self.rule("sort", key.dtype.is_integer, f"a key is {key.dtype}, not an integer")
 
     # --- folds ------------------------------------------------------------------------------
 
@@ -161,7 +193,7 @@ class _Statement:
         c = self.compute
         names = {r.name for r in c.results}
         own = [r for v in c.values for r in scalar.reads(v) if r.tensor in names]
-        if self.fold is not None or c.scatter is not None:
+        if self.fold or c.scatter or c.sort:
             self.rule("recurrence", not own, "only a plain statement may read its own result")
             self.rule("recurrence", c.ordered is None or c.scan is not None, "nothing here is ordered")
             return
@@ -171,6 +203,22 @@ class _Statement:
             back = [_distance(i, a.name) for i, a in zip(r.indices, c.axes, strict=True)]
             good = all((d or 0) < 0 if a.name == c.ordered else d == 0 for d, a in zip(back, c.axes, strict=True))
             self.rule("recurrence", good, f"it reads itself at ({', '.join(map(str, r.indices))})")
+
+    def _verify_steps(self) -> None:
+        """It goes along the axes of the steps around it, and reads what is there at its step."""
+        c = self.compute
+        stepped = [a for s in self.path for a in s.axes]
+        self.rule("steps", bool(stepped) and all(a in c.axes for a in stepped), "it lacks an axis of its steps")
+        self.rule("steps", c.scatter is None and c.sort is None, "a scatter or a sort is no part of steps")
+        along = c.scan.axis if c.scan else None
+        self.rule("steps", c.ordered == along, "nothing but a scan is ordered here")
+        self.rule("steps", all(a.name != along for a in stepped), "a scan goes along an axis of its own")
+        ranges = {a.name: (ix.const(0), a.extent) for a in statements.all_axes(c)}
+        facts = self.facts.extended(ranges)
+        for r in statements.reads(c):
+            seen = self.pending.get(r.tensor)
+            known = seen is None or r.otherwise is not None or seen.known(r.indices, facts)
+            self.rule("steps", known, f"{r.tensor}[{', '.join(map(str, r.indices))}] is read before it is computed")
 
     def _verify_scatter(self, axes: frozenset[str]) -> None:
         s, target = self.compute.scatter, self.compute.results[0]

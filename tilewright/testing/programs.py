@@ -9,7 +9,19 @@ from hypothesis import strategies as st
 from tilewright.ir import types
 from tilewright.ir.index import Index, const, ge, minimum, symbol, symbols
 from tilewright.ir.scalar import Expr, IndexValue, Read, Var, apply, convert, identity, literal, substitute
-from tilewright.ir.tensor import SCATTERS, Axis, Compute, Function, Order, Reduction, ScalarInput, Scan, Scatter, Tensor
+from tilewright.ir.tensor import (
+    SCATTERS,
+    Axis,
+    Compute,
+    Function,
+    Order,
+    Reduction,
+    ScalarInput,
+    Scan,
+    Scatter,
+    Sort,
+    Tensor,
+)
 from tilewright.ir.types import BOOL, FIELD, I64, U64, DType
 from tilewright.passes.tensor.eliminate_dead import eliminate_dead
 from tilewright.testing.choices import Choices, strategy
@@ -17,7 +29,7 @@ from tilewright.testing.expressions import INDEX, INDEX_DTYPES, Expressions
 
 DTYPES = (types.F32, *(t for t in types.ALL if t not in (types.F32, FIELD)))
 """Every dtype but the field, which :class:`~tilewright.passes.tensor.in_field.InField` puts in the place of floats."""
-KINDS = ("pointwise", "reduction", "tuple", "fold", "scan", "recurrence", "scatter")
+KINDS = ("pointwise", "reduction", "tuple", "fold", "scan", "recurrence", "sort", "scatter")
 ORDERED_KINDS = (*KINDS, "mix")
 """With reductions that no other order, grouping or exchange of sides gets past: their result is not a field's."""
 
@@ -93,7 +105,7 @@ class _Maker(Expressions):
         return tuple(Axis(name, self.pick(odd if self.chance(4) else self.dims)) for name in names[:count])
 
     def statement(self, kind: str, number: int) -> Compute:
-        self.outer = self.some_axes("ijk", 1 if kind in ("scan", "recurrence") else 0)
+        self.outer = self.some_axes("ijk", 1 if kind in ("scan", "recurrence", "sort") else 0)
         self.inner = ()
         compute: Compute = getattr(self, f"_{kind}")(f"t{number}")
         self.tensors += compute.results
@@ -184,6 +196,14 @@ class _Maker(Expressions):
         indices = tuple(self.index(self.inside(e)) for e in shape)
         scatter = Scatter(indices, combine, identity(combine, value.dtype), start.name if start else None)
         return Compute((Tensor(name, value.dtype, shape),), self.outer, (value,), scatter=scatter)
+
+    def _sort(self, name: str) -> Compute:
+        """By one or two keys, of which some are equal."""
+        integers = [d for d in self.dtypes if d.is_integer] or [I64]
+        keys = [self.value(self.pick(integers), 2) for _ in range(self.integer(1, 2))]
+        keys = [apply("mod", key, literal(3, key.dtype)) if self.chance(2) else key for key in keys]
+        result = Tensor(name, I64, tuple(a.extent for a in self.outer))
+        return Compute((result,), self.outer, tuple(keys), sort=Sort(self.pick(self.outer).name))
 
     def orders(self) -> tuple[Order, ...]:
         return tuple(self.pick(_ORDERS) for _ in self.inner)

@@ -41,6 +41,10 @@ class Array:
             position = position * extent + i
         return position
 
+    def has(self, where: Sequence[int]) -> bool:
+        """Whether the element, which lies in the shape, has been computed."""
+        return self.cells[self.offset(where)] is not None
+
     def load(self, where: Sequence[int]) -> Any:
         """The element; InternalError if it has not been computed."""
         value = self.cells[self.offset(where)]

@@ -14,7 +14,7 @@ from tilewright.ir.interpret.indices import Env, evaluate, holds
 from tilewright.ir.interpret.loops import run_kernel
 from tilewright.ir.interpret.memory import Memory, byte_strides, host_array
 from tilewright.ir.interpret.status import Status
-from tilewright.ir.plan import Phase, Plan, Repeat, Step, tail
+from tilewright.ir.plan import Phase, Plan, Repeat, Step, count_steps, tail
 from tilewright.ir.tensor import ScalarInput, Tensor
 
 
@@ -94,7 +94,7 @@ class _Call:
                 raise InternalError(f"no meaning for the step {type(step).__name__}")
 
     def _repeat(self, step: Repeat, n: int, counters: Mapping[str, int], number: list[int]) -> None:
-        first, after = number[0], number[0] + _count(step.steps)
+        first, after = number[0], number[0] + count_steps(step.steps)
         for i in range(self.table[f"trips({n})"]):
             self.steps(step.steps, {**counters, step.counter: i}, [first])
         number[0] = after
@@ -117,8 +117,3 @@ class _Call:
         if s.dtype is not dtype:
             value = self.domain.bitcast(dtype, s.dtype)(value)
         return encode([value], (), s.dtype, self.domain)
-
-
-def _count(steps: Sequence[Step]) -> int:
-    """How many steps there are, inner ones included."""
-    return sum(1 + (_count(s.steps) if isinstance(s, Repeat) else 0) for s in steps)

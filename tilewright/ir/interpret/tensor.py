@@ -16,8 +16,20 @@ from tilewright.ir.interpret.reduction import Fold
 from tilewright.ir.interpret.scalar import Meaning, Slots, Step, data_indices
 from tilewright.ir.interpret.status import Status
 from tilewright.ir.scalar import Expr
-from tilewright.ir.tensor import Axis, Compute, Function, Reduction, Scan, Scatter, Tensor
-from tilewright.ir.types import DType
+from tilewright.ir.tensor import (
+    Axis,
+    Compute,
+    Function,
+    Reduction,
+    Scan,
+    Scatter,
+    Sort,
+    Statement,
+    Steps,
+    Tensor,
+    computes,
+)
+from tilewright.ir.types import I64, DType
 
 
 def run_function(
@@ -35,8 +47,8 @@ def run_function(
             raise CallError(f"{f.name} requires {condition}")
     arrays = {t.name: _input(t, inputs[t.name], domain) for t in f.inputs}
     run = _Run(domain, arrays, bind_scalars(f.scalars, scalars, domain), env, Status([t.name for t in f.inputs]))
-    for compute in f.body:
-        run.compute(compute)
+    for s in f.body:
+        run.statement(s)
     run.status.check()
     return {name: _output(run.arrays[name], domain) for name in f.outputs}
 
@@ -89,7 +101,8 @@ class _TensorMeaning(Meaning):
 
         def read(env: Env, slots: Slots) -> Any:
             where = place.indices(env, inside.evaluate(env))
-            return array.load(where) if place.contains(where) else outside(env)[0]
+            there = place.contains(where) and (not self.run.stepped or array.has(where))
+            return array.load(where) if there else outside(env)[0]
 
         return read
 
@@ -144,21 +157,47 @@ class _Run:
         self, domain: Domain, arrays: dict[str, Array], params: Mapping[str, Any], env: Env, status: Status
     ) -> None:
         self.domain, self.arrays, self.params, self.env, self.status = domain, arrays, params, env, status
+        self.stepped: set[str] = set()
+        """The axes of the steps under way: they have their place in ``env``."""
+        self.waiting: list[tuple[Array, list[int], Any]] = []
+        """What a statement inside of steps has computed: it is seen once the statement is done."""
 
     def array(self, name: str) -> Array:
         if name not in self.arrays:
             raise InternalError(f"there is no tensor {name!r} yet")
         return self.arrays[name]
 
-    def compute(self, c: Compute) -> None:
+    def statement(self, s: Statement) -> None:
         """Defines the results of one statement."""
-        for r in c.results:
-            if r.name in self.arrays:
-                raise InternalError(f"{r.name!r} is defined twice")
-            self.arrays[r.name] = Array(r.name, r.dtype, [evaluate(extent, self.env) for extent in r.shape])
-        if [c.reduction, c.scan, c.scatter].count(None) < 2:
-            raise InternalError(f"{c.results[0].name!r} is more than one of a reduction, a scan and a scatter")
-        if c.scatter is not None:
+        for c in computes((s,)):
+            for r in c.results:
+                if r.name in self.arrays:
+                    raise InternalError(f"{r.name!r} is defined twice")
+                self.arrays[r.name] = Array(r.name, r.dtype, [evaluate(extent, self.env) for extent in r.shape])
+        self._now(s)
+
+    def _now(self, s: Statement) -> None:
+        if isinstance(s, Steps):
+            self._steps(s)
+        else:
+            self._compute(s)
+
+    def _steps(self, s: Steps) -> None:
+        names = [a.name for a in s.axes]
+        points = list(itertools.product(*[range(evaluate(a.extent, self.env)) for a in s.axes]))
+        self.stepped.update(names)
+        for point in reversed(points) if s.down else points:
+            self.env.update(zip(names, point, strict=True))
+            for inner in s.body:
+                self._now(inner)
+        self.stepped.difference_update(names)
+
+    def _compute(self, c: Compute) -> None:
+        if [c.reduction, c.scan, c.scatter, c.sort].count(None) < 3:
+            raise InternalError(f"{c.results[0].name!r} is more than one of a reduction, a scan, a scatter and a sort")
+        if c.sort is not None:
+            self._sort(c, c.sort)
+        elif c.scatter is not None:
             self._scatter(c, c.scatter)
         elif c.scan is not None:
             self._scan(c, c.scan)
@@ -166,6 +205,9 @@ class _Run:
             self._reduce(c, c.reduction)
         else:
             self._map(c)
+        for array, where, value in self.waiting:
+            array.store(where, value)
+        self.waiting.clear()
 
     def _points(self, axes: Sequence[Axis]) -> Iterator[None]:
         """Binds the points of ``axes`` in the environment, one after the other in row-major order."""
@@ -175,13 +217,14 @@ class _Run:
             yield
 
     def _results_points(self, c: Compute) -> Iterator[None]:
-        """The points of a compute's axes but a scan's; the ordered axis is the outermost."""
+        """The points of the axes that no scan, sort or steps go along; the ordered one is outermost."""
         extents = tuple(evaluate(a.extent, self.env) for a in c.axes)
         for r in c.results:
             if self.arrays[r.name].shape != extents:
                 raise InternalError(f"{r.name!r} has the shape {self.arrays[r.name].shape}, its axes have {extents}")
-        skipped = None if c.scan is None else c.scan.axis
-        return self._points(sorted((a for a in c.axes if a.name != skipped), key=lambda a: a.name != c.ordered))
+        along = c.scan or c.sort
+        skipped = self.stepped | (set() if along is None else {along.axis})
+        return self._points(sorted((a for a in c.axes if a.name not in skipped), key=lambda a: a.name != c.ordered))
 
     def _writer(self, c: Compute, dtypes: Sequence[DType]) -> Callable[[Sequence[Any]], None]:
         """A function that stores one value per result at the current point, rounded to the results' dtypes."""
@@ -192,7 +235,10 @@ class _Run:
         def write(values: Sequence[Any]) -> None:
             where = [self.env[n] for n in names]
             for target, store, value in zip(targets, rounding, values, strict=True):
-                target.store(where, store(value))
+                if self.stepped:
+                    self.waiting.append((target, where, store(value)))
+                else:
+                    target.store(where, store(value))
 
         return write
 
@@ -220,7 +266,7 @@ class _Run:
     def _scan(self, c: Compute, scan: Scan) -> None:
         fold = self._fold(c, scan)
         write = self._writer(c, [a.dtype for a in scan.accs])
-        extent = next(evaluate(a.extent, self.env) for a in c.axes if a.name == scan.axis)
+        extent = self._extent(c, scan.axis)
         for _ in self._results_points(c):
             result = carry = fold.init
             for i in range(extent):
@@ -230,6 +276,20 @@ class _Run:
                 local = fold.step(local, self.env)
                 result = fold.join(carry, local, self.env)
                 write(result)
+
+    def _extent(self, c: Compute, axis: str) -> int:
+        return next(evaluate(a.extent, self.env) for a in c.axes if a.name == axis)
+
+    def _sort(self, c: Compute, sort: Sort) -> None:
+        meaning, write = _TensorMeaning(c.values, self), self._writer(c, [I64])
+        places = range(self._extent(c, sort.axis))
+        for _ in self._results_points(c):
+            keys = []
+            for self.env[sort.axis] in places:
+                keys.append(list(meaning(self.env)))
+            for p, place in enumerate(sorted(places, key=keys.__getitem__)):
+                self.env[sort.axis] = p
+                write([place])
 
     def _scatter(self, c: Compute, scatter: Scatter) -> None:
         (result,), (value,) = c.results, c.values

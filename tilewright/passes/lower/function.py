@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 
 from tilewright.ir import statements
 from tilewright.ir.index import const, symbols
-from tilewright.ir.loops import Buffer, Kernel, row_major
-from tilewright.ir.plan import Phase, Plan, stride
+from tilewright.ir.loops import Buffer, row_major
+from tilewright.ir.plan import Plan, stride
 from tilewright.ir.scalar import index_symbols
 from tilewright.ir.tensor import Compute, Function, Tensor
 from tilewright.passes.loops.nest import fresh
 from tilewright.passes.lower.kernel import World
 from tilewright.passes.lower.reads import Shapes
 from tilewright.passes.lower.sizes import checks, size_facts, size_symbols
-from tilewright.passes.lower.statements import Lowering
+from tilewright.passes.lower.sort import planes
+from tilewright.passes.lower.steps import Phases
+from tilewright.passes.tensor.eliminate_dead import eliminate_dead
 
 
 def lower(function: Function, unit_axes: Mapping[str, int]) -> Plan:
@@ -24,44 +25,34 @@ def lower(function: Function, unit_axes: Mapping[str, int]) -> Plan:
     ``unit_axes`` gives the unit axis of each input (-1: none): its stride is a constant. Statements and
     results that no output needs are left out. CheckError for a dim that no operand's shape gives.
     """
-    live = _live(function)
-    body = [c for c in function.body if live & {r.name for r in c.results}]
+    conditions = checks(function)
+    function = eliminate_dead(function)
+    live = statements.live(function)
     taken = _names(function)
-    sums = {c.results[0].name: _sums(c, taken) for c in body if _needs_sums(c)}
-    results = [r for c in body for r in c.results if r.name in live]
-    scratch = [*(r for r in results if r.name not in function.outputs), *sums.values()]
+    extra = {c.results[0].name: _extra(c, taken) for c in function.computes}
+    results = [r for c in function.computes for r in c.results if r.name in live]
+    scratch = [*(r for r in results if r.name not in function.outputs), *(t for more in extra.values() for t in more)]
     world = _world(function, unit_axes, results, scratch, taken)
-    kernels = _named_apart(k for c in body for k in _lowering(function, world, c, live, sums).kernels())
+    made = Phases(function.name, live, extra, taken)
+    steps = made.of(function.body, world, {})
     return Plan(
         function.name,
         function.inputs,
         tuple(function.tensor(name) for name in function.outputs),
         function.scalars,
         size_symbols(function),
-        checks(function),
+        conditions,
         tuple(scratch),
-        tuple(kernels),
-        tuple(Phase(k.name, const(1), const(1)) for k in kernels),
+        tuple(made.kernels),
+        steps,
     )
 
 
-def _lowering(f: Function, world: World, c: Compute, live: frozenset[str], sums: Mapping[str, Tensor]) -> Lowering:
-    first = c.results[0]
-    return Lowering(world, c, f"{f.name}_{first.name}", live, sums.get(first.name, first).name)
-
-
-def _named_apart(kernels: Iterable[Kernel]) -> list[Kernel]:
-    taken: set[str] = set()
-    return [replace(k, name=fresh(k.name, taken)) for k in kernels]
-
-
-def _live(function: Function) -> frozenset[str]:
-    """The results that outputs need."""
-    live = set(function.outputs)
-    for c in reversed(function.body):
-        if live & {r.name for r in c.results}:
-            live |= {r.tensor for r in statements.reads(c)}
-    return frozenset(live)
+def _extra(c: Compute, taken: set[str]) -> tuple[Tensor, ...]:
+    """The memory that the kernels of ``c`` need besides its results."""
+    if c.sort is not None:
+        return planes(c, taken)
+    return (_sums(c, taken),) if _needs_sums(c) else ()
 
 
 def _needs_sums(c: Compute) -> bool:
@@ -100,7 +91,7 @@ def _names(function: Function) -> set[str]:
     found = {t.name for t in function.inputs} | {s.name for s in function.scalars} | {function.name}
     for t in function.inputs:
         found |= {s for extent in t.shape for s in symbols(extent)}
-    for c in function.body:
+    for c in function.computes:
         bound = {a.name for a in (*c.axes, *(c.reduction.axes if c.reduction else ()))}
         found |= {r.name for r in c.results}
         found |= {s for e in statements.expressions(c) for s in index_symbols(e)} - bound

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 from tilewright.ir.facts import Facts
@@ -73,6 +74,12 @@ class KernelBuilder:
         self.span = span
         self._taken = set(world.taken)
         self._registers: dict[str, Buffer] = {}
+
+    def seeing(self, world: World) -> KernelBuilder:
+        """Makes statements of the same kernel where ``world`` holds."""
+        other = copy(self)
+        other.world = world
+        return other
 
     def level(self, name: str, kind: str, extent: Index, bound: Index | None = None) -> Level:
         """A new loop; ``bound`` is the greatest extent where that depends on outer loops."""

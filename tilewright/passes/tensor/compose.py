@@ -11,7 +11,7 @@ from tilewright.ir import statements
 from tilewright.ir.index import Condition, Index
 from tilewright.ir.scalar import Expr
 from tilewright.ir.statements import Names
-from tilewright.ir.tensor import Compute, Function, ScalarInput, Tensor
+from tilewright.ir.tensor import Function, ScalarInput, Statement, Tensor, computes
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class _Caller:
         self.names = Names({*inputs, *self.order})
         self.dims: dict[str, Index] = {}
         self.axes: dict[str, str] = {}
-        self.body: list[Compute] = []
+        self.body: list[Statement] = []
         self.preconditions: list[Condition] = []
 
     def function(
@@ -70,7 +70,7 @@ class _Caller:
             name,
             tuple(self._unified(self.tensors[i]) for i in inputs),
             scalars,
-            tuple(statements.rename(c, {}, self.dims, {}) for c in self.body),
+            tuple(statements.rename(s, {}, self.dims, {}) for s in self.body),
             outputs,
             statements.substitute_conditions(self.preconditions, self.dims),
         )
@@ -87,11 +87,11 @@ class _Caller:
         self._check_operands(call)
         dims = self._bind_dims(f, {i.name: self.tensors[call.operands[i.name]] for i in f.inputs})
         tensors = self._result_names(call)
-        for c in f.body:
-            axes = {a.name: self._axis_name(a.name) for a in statements.all_axes(c)}
-            renamed = statements.rename(c, tensors, dims, axes, call.scalars)
+        axes = {a.name: self._axis_name(a.name) for c in f.computes for a in statements.all_axes(c)}
+        for s in f.body:
+            renamed = statements.rename(s, tensors, dims, axes, call.scalars)
             self.body.append(renamed)
-            self.tensors.update((r.name, r) for r in renamed.results)
+            self.tensors.update((r.name, r) for c in computes((renamed,)) for r in c.results)
         self.preconditions += statements.substitute_conditions(f.preconditions, dims)
 
     def _check_operands(self, call: Call) -> None:
@@ -151,7 +151,7 @@ class _Caller:
     def _result_names(self, call: Call) -> dict[str, str]:
         """The caller's names of the callee's tensors."""
         named = dict(call.operands) | dict(zip(call.function.outputs, call.results, strict=True))
-        inner = [r.name for c in call.function.body for r in c.results if r.name not in named]
+        inner = [r.name for c in call.function.computes for r in c.results if r.name not in named]
         return named | {name: self.names.fresh(name) for name in inner}
 
     def _axis_name(self, name: str) -> str:

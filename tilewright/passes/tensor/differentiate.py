@@ -15,14 +15,17 @@ from typing import ClassVar
 from tilewright.errors import CallError, UnsupportedError
 from tilewright.ir import index as ix
 from tilewright.ir import scalar, statements
+from tilewright.ir.facts import Facts
 from tilewright.ir.index import Index
 from tilewright.ir.scalar import Apply, Expr, Read, Var, apply, convert, literal
 from tilewright.ir.statements import Names
-from tilewright.ir.tensor import SCAN_CHUNK, Axis, Compute, Function, Scan, Tensor
+from tilewright.ir.steps import pending
+from tilewright.ir.tensor import SCAN_CHUNK, Axis, Compute, Function, Scan, Statement, Steps, Tensor, computes
 from tilewright.passes.pipeline import Pass
 from tilewright.passes.tensor.cotangents import zero
 from tilewright.passes.tensor.derivatives import pull_back
 from tilewright.passes.tensor.eliminate_dead import eliminate_dead
+from tilewright.passes.tensor.steps import explicit
 from tilewright.passes.tensor.transpose import Flow, Gathered, gather, scatter, total
 
 
@@ -45,8 +48,8 @@ def differentiate(f: Function, wrt: Sequence[str]) -> Function:
     backward = _Backward(f, _moved(f, wrt), names)
     floats = [(o, d) for o, d in zip(f.outputs, cotangents, strict=True) if f.tensor(o).dtype.is_float]
     seeds = tuple(backward.seed(o, d) for o, d in floats)
-    for c in reversed(f.body):
-        backward.statement(c)
+    for s in reversed(f.body):
+        backward.statement(s)
     for w, name in gradients.items():
         backward.gradient(f.tensor(w), name)
     return _assemble(f, seeds, backward.body, tuple(gradients.values()))
@@ -54,10 +57,12 @@ def differentiate(f: Function, wrt: Sequence[str]) -> Function:
 
 def _moved(f: Function, wrt: Sequence[str]) -> set[str]:
     """The names of the float tensors that depend on ``wrt``."""
-    found = set(wrt)
-    for c in f.body:
-        if any(r.tensor in found for r in statements.reads(c)):
-            found |= {r.name for r in c.results if r.dtype.is_float}
+    found, before = set(wrt), 0
+    while before < len(found):  # steps read what is computed further down
+        before = len(found)
+        for c in f.computes:
+            if any(r.tensor in found for r in statements.reads(c)):
+                found |= {r.name for r in c.results if r.dtype.is_float}
     return found
 
 
@@ -65,15 +70,15 @@ def _make_room(f: Function, wanted: set[str]) -> Function:
     """``f`` with results renamed that have a name of ``wanted``."""
     names = statements.names(f)
     names.taken |= wanted
-    moved = {r.name: names.fresh(r.name) for c in f.body for r in c.results if r.name in wanted}
+    moved = {r.name: names.fresh(r.name) for c in f.computes for r in c.results if r.name in wanted}
     body = tuple(statements.rename(c, moved, {}, {}) for c in f.body) if moved else f.body
     return replace(f, body=body, outputs=tuple(moved.get(o, o) for o in f.outputs))
 
 
-def _assemble(f: Function, seeds: tuple[Tensor, ...], body: list[Compute], outputs: tuple[str, ...]) -> Function:
+def _assemble(f: Function, seeds: tuple[Tensor, ...], body: list[Statement], outputs: tuple[str, ...]) -> Function:
     """The function of the forward statements, then ``body``; without what is not needed."""
     whole = eliminate_dead(replace(f, name=f"{f.name}_vjp", body=(*f.body, *body), outputs=outputs))
-    read = {r.tensor for c in whole.body for r in statements.reads(c)}
+    read = {r.tensor for c in whole.computes for r in statements.reads(c)}
     used = statements.params(whole)
     return replace(
         whole,
@@ -83,7 +88,7 @@ def _assemble(f: Function, seeds: tuple[Tensor, ...], body: list[Compute], outpu
 
 
 def _dims_needed(f: Function) -> frozenset[str]:
-    in_body = statements.union(map(statements.free_symbols, f.body))
+    in_body = statements.union(map(statements.free_symbols, f.computes))
     return in_body | statements.union(ix.symbols(c.index) for c in f.preconditions)
 
 
@@ -102,18 +107,28 @@ _Arrival = tuple[Flow, "Gathered | None"]
 
 
 @dataclass
+class _Made:
+    """Of a result of steps: what flows to its cotangent from outside, and the statements that this is ready for."""
+
+    outside: list[Expr]
+    after: list[Statement] = field(default_factory=list)
+
+
+@dataclass
 class _Backward:
     """The backward statements as they grow: ``flows`` has what has been sent to each tensor so far."""
 
     f: Function
     moved: set[str]
     names: Names
-    body: list[Compute] = field(default_factory=list)
+    body: list[Statement] = field(default_factory=list)
+    stepped: dict[str, Tensor] = field(default_factory=dict)
+    """The cotangents of results of steps."""
     flows: dict[str, list[Flow]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.tensors = self.f.tensors()
-        self.over = {r.name: c.axes for c in self.f.body if not c.scatter for r in c.results}
+        self.over = {r.name: c.axes for c in self.f.computes if not c.scatter for r in c.results}
         self.accumulators = (self.names.fresh("acc"), self.names.fresh("other"))
 
     def seed(self, output: str, name: str) -> Tensor:
@@ -124,17 +139,102 @@ class _Backward:
         self._send(Flow(Read(output, point, tensor.dtype), _widened(cotangent, point), axes, _names(axes)))
         return cotangent
 
-    def statement(self, c: Compute) -> None:
-        """Sends the cotangents of the results of ``c`` to what it reads."""
-        if not any(r.tensor in self.moved for r in statements.reads(c)):
-            return
-        for number, result in enumerate(c.results):
-            if result.name in self.flows:
-                try:
-                    self._result(c, number)
-                except UnsupportedError as e:
-                    reason = f"cannot differentiate {result.name!r}: {e.message}"
-                    raise UnsupportedError(reason, c.span) from None
+    def statement(self, s: Statement) -> None:
+        """Sends the cotangents of the results of ``s`` to what it reads."""
+        if isinstance(s, Steps):
+            self._steps(s)
+        elif any(r.tensor in self.moved for r in statements.reads(s)):
+            self._compute(s, [n for n, r in enumerate(s.results) if r.name in self.flows])
+
+    def _compute(self, c: Compute, numbers: Sequence[int]) -> None:
+        """The same of the results of ``c`` with these numbers."""
+        try:
+            for number in numbers:
+                self._result(c, number)
+        except UnsupportedError as e:
+            reason = f"cannot differentiate {c.results[0].name!r}: {e.message}"
+            raise UnsupportedError(reason, c.span) from None
+
+    # --- steps ----------------------------------------------------------------------------------
+
+    def _steps(self, s: Steps) -> None:
+        """The cotangents of what ``s`` computes are computed in steps in the other direction, last statement first.
+
+        They are named before any flows, as those of one step are made of those of the steps after it.
+        """
+        wanted = self._moving(s)
+        for r in wanted:
+            self.stepped[r.name] = Tensor(self.names.fresh(f"d_{r.name}"), r.dtype.compute, r.shape)
+        made = {r.name: _Made(self._outside(r)) for r in wanted}
+        for r in wanted:
+            self.flows.pop(r.name, None)
+        facts, body = Facts({}, self.f.preconditions, statements.dims(self.f)), self.body
+        for c, _, seen in pending(s):
+            numbers = [n for n, r in enumerate(c.results) if r.name in self.stepped]
+            self.body = []
+            if numbers:
+                self._compute(explicit(c, seen, facts), numbers)
+                made[c.results[numbers[-1]].name].after = self.body
+        self.body = body
+        backward = self._backwards(s, made)
+        if backward.body:
+            self.body.append(backward)
+
+    def _moving(self, s: Steps) -> list[Tensor]:
+        """The results of ``s`` that something flows to, from outside or from inside."""
+        results = {r.name: r for c in computes((s,)) for r in c.results if r.name in self.moved}
+        found, before = [r for r in results if r in self.flows], -1
+        while before < len(found):
+            before = len(found)
+            for c in computes((s,)):
+                if any(r.name in found for r in c.results):
+                    found += [x.tensor for x in statements.reads(c) if x.tensor in results and x.tensor not in found]
+        return [results[name] for name in dict.fromkeys(found)]
+
+    def _outside(self, r: Tensor) -> list[Expr]:
+        """What has flowed to ``r`` so far, at a point of its axes."""
+        cotangent, axes = self.stepped[r.name], self._axes(r)
+        return [self._part(cotangent, axes, *arrival) for arrival in self._arrivals(r)]
+
+    def _backwards(self, s: Steps, made: Mapping[str, _Made]) -> Steps:
+        outer, self.body = self.body, []
+        for part in reversed(s.body):
+            if isinstance(part, Steps):
+                inner = self._backwards(part, made)
+                self.body += [inner] if inner.body else []
+                continue
+            for r in part.results:
+                if r.name in made:
+                    self._define(self.stepped[r.name], part.axes, self._inside(r, part.axes), made[r.name].outside)
+            for r in part.results:
+                self.body += made[r.name].after if r.name in made else []
+        body, self.body = tuple(self.body), outer
+        return Steps(s.axes, body, not s.down, s.span)
+
+    def _inside(self, r: Tensor, axes: tuple[Axis, ...]) -> list[_Arrival]:
+        """What flows to ``r`` from statements of the same steps."""
+        found: list[_Arrival] = []
+        for flow in self.flows.pop(r.name, []):
+            gathered = gather(flow, axes, self.names, search=True)
+            assert gathered is not None
+            found.append((flow, replace(gathered, value=self._where_there(gathered.value, axes))))
+        return found
+
+    def _where_there(self, e: Expr, axes: tuple[Axis, ...]) -> Expr:
+        """``e`` with cotangents of other steps, which may not be there, guarded."""
+        over = {t.name: self.over[name] for name, t in self.stepped.items()}
+        here = _names(axes)
+
+        def rule(node: Expr) -> Expr:
+            if not isinstance(node, Read) or node.tensor not in over or node.otherwise is not None:
+                return node
+            places = zip(over[node.tensor], node.indices, strict=True)
+            moved = any(a.name in here and i is not ix.symbol(a.name) for a, i in places)
+            return Read(node.tensor, node.indices, node.dtype, (), zero(node.dtype)) if moved else node
+
+        return scalar.rewrite(e, rule)
+
+    # --- one result -----------------------------------------------------------------------------
 
     def _result(self, c: Compute, number: int) -> None:
         if c.ordered and not c.scan:
@@ -213,6 +313,8 @@ class _Backward:
 
     def _cotangent(self, tensor: Tensor) -> Tensor:
         """The finished cotangent of ``tensor``, which something has flowed to."""
+        if tensor.name in self.stepped:
+            return self.stepped[tensor.name]
         axes, arrivals = self._axes(tensor), self._arrivals(tensor)
         same = _just_read(arrivals[0][1], axes) if len(arrivals) == 1 else None
         if same:
@@ -229,11 +331,13 @@ class _Backward:
         axes = self._axes(tensor)
         return [(flow, gather(flow, axes, self.names)) for flow in self.flows.get(tensor.name, [])]
 
-    def _define(self, result: Tensor, axes: tuple[Axis, ...], arrivals: list[_Arrival]) -> None:
-        """Adds the statements that define ``result`` over ``axes`` as the sum of ``arrivals``."""
-        if len(arrivals) == 1 and self._by_one_statement(result, axes, *arrivals[0]):
+    def _define(
+        self, result: Tensor, axes: tuple[Axis, ...], arrivals: list[_Arrival], others: Sequence[Expr] = ()
+    ) -> None:
+        """Adds the statements that define ``result`` over ``axes`` as the sum of ``others`` and ``arrivals``."""
+        if not others and len(arrivals) == 1 and self._by_one_statement(result, axes, *arrivals[0]):
             return
-        parts = [self._part(result, axes, *arrival) for arrival in arrivals] or [zero(result.dtype)]
+        parts = [*others, *(self._part(result, axes, *arrival) for arrival in arrivals)] or [zero(result.dtype)]
         value = convert("cast", reduce(partial(apply, "add"), parts), result.dtype)
         self.body.append(Compute((result,), axes, (value,), span=arrivals[0][0].span if arrivals else None))
 

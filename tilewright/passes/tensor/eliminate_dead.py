@@ -6,25 +6,29 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from tilewright.ir import statements
-from tilewright.ir.tensor import Compute, Function
+from tilewright.ir.tensor import Compute, Function, Statement, Steps
 from tilewright.passes.pipeline import Pass
 
 
 def eliminate_dead(f: Function) -> Function:
     """``f`` without the statements and the free-standing results that no output needs; its inputs stay."""
-    live = set(f.outputs)
-    body: list[Compute] = []
-    for c in reversed(f.body):
-        if any(r.name in live for r in c.results):
-            c = _live_part(c, live)
-            live |= {read.tensor for read in statements.reads(c)}
-            body.append(c)
-    return replace(f, body=tuple(reversed(body)))
+    return replace(f, body=_needed(f.body, statements.live(f)))
 
 
-def _live_part(c: Compute, live: set[str]) -> Compute:
+def _needed(body: tuple[Statement, ...], live: frozenset[str]) -> tuple[Statement, ...]:
+    found: list[Statement] = []
+    for s in body:
+        if isinstance(s, Steps):
+            inside = _needed(s.body, live)
+            found += [replace(s, body=inside)] if inside else []
+        elif any(r.name in live for r in s.results):
+            found.append(_live_part(s, live))
+    return tuple(found)
+
+
+def _live_part(c: Compute, live: frozenset[str]) -> Compute:
     """Results computed side by side fall away one by one; those of a reduction or a scan hang together."""
-    if c.reduction or c.scan or c.scatter or c.ordered:
+    if not statements.is_pointwise(c):
         return c
     kept = [(r, v) for r, v in zip(c.results, c.values, strict=True) if r.name in live]
     return replace(c, results=tuple(r for r, _ in kept), values=tuple(v for _, v in kept))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from tilewright.ir.scalar import Apply, Expr, apply, rewrite
+from tilewright.ir.statements import map_computes
 from tilewright.ir.tensor import Compute, Function
 from tilewright.passes.pipeline import Pass
 
@@ -22,7 +23,7 @@ class FormFma(Pass):
 
     def run(self, function: Function) -> Function:
         """``function`` with the rule applied to all its expressions."""
-        return replace(function, body=tuple(_in_compute(c) for c in function.body))
+        return replace(function, body=map_computes(function.body, _in_compute))
 
 
 def fused(e: Expr) -> Expr:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from tilewright.errors import UnsupportedError
 from tilewright.ir.scalar import Apply, CheckedIndex, Const, Expr, IndexValue, Read, Var, convert, rewrite
-from tilewright.ir.statements import map_expressions
+from tilewright.ir.statements import map_computes, map_expressions
 from tilewright.ir.tensor import Compute, Function, Tensor
 from tilewright.ir.text_tensor import print_expr
 from tilewright.ir.types import FIELD, DType
@@ -28,7 +28,7 @@ class InField(Pass):
             subject,
             inputs=tuple(map(_tensor, subject.inputs)),
             scalars=tuple(replace(s, dtype=_dtype(s.dtype)) for s in subject.scalars),
-            body=tuple(map(_compute, subject.body)),
+            body=map_computes(subject.body, _compute),
         )
 
 

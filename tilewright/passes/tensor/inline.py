@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar
 
 from tilewright.ir import index as ix
 from tilewright.ir import scalar, statements
 from tilewright.ir.index import Index
 from tilewright.ir.scalar import Apply, Expr, Read
-from tilewright.ir.tensor import Axis, Compute, Function, Tensor
+from tilewright.ir.tensor import Axis, Compute, Function, Statement, Steps, Tensor
 from tilewright.passes.pipeline import Pass
 from tilewright.passes.tensor.eliminate_dead import eliminate_dead
 
@@ -23,14 +24,17 @@ def inline(f: Function, duplicate: bool = False) -> Function:
     One is substituted if that evaluates none of its points more often than before: it is read once, by a
     statement that reads each point once; one that computes nothing (a copy or a cast) always is. With ``duplicate`` all
     are that can be: those read at affine positions, in bounds or with a guard that the substituted read can carry.
-    What is then dead falls away.
+    What is computed inside of steps stays. What is then dead falls away.
     """
     tensors, uses = f.tensors(), _uses(f)
     known: dict[str, _Producer] = {}
-    body: list[Compute] = []
-    for c in f.body:
-        c = _substituted(c, known)
-        if _is_pointwise(c):
+    body: list[Statement] = []
+    for s in f.body:
+        if isinstance(s, Steps):
+            body.append(replace(s, body=statements.map_computes(s.body, partial(_substituted, known=known))))
+            continue
+        c = _substituted(s, known)
+        if statements.is_pointwise(c):
             for r, v in zip(c.results, c.values, strict=True):
                 producer = _Producer(c.axes, v)
                 if r.name not in f.outputs and producer.can_replace(uses.get(r.name, []), tensors, duplicate):
@@ -42,14 +46,10 @@ def inline(f: Function, duplicate: bool = False) -> Function:
 def _uses(f: Function) -> _Uses:
     """Per tensor: the statements that read it, and how."""
     found: dict[str, list[tuple[Compute, Read]]] = {}
-    for c in f.body:
+    for c in f.computes:
         for read in statements.reads(c):
             found.setdefault(read.tensor, []).append((c, read))
     return found
-
-
-def _is_pointwise(c: Compute) -> bool:
-    return not (c.reduction or c.scan or c.scatter or c.ordered)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import ClassVar
 from tilewright.ir import index as ix
 from tilewright.ir.index import Index
 from tilewright.ir.scalar import Apply, Expr, Read, index_symbols, reads
-from tilewright.ir.tensor import CHAIN, TREE_STRIDED, TREE_UNIT, Compute, Function, Order, Reduction
+from tilewright.ir.tensor import CHAIN, TREE_STRIDED, TREE_UNIT, Compute, Function, Order, Reduction, Statement, Steps
 from tilewright.passes.pipeline import Pass
 
 
@@ -25,14 +25,27 @@ class SetOrder(Pass):
 
     def run(self, function: Function) -> Function:
         """``function`` with the orders that the documented rule gives."""
-        units = {r.name: len(r.shape) - 1 for c in function.body for r in c.results} | dict(self.unit_axes)
-        return replace(function, body=tuple(_ordered(c, units) for c in function.body))
+        units = {r.name: len(r.shape) - 1 for c in function.computes for r in c.results} | dict(self.unit_axes)
+        return replace(function, body=_all_ordered(function.body, units, frozenset()))
 
 
-def _ordered(c: Compute, units: Mapping[str, int]) -> Compute:
+def _all_ordered(
+    body: tuple[Statement, ...], units: Mapping[str, int], stepped: frozenset[str]
+) -> tuple[Statement, ...]:
+    """Inside of steps, what is done at one of them: axes ``stepped`` along do not count."""
+    return tuple(
+        replace(s, body=_all_ordered(s.body, units, stepped.union(a.name for a in s.axes)))
+        if isinstance(s, Steps)
+        else _ordered(s, units, stepped)
+        for s in body
+    )
+
+
+def _ordered(c: Compute, units: Mapping[str, int], stepped: frozenset[str]) -> Compute:
     if c.reduction is None or not c.reduction.merge:
         return c
-    return replace(c, reduction=replace(c.reduction, orders=_orders(c, c.reduction, units)))
+    at_once = replace(c, axes=tuple(a for a in c.axes if a.name not in stepped))
+    return replace(c, reduction=replace(c.reduction, orders=_orders(at_once, c.reduction, units)))
 
 
 def _orders(c: Compute, r: Reduction, units: Mapping[str, int]) -> tuple[Order, ...]:

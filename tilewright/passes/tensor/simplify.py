@@ -15,7 +15,9 @@ from tilewright.passes.pipeline import Pass
 
 def simplify(f: Function) -> Function:
     """``f`` with every expression simplified; the value of each stays the same, bit for bit."""
-    return replace(f, body=tuple(statements.map_expressions(c, simplify_expression) for c in f.body))
+    return replace(
+        f, body=statements.map_computes(f.body, lambda c: statements.map_expressions(c, simplify_expression))
+    )
 
 
 def simplify_expression(e: Expr) -> Expr:

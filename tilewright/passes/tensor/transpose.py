@@ -7,6 +7,7 @@ of ``x`` (:func:`gather`). Everything else is a scatter-add, in the order of the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from tilewright.ir import index as ix
@@ -54,6 +55,11 @@ class _Solved:
     stride: int
     rest: Index
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether the axis is the position itself."""
+        return self.stride == 1 and self.rest.constant == 0
+
     def at(self, position: str) -> Index:
         return ix.floordiv(ix.symbol(position) - self.rest, ix.const(self.stride))
 
@@ -67,25 +73,33 @@ class _Solved:
 
     def covers(self, extent: Index) -> bool:
         """Whether every position below ``extent`` is read, each as the axis' own value."""
-        return self.stride == 1 and self.rest.constant == 0 and self.axis.extent is extent
+        return self.is_plain and self.axis.extent is extent
 
 
-def gather(flow: Flow, over: tuple[Axis, ...], names: Names) -> Gathered | None:
-    """What arrives at each point of ``over``, the axes of the whole target; None if the index map cannot be solved."""
-    solved = _solve(flow)
+def gather(flow: Flow, over: tuple[Axis, ...], names: Names, search: bool = False) -> Gathered | None:
+    """What arrives at each point of ``over``, the axes of the whole target; None if the index map cannot be solved.
+
+    With ``search`` it need not be: all points are looked at that may have read there.
+    """
+    solved = _solve_some(flow) if search else _solve(flow)
     if solved is None:
         return None
-    free = [a for a in flow.axes if not any(a is s.axis for s in solved)]
+    free = [a for a in flow.axes if not any(s and a is s.axis for s in solved)]
     renamed = {a.name: names.fresh(a.name) for a in free if any(a.name == o.name for o in over)}
     fresh = {old: ix.symbol(new) for old, new in renamed.items()}
-    pairs = [(replace(s, rest=ix.substitute(s.rest, fresh)), o) for s, o in zip(solved, over, strict=True)]
+    plain = {s.axis.name: ix.symbol(o.name) for s, o in zip(solved, over, strict=True) if s and s.is_plain}
+    moved = {**fresh, **plain}
+    pairs = [(replace(s, rest=ix.substitute(s.rest, moved)), o) for s, o in zip(solved, over, strict=True) if s]
     partial = [(s, o.name) for s, o in pairs if not s.covers(o.extent)]
     value = _guard_reads(flow.value, frozenset(s.axis.name for s, _ in partial))
-    value = scalar.substitute(value, {**fresh, **{s.axis.name: s.at(o.name) for s, o in pairs}})
+    places = {**fresh, **{s.axis.name: s.at(o.name) for s, o in pairs}}
+    value = scalar.substitute(value, places)
     held: Expr = literal(True, BOOL)
     for s, position in partial:
         for c in s.conditions(position, _vanishes_outside(flow, s.axis)):
             held = conjunction(held, condition(c))
+    for index, o in (pair for pair, s in zip(zip(flow.read.indices, over, strict=True), solved, strict=True) if not s):
+        held = conjunction(held, _read_there(index, places, o.name))
     if not isinstance(held, Const):
         value = apply("where", held, value, zero(value.dtype))
     return Gathered(value, tuple(Axis(renamed.get(a.name, a.name), a.extent) for a in free), flow.span)
@@ -99,6 +113,27 @@ def _solve(flow: Flow) -> list[_Solved] | None:
             return None
         solved.append(one)
     return solved
+
+
+def _solve_some(flow: Flow) -> list[_Solved | None]:
+    """The solutions there are; an axis that stands in several indices is solved for where it stands alone."""
+    solved = [_solve_one(flow, position) for position in range(len(flow.read.indices))]
+    taken = {s.axis.name for s in solved if s}
+    axes = {a.name: a for a in flow.axes}
+    for n, (index, found) in enumerate(zip(flow.read.indices, solved, strict=True)):
+        name = index.symbol if isinstance(index, Index) else None
+        if found is None and name in axes and name not in taken:
+            solved[n] = _Solved(axes[name], 1, ix.const(0))
+            taken.add(name)
+    return solved
+
+
+def _read_there(index: Index | Expr, places: Mapping[str, Index], position: str) -> Expr:
+    """Whether ``index`` is ``position``."""
+    if isinstance(index, Index):
+        return condition(ix.eq(ix.substitute(index, places), ix.symbol(position)))
+    value = convert("cast", scalar.substitute(index, places), I64)
+    return apply("eq", value, IndexValue(ix.symbol(position)))
 
 
 def _solve_one(flow: Flow, position: int) -> _Solved | None:

@@ -133,7 +133,16 @@ class Blocks:
         if not isinstance(index, CheckedIndex):
             return Dynamic(self._as_i64(value, index.dtype), None)
         extent, position = (substitute(i, self.env) for i in (index.extent, index.position))
+        if extent.constant is not None and _never_reaches(index.value, extent.const):
+            return Dynamic(value, None)
         return Dynamic(value, CheckedIndex(index.value, extent, index.operand, position))
+
+
+def _never_reaches(value: Expr, extent: int) -> bool:
+    """Whether the dtype of ``value`` keeps it in ``0 <= value < extent``."""
+    while isinstance(value, Apply) and value.op == "cast" and value.dtype.bits > value.args[0].dtype.bits:
+        value = value.args[0]
+    return value.dtype.kind == "uint" and 1 << value.dtype.bits <= extent
 
 
 _NODES: Mapping[type, Callable[[Blocks, Any], Value]] = {
