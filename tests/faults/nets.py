@@ -39,7 +39,7 @@ NETS = {
         "families": _files("families"),
         "editions": _files("editions"),
         "highlighting": _files("highlighting"),
-        "wrong programs": _files("wrong_programs", k="not commands and not python"),
+        "wrong programs": _files("wrong_programs", k="said_and_where or mends_it"),
         "lowering": _files("lower"),
         "sorts": _files("sort"),
         "steps": _files("steps", k="not every_stage"),

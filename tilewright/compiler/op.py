@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any, Literal
 
 from tilewright.compiler import driver
-from tilewright.compiler.bundle import Case, reporting
+from tilewright.compiler.bundle import Case, mendable, reporting
 from tilewright.compiler.callable import Parameter, raiser
 from tilewright.compiler.request import Attribute, OperandClass, Request
 from tilewright.compiler.stages import Compilation, definition_passes, specialise_request, unit_axes
@@ -105,14 +105,15 @@ class Op(CoreOp):
         """
         if stage not in STAGES:
             raise UserError(f"unknown stage {stage!r}", hint=f"one of {', '.join(STAGES)}")
-        request = self.request(operands, attributes) if operands else self.default_request({}, 1, attributes)
+        with mendable():
+            request = self.request(operands, attributes) if operands else self.default_request({}, 1, attributes)
         return self.stage_text(stage, request)
 
     def stage_text(self, stage: str, request: Request) -> str:
         """As :meth:`text`, for a request."""
         if stage == "source":
             return format_source(_source(self.definition))
-        with reporting(lambda: self._case(request)):
+        with mendable(), reporting(lambda: self._case(request)):
             return self._made_text(stage, request)
 
     def _made_text(self, stage: str, request: Request) -> str:
@@ -196,7 +197,7 @@ class Op(CoreOp):
         classes, values = key
         operands = tuple(None if c is None else OperandClass(BY_NAME[c[0]], c[1], c[2]) for c in classes)
         request = Request(operands, tuple(zip(self.signature.settings, values, strict=True)))
-        with reporting(lambda: self._case(request)):
+        with mendable(), reporting(lambda: self._case(request)):
             return driver.compiled(self.job(request), driver.mode())
 
 

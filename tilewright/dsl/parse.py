@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lark import Token, Tree
@@ -167,6 +168,10 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         line, column, end_line, end_column = (p or 1 for p in places)
         return Span(self.source, line - 1, column, end_line - 1, end_column)
 
+    def _until(self, meta: Meta, last: ast.Statement) -> Span:
+        """From where the rule began to the end of its last statement, the indentation of the next line left out."""
+        return replace(self._span(meta), end_line=last.span.end_line, end_column=last.span.end_column)
+
     def _name(self, token: Token) -> ast.Name:
         return ast.Name(self._span(token), str(token))
 
@@ -289,11 +294,11 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
     def conditional(self, meta: Meta, parts: list[Any]) -> ast.If:
         condition, then, otherwise = parts
         chained = (otherwise,) if isinstance(otherwise, ast.If) else otherwise or ()
-        return ast.If(self._span(meta), condition, then, chained)
+        return ast.If(self._until(meta, (*then, *chained)[-1]), condition, then, chained)
 
     def steps(self, meta: Meta, parts: list[Any]) -> ast.Steps:
         *axes, down, body = parts
-        return ast.Steps(self._span(meta), tuple(axes), down is not None, body)
+        return ast.Steps(self._until(meta, body[-1]), tuple(axes), down is not None, body)
 
     def step(self, meta: Meta, parts: list[Any]) -> ast.Axis:
         return ast.Axis(self._span(meta), self._name(parts[0]), parts[1])
