@@ -11,7 +11,7 @@ from op_table.model import ANY, Array, Case, Draw, Wrong, case, row, zeros
 
 def _like(x: Array, count: int) -> Array:
     """Something of this extent: nothing of it is read."""
-    return np.broadcast_to(np.zeros((), x.dtype), (count,))
+    return np.zeros(count, x.dtype)
 
 
 def _masked(draw: Draw) -> Case:
