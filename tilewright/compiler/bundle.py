@@ -84,6 +84,16 @@ class Miscompiled(InternalError):
         super().__init__(message)
 
 
+class mendable:
+    """Errors that the user mends come from here: where in the compiler they were found helps nobody."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, UserError):
+            raise error.with_traceback(None) from None
+
+
 @contextmanager
 def reporting(case: Callable[[], Case]) -> Iterator[None]:
     """Writes a bundle of ``case()`` for an InternalError raised inside, and says so in its message.

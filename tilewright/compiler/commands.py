@@ -23,6 +23,7 @@ from tilewright.dsl.format import format as format_source
 from tilewright.dsl.parse import parse
 from tilewright.dsl.program import Attribute, Resolver
 from tilewright.dsl.reading import read_text
+from tilewright.dsl.upgrade import upgrade
 from tilewright.errors import UserError
 from tilewright.ir.types import dtype
 
@@ -46,11 +47,11 @@ def _check(name: str, shared: Resolver) -> bool:
 
 
 def fmt(arguments: Namespace) -> int:
-    """Rewrites files that are not in canonical layout; with ``--check`` only names them."""
-    changed = 0
+    """Rewrites files that are not in canonical layout, or of the newest edition; with ``--check`` only names them."""
+    changed, rewrite = 0, upgrade if arguments.upgrade else format_source
     for name in arguments.files:
         text = read_text(name)
-        formatted = format_source(text, name)
+        formatted = rewrite(text, name)
         if formatted != text:
             changed += 1
             print(f"{'would change' if arguments.check else 'changed'} {name}")

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any, Literal
 
 from tilewright.compiler import driver
-from tilewright.compiler.bundle import Case, reporting
+from tilewright.compiler.bundle import Case, mendable, reporting
 from tilewright.compiler.callable import Parameter, raiser
 from tilewright.compiler.request import Attribute, OperandClass, Request
 from tilewright.compiler.stages import Compilation, definition_passes, specialise_request, unit_axes
@@ -20,6 +20,7 @@ from tilewright.dsl.format import format as format_source
 from tilewright.dsl.parse import parse
 from tilewright.dsl.program import Resolver, no_ops
 from tilewright.dsl.reading import read_text
+from tilewright.dsl.schedules import check_schedules
 from tilewright.dsl.signature import OperandInfo, Signature, signature
 from tilewright.errors import CallError, UnsupportedError, UserError
 from tilewright.ir.tensor import Function
@@ -29,7 +30,7 @@ from tilewright.ir.types import BY_NAME, F32, DType
 from tilewright.runtime import Op as CoreOp
 from tilewright.runtime import Program, Tensor, to_numpy, to_tensor
 from tilewright.source import Span
-from tilewright.targets.target import Target, get_target
+from tilewright.targets.target import TARGETS, Target, get_target
 
 _ATTRIBUTES: Mapping[str, Literal["attr_int", "attr_float", "attr_bool", "attr_choice"]] = {
     "int": "attr_int",
@@ -104,14 +105,15 @@ class Op(CoreOp):
         """
         if stage not in STAGES:
             raise UserError(f"unknown stage {stage!r}", hint=f"one of {', '.join(STAGES)}")
-        request = self.request(operands, attributes) if operands else self.default_request({}, 1, attributes)
+        with mendable():
+            request = self.request(operands, attributes) if operands else self.default_request({}, 1, attributes)
         return self.stage_text(stage, request)
 
     def stage_text(self, stage: str, request: Request) -> str:
         """As :meth:`text`, for a request."""
         if stage == "source":
             return format_source(_source(self.definition))
-        with reporting(lambda: self._case(request)):
+        with mendable(), reporting(lambda: self._case(request)):
             return self._made_text(stage, request)
 
     def _made_text(self, stage: str, request: Request) -> str:
@@ -195,7 +197,7 @@ class Op(CoreOp):
         classes, values = key
         operands = tuple(None if c is None else OperandClass(BY_NAME[c[0]], c[1], c[2]) for c in classes)
         request = Request(operands, tuple(zip(self.signature.settings, values, strict=True)))
-        with reporting(lambda: self._case(request)):
+        with mendable(), reporting(lambda: self._case(request)):
             return driver.compiled(self.job(request), driver.mode())
 
 
@@ -235,6 +237,7 @@ def load_ops(
     """The ops of a source text by name; they may call each other and the ops that ``shared`` finds."""
     to = get_target(target, level)
     module = parse(text, name)
+    check_schedules(module, TARGETS)
     resolver = in_module(module, shared)
     return {o.name: _op_on(o, to, resolver) for o in module.ops}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -12,6 +12,7 @@ from tilewright.dsl.attributes import Kind
 from tilewright.dsl.calls import in_module
 from tilewright.dsl.claims import equal_of, gradient_of
 from tilewright.dsl.program import Attribute, Resolver, error, no_ops
+from tilewright.dsl.schedules import check_schedules
 from tilewright.dsl.signature import Signature, signature
 from tilewright.dsl.specialise import specialise
 from tilewright.errors import UserError
@@ -58,10 +59,10 @@ class Variant:
         return all(d.is_float for name, d in self.dtypes.items() if any(a.is_float for a in sig.variables[name]))
 
 
-def check(module: ast.Module, shared: Resolver = no_ops) -> Report:
+def check(module: ast.Module, shared: Resolver = no_ops, targets: Collection[str] | None = None) -> Report:
     """Specialises each op in every variant: packs at ranks 0, 1 and 2, typical dtypes, optional operands there and not,
     bool attributes both ways, every choice, other attributes at their defaults. Ops call each other, and those that
-    ``shared`` finds.
+    ``shared`` finds. Schedules are for ``targets``; None: any.
     """
     resolver = in_module(module, shared)
     found: dict[object, UserError] = {}
@@ -88,6 +89,10 @@ def check(module: ast.Module, shared: Resolver = no_ops) -> Report:
         except UserError as e:
             _note(found, e)
         preconditions[op.name] = tuple(conditions)
+    try:
+        check_schedules(module, targets)
+    except UserError as e:
+        _note(found, e)
     return Report(tuple(sorted(found.values(), key=_place)), preconditions)
 
 
