@@ -31,14 +31,14 @@ def grouped(q: Array, k: Array, v: Array, mask: None, bias: Array, group: int, i
 
 
 def _attention(draw: Draw) -> Case:
-    """A mask, so that some query sees no key; one head of keys and values for all of the queries."""
+    """A mask, so that some query sees no key; the same keys and values for the whole batch."""
     b, h, n, m, d, e = draw.shape((2, 3, 5, 7, 4, 6), (2, 3, 0, 7, 4, 6), (0, 0, 0, 0, 1, 0))
     mask = draw.bools(h, n, m)
     mask[:, :1] = False
     return case(
         draw.values(b, h, n, d),
-        draw.values(b, 1, m, d),
-        draw.values(b, 1, m, e),
+        draw.values(h, m, d),
+        draw.values(h, m, e),
         draw.pick(mask, None),
         **draw.pick(CAUSAL, SCALED),
     )

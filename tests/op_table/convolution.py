@@ -124,10 +124,10 @@ TABLE: tuple[Row, ...] = (
         (Wrong(case(zeros(1, 2, 9, 9), zeros(4, 3, 3, 3)), "D == C"), *wrong(2), too_large(2)), "smooth", 8,
         layout_operands=(0, 1)),
     row("conv1d", FLOATS, of((37,), (3,), **forward(1)), convolve, (*wrong(1), too_large(1)), "smooth", 8, **BOTH),
-    row("conv3d", FLOATS, of((5, 4, 7), (2, 1, 3), **forward(3)), convolve, (*wrong(3), too_large(3)), "smooth", 8,
+    row("conv3d", FLOATS, of((5, 4, 7), (2, 2, 3), **forward(3)), convolve, (*wrong(3), too_large(3)), "smooth", 8,
         **BOTH),
     row("conv_transpose1d", FLOATS, of((17,), (3,), True, **backward(1)), transposed, wrong(1), "smooth", 8, **BOTH),
     row("conv_transpose2d", FLOATS, of((5, 7), (3, 2), True, **backward(2)), transposed, wrong(2), "smooth", 8, **BOTH),
-    row("conv_transpose3d", FLOATS, of((3, 4, 5), (3, 1, 2), True, **backward(3)), transposed, wrong(3), "smooth", 8,
+    row("conv_transpose3d", FLOATS, of((3, 4, 5), (3, 2, 2), True, **backward(3)), transposed, wrong(3), "smooth", 8,
         **BOTH),
 )  # fmt: skip
