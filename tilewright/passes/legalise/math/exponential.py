@@ -135,7 +135,7 @@ def tanh(fmt: Format, x: Term) -> Term:
 
 
 def sigmoid(fmt: Format, x: Term) -> Term:
-    """1 / (1 + e^-x), with e^-|x| so that it does not overflow. What the sum and the quotient round away is put back."""
+    """1 / (1 + e^-x), with e^-|x| so that it does not overflow. What sum and quotient round away is put back."""
     e = exp(fmt, -x.op("abs"))
     above = where(x < 0.0, e, where(x.op("isnan"), x, 1.0))
     below = fast_two_sum(x.like(1.0), e)
