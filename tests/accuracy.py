@@ -257,7 +257,7 @@ def measure(name: str, dtype: str, count: int | None = None, level: str | None =
         if dtype == "f64":
             errors, wrong = judge_double(name, columns, y)
             found.add(columns, errors.max(), int(errors.argmax()), int(wrong.sum()))
-            suspects.add(columns, y, errors, max(1, (count or PAIRS["f64"]) // OTHERS))
+            suspects.add(columns, y, errors, max(20, (count or PAIRS["f64"]) // OTHERS))
         else:
             verdict = judge_short(name, dtype, columns, y)
             found.add(columns, verdict.error, verdict.at, verdict.wrong)
