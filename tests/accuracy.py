@@ -1,7 +1,7 @@
 """Measures how accurate the functions of mathematics are, and writes ``docs/accuracy.md``.
 
 ``python tests/accuracy.py --functions exp,log --dtypes f32 --jobs 1 --log FILE`` adds a line to FILE for each function
-and dtype that has none there, and writes the page from all lines.
+and dtype that has none there, and writes the page from all lines; ``--inputs N`` measures samples of N operands.
 
 f32 is measured on all 2^32 operands (functions of two: on all pairs of special values and 10^9 random pairs), f16 and
 bf16 on all 2^16 (10^7 pairs), by the C library's doubles; f64 on 10^7 operands by 113 bits (libquadmath), of which the
@@ -257,7 +257,7 @@ def measure(name: str, dtype: str, count: int | None = None, level: str | None =
         if dtype == "f64":
             errors, wrong = judge_double(name, columns, y)
             found.add(columns, errors.max(), int(errors.argmax()), int(wrong.sum()))
-            suspects.add(columns, y, errors, max(1, (count or PAIRS["f64"]) // OTHERS))
+            suspects.add(columns, y, errors, max(20, (count or PAIRS["f64"]) // OTHERS))
         else:
             verdict = judge_short(name, dtype, columns, y)
             found.add(columns, verdict.error, verdict.at, verdict.wrong)
@@ -303,6 +303,8 @@ two. NaN, infinities and zeros with their signs must be those that annex F of th
 one counts as an infinite error. Within 1/10 of a zero of `lgamma` and `digamma` the unit is the last place of 1 where
 that is larger. *Not nearest* is how many results are not the true value rounded once.
 
+A row with fewer operands than what follows is that of a sample: its full run is still to be made.
+
 - **f32**: functions of one operand on all 2^32; of two on all pairs of special values and 10^9 random pairs (half of
   the operands are any patterns, the others near 1 or where the function is interesting). The true value is a double
   of the C library (glibc {glibc}; its vector functions are within 4 ULP of a double: 2^-27 of one here).
@@ -335,8 +337,9 @@ def shortest(pattern: str) -> str:
 
 
 def write_page(log: Path) -> None:
-    found = {(f.function, f.dtype): f for f in read(log) if f.full and not f.levels}
-    levels = {(f.function, f.dtype): f for f in read(log) if f.full and f.levels}
+    lines = sorted(read(log), key=lambda f: (f.full, f.inputs))  # the last one counts
+    found = {(f.function, f.dtype): f for f in lines if not f.levels}
+    levels = {(f.function, f.dtype): f for f in lines if f.levels}
     order = [(name, dtype) for name in FUNCTIONS for dtype in KINDS]
     glibc = platform.libc_ver()[1]
     head = TEXT.format(cpu=get_host_cpu_name(), glibc=glibc, levels=" and ".join(LEVELS))
@@ -356,10 +359,10 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--log", type=Path, required=True)
     args = parser.parse_args()
-    known = {(f.function, f.dtype) for f in read(args.log) if bool(f.levels) == args.levels}
-    known |= {("nextafter", "f16"), ("nextafter", "bf16")}
-    work = itertools.product(args.dtypes.split(","), args.functions.split(","))
     count = None if args.inputs == "all" else int(args.inputs)
+    same = [f for f in read(args.log) if bool(f.levels) == args.levels and (f.full or count)]
+    known = {(f.function, f.dtype) for f in same} | {("nextafter", "f16"), ("nextafter", "bf16")}
+    work = itertools.product(args.dtypes.split(","), args.functions.split(","))
     with ProcessPoolExecutor(args.jobs, get_context("spawn")) as pool, args.log.open("a") as log:
         running = [pool.submit(full, f, d, count, args.levels) for d, f in work if (f, d) not in known]
         for done in as_completed(running):
@@ -367,8 +370,7 @@ def main() -> None:
             log.write(json.dumps(asdict(found)) + "\n")
             log.flush()
             print(f"{found.seconds:.0f} s", row(found, found), end="", flush=True)
-    if count is None:
-        write_page(args.log)
+    write_page(args.log)
 
 
 if __name__ == "__main__":

@@ -180,6 +180,7 @@ TESTS = (
     row("isnan", FLOATS, np.isnan, WHOLE, (special,)),
     row("isinf", FLOATS, np.isinf, WHOLE, (special,)),
     row("isfinite", FLOATS, np.isfinite, WHOLE, (special,)),
+    row("signbit", FLOATS, lambda x: np.signbit(x) & ~np.isnan(x), WHOLE, (special,)),
     row("logical_and", ANY, np.logical_and, WHOLE, (special, special)),
     row("logical_or", ANY, np.logical_or, WHOLE, (special, special)),
     row("logical_xor", ANY, np.logical_xor, WHOLE, (special, special)),

@@ -168,7 +168,7 @@ OPS: dict[str, OpInfo] = {
     "or": OpInfo(2, operands="bool", result="bool", kinds=("bool",), text="or"),
     "not": OpInfo(1, operands="bool", result="bool", kinds=("bool",), text="not"),
     "where": OpInfo(3, operands="select", kinds=_ORDERED),
-    "isnan": OpInfo(1, result="bool", kinds=_FLOAT),
+    **{name: OpInfo(1, result="bool", kinds=_FLOAT) for name in ("isnan", "isinf", "isfinite", "signbit")},
     # bits
     "bitand": OpInfo(2, kinds=_INT, text="&"),
     "bitor": OpInfo(2, kinds=_INT, text="|"),
