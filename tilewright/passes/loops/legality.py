@@ -199,6 +199,8 @@ def _provides(write: Access, read: Access, facts: Facts) -> bool:
     first = {v: const(0) for v in own} | chosen
     needed = [c for v in own for c in (ge(first[v], 0), lt(first[v], substitute(own[v], first)))]
     needed += [substitute_condition(c, first) for c in write.block.predicate]
+    if not needed:
+        return True
     known = facts.extended({o.var: (const(0), o.extent) for o in read.loops}, read.block.predicate)
     return all(known.holds(c) for c in needed)
 
