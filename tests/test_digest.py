@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 from fuzz.subjects import LANGUAGE
 
+import tilewright
 from tilewright.dsl import digest as digests
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.digest import Digest, digest
 from tilewright.dsl.parse import parse
+from tilewright.runtime import _core
 from tilewright.stdlib import ops
 
 TEXTS = {
@@ -56,3 +61,59 @@ def test_the_shipped_ops_were_digested_by_the_build() -> None:
         pytest.skip("the language was edited since the build")
     known = [n for n in TEXTS if not n.startswith("language") and kept.module(TEXTS[n], n) is not None]
     assert known
+
+
+# --- a package as it is installed -----------------------------------------------------------------
+
+ROOT = Path(__file__).parents[1]
+PRELUDE = """\
+import sys
+sys.meta_path[:] = [f for f in sys.meta_path if not type(f).__name__.startswith("ScikitBuild")]
+sys.path.insert(0, sys.argv[1])
+import numpy as np
+import tilewright as tw
+from tilewright.dsl import parse as language, reading
+from tilewright.runtime import _core
+from tilewright.stdlib import ops
+assert ops.__file__.startswith(sys.argv[1])
+parsed, parse = [], ops.parse
+ops.parse = lambda text, name: parsed.append(name) or parse(text, name)
+y = tw.ops.softmax(np.zeros(4, np.float32))
+built = language._parser.cache_info().currsize + reading._parser.cache_info().currsize
+print(len(tw.ops.names()), parsed, built, y.tolist())
+"""
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a copy of the package, its extension and the digest that the build writes."""
+    folder = tmp_path_factory.mktemp("installed")
+    package = folder / "tilewright"
+    shutil.copytree(Path(tilewright.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(_core.__file__, package / "runtime")
+    digest_of_the_build = package / "stdlib" / "ops" / "digest.json"
+    subprocess.run([sys.executable, ROOT / "cmake" / "digest.py", digest_of_the_build], check=True, timeout=300)
+    return folder
+
+
+def run(folder: Path) -> str:
+    command = [sys.executable, "-c", PRELUDE, str(folder)]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout.strip()
+
+
+def test_using_shipped_ops_parses_nothing(installed: Path) -> None:
+    """No parser is even built: not by importing, not by compiling and calling an op."""
+    assert run(installed) == f"{len(ops.names())} [] 0 {[0.25] * 4}"
+
+
+def test_an_edited_file_is_picked_up(installed: Path) -> None:
+    """It alone is parsed; the others still come from the digest."""
+    file = installed / "tilewright" / "stdlib" / "ops" / "softmax.tw"
+    text = file.read_text()
+    try:
+        file.write_text(text.replace("= e[..., c] / s[...]", "= 2 * e[..., c] / s[...]", 1))
+        assert run(installed) == f"{len(ops.names())} ['softmax.tw'] 1 {[0.5] * 4}"
+        file.write_text(text)
+        assert run(installed) == f"{len(ops.names())} [] 0 {[0.25] * 4}"
+    finally:
+        file.write_text(text)

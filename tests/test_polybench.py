@@ -19,11 +19,14 @@ import run as examples  # noqa: E402
 from references import KERNELS  # noqa: E402
 
 LEAST = 3
+TALL = ("gramschmidt",)
+"""Kernels of matrices that have no more columns than rows."""
 
 
 def some_sizes(name: str, count: int) -> list[dict[str, int]]:
     rng = np.random.default_rng(zlib.crc32(name.encode()))
-    return [{k: int(rng.integers(LEAST, 20)) for k in examples.sizes(name)} for _ in range(count)]
+    drawn = [{k: int(rng.integers(LEAST, 20)) for k in examples.sizes(name)} for _ in range(count)]
+    return [{**d, "M": max(d.values()), "N": min(d.values())} for d in drawn] if name in TALL else drawn
 
 
 def assert_near(name: str, ours: Any, theirs: Any) -> None:
@@ -59,6 +62,7 @@ def test_a_kernel_takes_operands_of_any_sizes(name: str, target: str) -> None:
 @pytest.mark.parametrize("name", KERNELS)
 def test_inputs_are_those_of_the_definition(name: str) -> None:
     (sizes,) = some_sizes(name, 1)
-    made = tw.load(FOLDER / f"{name}.tw").inputs(**sizes)
+    inputs = tw.load(FOLDER / f"{name}.tw").inputs
+    made = inputs(**{k: sizes[k] for k in inputs.signature.attributes})
     found = made if isinstance(made, tuple) else (made,)
     assert_near(name, tuple(map(np.asarray, found)), KERNELS[name][0](**sizes))

@@ -6,16 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from grids import Array, grid
+from recurrences import KERNELS as RECURRENCES
 
-Array = NDArray[Any]
 ALPHA, BETA = 1.5, 1.2
-
-
-def grid(function: Callable[..., Any], *shape: int) -> Array:
-    """The array whose element at (i, j, ...) is ``function(i, j, ...)``."""
-    found = np.fromfunction(np.vectorize(function, otypes=[float]), shape, dtype=int) if 0 not in shape else 0.0
-    return np.broadcast_to(found, shape).astype(np.float64)
 
 
 # --- products -----------------------------------------------------------------------------------
@@ -230,5 +224,6 @@ KERNELS: Mapping[str, tuple[Callable[..., tuple[Array, ...]], Callable[..., Any]
     "syr2k": (syr2k_inputs, syr2k),
     "syrk": (syrk_inputs, syrk),
     "trmm": (trmm_inputs, trmm),
+    **RECURRENCES,
 }
 """What makes the inputs of a kernel from its sizes, and what the kernel makes of them."""
