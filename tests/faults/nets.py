@@ -35,6 +35,7 @@ NETS = {
         "language": _files("language"),
         "wrong programs": _files("wrong_programs"),
         "lowering": _files("lower"),
+        "broadcasting": _files("broadcasting"),
         "claims": _files("claims"),
         "steps": _files("steps", k="not every_stage"),
         "primitives": _files("primitives"),
@@ -75,6 +76,6 @@ AREAS: dict[str, tuple[str, ...]] = {
     "c": ("c", "ops"),
     "plan": ("numbering", "lowering", "schedule", "llvm", "ops", "wrong calls"),
     "runtime": ("core", "calls", "memory", "threads", "wrong calls"),
-    "calls": ("arrays", "calls", "wrong calls", "ops", "op table"),
+    "calls": ("broadcasting", "arrays", "calls", "wrong calls", "ops", "op table"),
     "verifiers": ("verifiers", "texts"),
 }
