@@ -11,7 +11,7 @@ from breaking import GONE, NOWHERE, Site, at, first, longer, of, other, put, rep
 from tilewright.ir import index as ix
 from tilewright.ir.index import const, symbol
 from tilewright.ir.scalar import Apply, CheckedIndex, Expr, IndexValue, Param, Read, Var, literal
-from tilewright.ir.tensor import Axis, Compute, Function, Order, ScalarInput, Scatter, Steps
+from tilewright.ir.tensor import Axis, Compute, Function, Order, ScalarInput, Scatter, Sort, Steps
 from tilewright.ir.types import BOOL, F16, F32, F64, I64
 
 Breaks = Callable[[Function], Iterator[Function]]
@@ -40,7 +40,12 @@ def stepped(f: Function) -> Iterator[Site]:
 
 def plain(f: Function) -> Iterator[Site]:
     """Statements that only take values."""
-    return (c for c in computes(f) if c.part.reduction is c.part.scan is c.part.scatter is None)
+    return (c for c in computes(f) if not (c.part.reduction or c.part.scan or c.part.scatter or c.part.sort))
+
+
+def stored(f: Function) -> Iterator[Site]:
+    """Statements with one value per result."""
+    return (c for c in computes(f) if not c.part.sort)
 
 
 def results(f: Function) -> Iterator[Site]:
@@ -155,8 +160,8 @@ STATEMENT_BREAKS: dict[str, Breaks] = {
         (r for r in results(f) if not r.within(Compute).scatter), put(shape=longer)
     ),
     "a result of another dtype": lambda f: at(results(f), put(dtype=other)),
-    "drop a value": lambda f: at(computes(f), put(values=shorter)),
-    "a value too many": lambda f: at(computes(f), lambda s: put(values=(*s.part.values, s.part.values[0]))(s)),
+    "drop a value": lambda f: at(stored(f), put(values=shorter)),
+    "a value too many": lambda f: at(stored(f), lambda s: put(values=(*s.part.values, s.part.values[0]))(s)),
     "double an axis": lambda f: at(computes(f), _named_as_axis),
     "an axis called like a dim": lambda f: at((a for c in computes(f) for a in c.each("axes")), put(name="N")),
     "an axis of no name": lambda f: at((a for c in computes(f) for a in c.each("axes")), put(name="i'")),
@@ -184,7 +189,9 @@ VALUE_BREAKS: dict[str, Breaks] = {
     "another value of another dtype": lambda f: at(
         reads(f), lambda s: replace_node(s.part, otherwise=literal(0, other(s.part.dtype)))
     ),
-    "a value of another dtype": lambda f: at(values(f), lambda s: Apply("cast", (s.part,), other(s.part.dtype))),
+    "a value of another dtype": lambda f: at(
+        (v for c in stored(f) for v in c.each("values")), lambda s: Apply("cast", (s.part,), other(s.part.dtype))
+    ),
     "a result dtype that is wrong": lambda f: at(
         (s for s in of(Apply)(nodes(f)) if s.part.op not in ("cast", "bitcast")), put(dtype=other)
     ),
@@ -280,6 +287,12 @@ FOLD_BREAKS: dict[str, Breaks] = {
         (s for c in computes(f) for s in c.one("scatter")),
         lambda s: replace(s.part, init=literal(1, s.part.init.dtype)),
     ),
+    "a sort along nothing": lambda f: at((s for c in computes(f) for s in c.one("sort")), put(axis="nothing")),
+    "a sort by nothing": lambda f: at((c for c in computes(f) if c.part.sort), put(values=())),
+    "a sort by a bool": lambda f: at(
+        (v for v in values(f) if v.within(Compute).sort), lambda s: Apply("eq", (s.part, s.part), BOOL)
+    ),
+    "a sort of a reduction": lambda f: at((c for c in computes(f) if c.part.reduction), put(sort=Sort("i"))),
     "a recurrence on itself": lambda f: at(_own_reads(f), _moved(0)),
     "a recurrence on later points": lambda f: at(_own_reads(f), _moved(1)),
     "a recurrence unguarded": lambda f: at(_own_reads(f), lambda s: replace_node(s.part, otherwise=None)),

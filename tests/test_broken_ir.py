@@ -29,7 +29,7 @@ SCALED = "op scaled(x: f32[N], *, p: scalar f32) -> y: f32[N]:\n    y[i: N] = x[
 
 @cache
 def functions() -> tuple[Function, ...]:
-    return tuple(specialise(parse(text).ops[0]) for text in (SCALED, *programs(90)))
+    return tuple(specialise(parse(text).ops[0]) for text in (SCALED, *programs(120)))
 
 
 @cache

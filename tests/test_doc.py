@@ -59,6 +59,8 @@ NaN where there are none.
 | `x: T[A..., R...]` | operand |
 | `b: T[A...]?` | operand, may be left out |
 | `eps: float = -1e-5` | attribute, known when the op is compiled |
+| `A: int` | number of axes of A..., where the operands do not tell it |
+| `R: int` | number of axes of R..., where the operands do not tell it |
 | `q: scalar T` | run-time scalar |
 | `y: T[A...]` | result |
 

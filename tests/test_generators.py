@@ -53,6 +53,8 @@ def kind(c: Compute) -> str:
     """The statement kind, and what is special about it."""
     if c.scatter:
         return "scatter"
+    if c.sort:
+        return f"sort by {len(c.values)}"
     if c.scan:
         return "scan"
     if c.ordered:
@@ -90,7 +92,8 @@ def test_every_kind_of_statement_and_node_is_made() -> None:
         (1, 1, "merge, tree"), (1, 1, "merge, chain"), (1, 2, "merge, tree"), (1, 2, "strict, chain"),
         (2, 1, "merge, tree"), (2, 1, "merge, chain"),
     )]  # fmt: skip
-    wanted = ["scatter", "scan", "recurrence", "pointwise", *folds, "several outputs", "precondition", "scalar"]
+    wanted = ["scatter", "sort by 1", "sort by 2", "scan", "recurrence", "pointwise", *folds]
+    wanted += ["several outputs", "precondition", "scalar"]
     wanted += ["read", "guarded read", "gather", "guarded gather", *(str(t) for t in ALL if t is not FIELD)]
     wanted += ["steps along 1, plain, up", "steps along 2, plain, down", "steps along 1, nested, up"]
     wanted += [op for op in scalar.OPS if op not in FUNCTIONS]

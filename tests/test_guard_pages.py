@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from op_table import PROBES, ROWS, Case, Row
+from op_table import PROBES, ROWS, Case, Row, op_of
 from test_ops import PLACES, SAMPLE, Combination, assert_agrees, laid_out, product, widened
 
 import tilewright as tw
@@ -71,7 +71,8 @@ def run_in(memory: str, op: tw.Op, case: Case, load: Load | None = None) -> tupl
     plan, code = loaded(op.target, load, road.text, print_plan(road.legal))
     present = [as_bits(x) for x in case.operands if x is not None]
     inputs = {t.name: moved(x, KINDS[memory]) for t, x in zip(plan.inputs, present, strict=True)}
-    scalars = {s.name: case.keywords[s.name] for s in plan.scalars}
+    given = {**op.signature.scalar_defaults, **case.keywords}
+    scalars = {s.name: given[s.name] for s in plan.scalars}
     outputs, status = abi.run(plan, code, inputs, scalars, memory=KINDS[memory])
     assert status.code == 0
     return tuple(to_numpy(Tensor.from_buffer(outputs[t.name], t.dtype.name)) for t in plan.outputs)
@@ -89,7 +90,7 @@ def check_op(combination: Combination, memories: Sequence[str] = FENCES, load: L
     rng = np.random.default_rng(zlib.crc32(f"{name}{dtype}{size}".encode()))
     case = laid_out(row, layout, row.case(rng, dtype, size))
     for memory in memories:
-        results = run_in(memory, tw.ops.get(name).on(*PLACES[place]), case, load)
+        results = run_in(memory, op_of(name).on(*PLACES[place]), case, load)
         for actual, expected in zip(results, row.oracle(widened(case)), strict=True):
             assert_agrees(actual, expected, row, dtype)
 

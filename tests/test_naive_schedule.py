@@ -188,17 +188,19 @@ def test_the_last_vector_of_short_rows_is_no_loop_of_one() -> None:
     assert len(last.predicate) == 1
 
 
+def ones(extent: ix.Index) -> Kernel:
+    """``y[v] = 1`` in a serial loop over v."""
+    p = ix.symbol("p")
+    block = Block("b", (Iter("p", "parallel", extent),), (ix.symbol("v"),), (), (Write("y", (p,)),), (literal(1, F32),))
+    return Kernel("k", (Buffer("y", F32, (extent,), (const(4),)),), (), (Loop("v", extent, "serial", (block,)),))
+
+
 def test_a_loop_of_at_most_one_iteration_becomes_its_condition() -> None:
-    at = ix.symbol("v")
-    block = Block(
-        "b", (Iter("p", "parallel", const(1)),), (at,), (), (Write("y", (ix.symbol("p"),)),), (literal(1, F32),)
-    )
-    kernel = Kernel(
-        "k", (Buffer("y", F32, (const(1),), (const(4),)),), (), (Loop("v", ix.minimum(1, N), "serial", (block,)),)
-    )
-    (once,) = Once("v").run(kernel).body
+    (once,) = Once("v").run(ones(ix.minimum(1, N))).body
     assert isinstance(once, Block)
     assert once.bindings == (const(0),) and once.predicate == (ix.ge(ix.minimum(1, N), 1),)
+    longer = ones(ix.minimum(2, N))
+    assert Once("v").run(longer) is longer
 
 
 # --- the steps ------------------------------------------------------------------------------------

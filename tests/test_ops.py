@@ -3,102 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import zlib
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from op_table import EPSILON, LAYOUTS, NUMPY, PROBES, ROWS, TABLE, Array, Case, Row, Wrong, widened
+from op_table import FAMILIES, PROBES, ROWS, TABLE, Array, Case, Row, Wrong, op_of, widened
+from op_table.product import PLACES, Combination, assert_agrees, check, pairwise, product, run, spread
 
 import tilewright as tw
 from tilewright.errors import UserError
 from tilewright.ir.types import FIELD
-from tilewright.testing.run import run_loops, run_tensor
-
-PLACES = (("cpu", "native"), ("cpu", "x86-64-v3"), ("cpu", "x86-64"), ("c", None), ("tensor", None), ("loops", None))
-THREADS = (1, 2)
-Combination = tuple[str, str, str, str, int, int]
-
-
-def product(row: Row) -> list[Combination]:
-    """(op, dtype, layout, size, place, threads) for everything."""
-    return [
-        (row.op, *rest)
-        for rest in itertools.product(row.dtypes, LAYOUTS, row.sizes, range(len(PLACES)), THREADS)
-        if PLACES[rest[3]][0] in ("cpu", "c") or rest[4] == 1
-    ]
-
-
-def pairs(c: Combination) -> set[tuple[object, ...]]:
-    return {(i, c[i], j, c[j]) for i, j in itertools.combinations(range(1, len(c)), 2)}
-
-
-def pairwise(row: Row) -> Iterator[Combination]:
-    """A subset in which every pair of choices that occurs together in the product still does."""
-    seen: set[tuple[object, ...]] = set()
-    for c in sorted(product(row), key=lambda c: zlib.crc32(repr(c).encode())):
-        if not pairs(c) <= seen:
-            seen |= pairs(c)
-            yield c
-
-
-def spread(row: Row) -> Iterator[Combination]:
-    """``row.samples`` combinations, each the one of twenty that brings the most new pairs."""
-    rng = np.random.default_rng(zlib.crc32(row.op.encode()))
-    seen: set[tuple[object, ...]] = set()
-    everything = product(row)
-    for _ in range(row.samples):
-        drawn = [everything[int(n)] for n in rng.integers(0, len(everything), 20)]
-        best = max(drawn, key=lambda c: len(pairs(c) - seen))
-        seen |= pairs(best)
-        yield best
-
 
 SAMPLE = [c for row in TABLE for c in sorted(set(pairwise(row) if row.op in PROBES else spread(row)))]
-
-
-def laid_out(row: Row, layout: str, case: Case) -> Case:
-    operands = tuple(
-        LAYOUTS[layout](x) if x is not None and i in row.layout_operands else x for i, x in enumerate(case.operands)
-    )
-    return Case(operands, case.keywords)
-
-
-def run(op: str, place: int, threads: int, case: Case) -> tuple[Array, ...]:
-    name, level = PLACES[place]
-    definition = tw.ops.get(op)
-    if name in ("tensor", "loops"):
-        return (run_tensor if name == "tensor" else run_loops)(definition, case.operands, case.keywords)
-    with tw.threads(threads):
-        result = definition.on(name, level)(*case.operands, **case.keywords)
-    return result if isinstance(result, tuple) else (result,)
-
-
-def assert_agrees(actual: Array, expected: Array, row: Row, dtype: str) -> None:
-    assert actual.shape == expected.shape
-    if expected.dtype.kind in "iub":
-        np.testing.assert_array_equal(actual, expected)
-        assert actual.dtype == expected.dtype
-        return
-    assert actual.dtype in (NUMPY[dtype], np.float32 if dtype not in EPSILON else NUMPY[dtype])
-    finite = np.abs(np.where(np.isfinite(expected), expected, 0.0))
-    allowed = row.ulps * EPSILON.get(dtype, EPSILON["f32"]) * np.max(finite, initial=0.0)
-    found = actual.astype(np.float64)
-    with np.errstate(invalid="ignore"):
-        right = (np.abs(found - expected) <= allowed) | (found == expected) | np.isnan(found) & np.isnan(expected)
-    wrong = np.argwhere(~right)
-    assert not len(wrong), f"first at {tuple(wrong[0])}: {actual[tuple(wrong[0])]} for {expected[tuple(wrong[0])]}"
-
-
-def check(op: str, dtype: str, layout: str, size: str, place: int, threads: int) -> None:
-    row = ROWS[op]
-    rng = np.random.default_rng(zlib.crc32(f"{op}{dtype}{size}".encode()))
-    interpreted = PLACES[place][0] in ("tensor", "loops")
-    case = laid_out(row, layout, row.case(rng, dtype, size))
-    if interpreted and sum(x.size for x in case.arrays) > 3000:
-        case = Case(tuple(None if x is None else x[..., :301] for x in case.operands), case.keywords)
-    for actual, expected in zip(run(op, place, threads, case), row.oracle(widened(case)), strict=True):
-        assert_agrees(actual, expected, row, dtype)
 
 
 @pytest.mark.parametrize("combination", SAMPLE, ids=lambda c: "-".join(map(str, c)))
@@ -122,12 +37,12 @@ def test_full_product(op: str) -> None:
 
 
 def test_every_shipped_op_has_a_row() -> None:
-    assert set(tw.ops.names()) == set(ROWS) and len(ROWS) == len(TABLE)
+    assert {*tw.ops.names(), *FAMILIES} == set(ROWS) and len(ROWS) == len(TABLE)
 
 
 @pytest.mark.parametrize("op", ROWS)
 def test_every_column_is_filled(op: str) -> None:
-    row, signature = ROWS[op], tw.ops.get(op).signature
+    row, signature = ROWS[op], op_of(op).signature
     takes = (
         signature.dtypes(next((o.dtype for o in signature.operands if o.dtype in signature.variables), ""))
         if signature.variables
@@ -147,7 +62,7 @@ WRONG = [(row.op, n) for row in TABLE for n in range(len(row.wrong))]
 def test_wrong_calls(op: str, n: int) -> None:
     wrong: Wrong = ROWS[op].wrong[n]
     with pytest.raises(UserError, match=wrong.message):
-        tw.ops.get(op)(*wrong.call.operands, **wrong.call.keywords)
+        op_of(op)(*wrong.call.operands, **wrong.call.keywords)
 
 
 # --- everywhere the same, and compiled once -----------------------------------------------------
@@ -197,7 +112,7 @@ def test_new_sizes_compile_nothing(op: str) -> None:
     """1,000 random sizes, 0 and 1 included, and random layouts, once every layout class has been met."""
     rng = np.random.default_rng(11)
     row = ROWS[op]
-    compiled, dtype = tw.ops.get(op), favourite(row)
+    compiled, dtype = op_of(op), favourite(row)
 
     def call(case: Case) -> None:
         results = compiled(*case.operands, **case.keywords)

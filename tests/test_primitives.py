@@ -473,6 +473,7 @@ def test_arguments_are_checked_when_a_step_is_made(make: Callable[[], Pass], mes
         "for l in 0..4: r[l] = 0.0:f32; for m in 0..4: y[i] = r[m]",
         "for l in 0..4: r[l] = 0.0:f32; for m in 0..2: y[i] = r[m + 2]",
         "for l in 0..2: r[l*2 + 1] = 0.0:f32; y[i] = x[i]",
+        "for l in 0..4: r[l] = 0.0:f32; y[i] = r[checked(cast(i64, x[i]), 0..4, x at i)]",
     ],
 )
 def test_registers_written_before_they_are_read_are_private(inside: str) -> None:
@@ -486,6 +487,8 @@ def test_registers_written_before_they_are_read_are_private(inside: str) -> None
         "for l in 0..2: r[l] = 0.0:f32; for m in 0..4: y[i] = r[m]",
         "for l in 0..M: r[0] = 0.0:f32; y[i] = r[0]",
         "for l in 0..4: r[l*1] = 0.0:f32 where l >= 1; for m in 0..4: y[i] = r[m]",
+        "for l in 0..3: r[l] = 0.0:f32; y[i] = r[checked(cast(i64, x[i]), 0..4, x at i)]",
+        "r[0] = 0.0:f32; y[i] = r[checked(cast(i64, x[i]), 0..4, x at i)]",
     ],
 )
 def test_other_registers_are_not(inside: str) -> None:

@@ -68,6 +68,14 @@ def test_a_nan_wins_and_an_index_outside_is_an_error() -> None:
         op(x, np.array([1, 3, 1, 4, 3], np.int32), v)
 
 
+def test_an_index_that_was_computed_and_is_outside() -> None:
+    op = tw.op("op twice(i: i64[M], x: f32[N]) -> y: f32[M]:\n    at[m] = i[m] * 2\n    y[m] = x[at[m]]")
+    x = np.zeros(3, np.float32)
+    assert op(np.array([1, 0]), x).tolist() == [0, 0]
+    with pytest.raises(KernelIndexError, match="twice: a computed index is 18, out of range"):
+        op(np.array([9]), x)
+
+
 def test_text_and_layout() -> None:
     f = specialise(parse(JOIN).ops[0], {"T": F16})
     read_back(f)

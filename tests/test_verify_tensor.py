@@ -13,19 +13,20 @@ from tilewright.dsl.specialise import specialise
 from tilewright.errors import VerifyError
 from tilewright.ir.index import const, ge, symbol
 from tilewright.ir.scalar import Apply, CheckedIndex, Const, Expr, IndexValue, Param, Read, Var, apply, literal
-from tilewright.ir.tensor import Axis, Compute, Function, Order, Reduction, Scan, Scatter, Tensor
+from tilewright.ir.tensor import Axis, Compute, Function, Order, Reduction, Scan, Scatter, Sort, Tensor
 from tilewright.ir.types import BOOL, F16, F32, F64, I32, I64
 from tilewright.ir.verify_tensor import verify
 from tilewright.testing.programs import functions
 
 TEXT = """\
-op f(x: f32[N, M], h: f16[N], idx: i32[N], *, p: scalar f32) -> y: f32[N], c: f32[N], t: f32[M], g: f32[N]:
+op f(x: f32[N, M], h: f16[N], idx: i32[N], *, p: scalar f32) -> y: f32[N], c: f32[N], t: f32[M], g: f32[N], at: i64[N]:
     y[i: N] = fold[k: M](acc: f32 = 0.0 -> acc + x[i, k] * p; (other) -> acc + other)
     c[i: N] = scan[i @ 4](acc: f32 = 0.0 -> acc + f32(h[i]); (other) -> acc + other)
     t[idx[i]] += y[i] for i: N
     g[i: N] = (g[i - 1] else 1.0) * 2.0 + c[i]
+    at[i: N] = argsort[i](idx[i])
 """
-SUM, SCAN, SCATTER, CHAIN = range(4)
+SUM, SCAN, SCATTER, CHAIN, SORT = range(5)
 ROW, COL, N, M = map(symbol, ("i", "k", "N", "M"))
 ONE = literal(1, F32)
 ACC = Var("acc", F32)
@@ -149,6 +150,13 @@ BROKEN: list[tuple[str, str, Function]] = [
     ("scatter", "combine", scattered(combine="max")),
     ("scatter", "rank", scattered(indices=(ROW, ROW))),
     ("scatter", "start", scattered(init=ONE)),
+    ("sort", "axis", changed(SORT, lambda c: replace(c, sort=Sort("k")))),
+    ("sort", "by nothing", changed(SORT, lambda c: replace(c, values=()))),
+    ("sort", "by a bool", valued(SORT, literal(True, BOOL))),
+    ("sort", "by a float", valued(SORT, ONE)),
+    ("sort", "of places in i32", changed(SORT, lambda c: replace(c, results=(replace(c.results[0], dtype=I32),)))),
+    ("results", "a sort and a scan", changed(SORT, lambda c: replace(c, scan=good().body[SCAN].scan))),
+    ("recurrence", "in a sort", valued(SORT, Read("at", (ROW - 1,), I64, (), literal(0, I64)))),
     ("scope", "in a scatter's index", scattered(indices=(symbol("j"),))),
     ("indices", "a scatter's float index", scattered(indices=(Read("y", (ROW,), F32),))),
 ]

@@ -1,15 +1,19 @@
-"""Wrong programs: the message, the place it points at, the hint; and that following the hint mends them."""
+"""Wrong programs: what is said about each, where it points, and that following the remedy mends it."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import subprocess
+import sys
 from pathlib import Path
 from random import Random
 
 import pytest
+from wrong_programs import Case, cases, diagnostics, files, fixed
 
 import tilewright
+from tilewright import cli
+from tilewright.compiler.op import load_ops
 from tilewright.dsl.check import check
 from tilewright.dsl.format import format
 from tilewright.dsl.parse import parse
@@ -17,347 +21,81 @@ from tilewright.dsl.signature import bind
 from tilewright.dsl.specialise import specialise
 from tilewright.errors import CallError, CallTypeError, CheckError, SyntaxUserError, UserError
 from tilewright.ir.types import F32, F64, I32, I64
+from tilewright.stdlib import ops
 
-HEADER = (
-    "op f[T: float](x: T[N, C], w: T[C, M], b: T[C]?, idx: i32[N],\n"
-    "        *, eps: float = 1e-5, s: int = 1, flag: bool = false, p: scalar f32) -> y: T[N, M]:\n"
-)
-
-
-@dataclass(frozen=True)
-class Wrong:
-    """``text`` (a body, unless it says ``op``) is wrong at ``place``; ``mended`` is what the hint leads to."""
-
-    text: str
-    place: str
-    message: str
-    hint: str | None
-    mended: str
+CASES = {f"{path.stem}: {case.name}": case for path in files() for case in cases(path.read_text())}
+LEAST, LEAST_SHARE = 200, 0.6
+each_case = pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
 
 
-def program(text: str) -> str:
-    return text if "op " in text else HEADER + "".join(f"    {line}\n" for line in text.split("\n"))
+@each_case
+def test_what_is_said_and_where(case: Case) -> None:
+    assert f"{diagnostics(case.text)[0]}\n" == case.says
+    place, _, carets = case.says.split("\n")[:3]
+    assert re.match(r"<string>:\d+:\d+: (syntax )?error: .{8,}", place) and set(carets.strip()) == {"^"}
+
+
+@each_case
+def test_the_remedy_mends_it(case: Case) -> None:
+    """The edits that the diagnostics suggest are made by machine; what is only said in words was done by hand."""
+    assert fixed(case.text).rstrip() == (case.fixed or case.text).rstrip()
+    if case.by_hand:
+        assert not diagnostics(case.by_hand)
+
+
+def test_most_are_mended_by_the_edits_that_are_suggested() -> None:
+    compiling = [c for c in CASES.values() if c.fixed and not diagnostics(c.fixed)]
+    silent = [c for c in CASES.values() if "\nhelp: " not in c.says]
+    share = len(compiling) / len(CASES)
+    print(
+        f"{len(CASES)} wrong programs: {len(compiling)} compile after the suggested edits ({share:.0%}), "
+        f"{len(silent)} have no remedy"
+    )
+    assert len(CASES) >= LEAST and share >= LEAST_SHARE and len(silent) <= 0.02 * len(CASES)
+    assert len(set(CASES.values())) == sum(len(list(cases(p.read_text()))) for p in files())
+
+
+def test_the_command_line_says_the_same(tmp_path: Path) -> None:
+    """All of them in one process: nothing but diagnostics, and the status 1."""
+    for n, case in enumerate(CASES.values()):
+        (tmp_path / f"{n}.tw").write_text(case.text)
+    names = [f"{n}.tw" for n in range(len(CASES))]
+    command = [sys.executable, "-m", "tilewright.cli", "check", *names]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 1 and "Traceback" not in done.stderr and not done.stdout
+    for name, case in zip(names, CASES.values(), strict=True):
+        assert case.says.replace("<string>:", f"{name}:") in done.stderr
+
+
+SAMPLED = [
+    pytest.param(c, id=k, marks=() if n % 5 == 0 else pytest.mark.full) for n, (k, c) in enumerate(CASES.items())
+]
+
+
+@pytest.mark.parametrize("case", SAMPLED)
+def test_other_commands_raise_nothing_else(case: Case, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "wrong.tw").write_text(case.text)
+    for command in ("fmt --check", "doc", "show"):
+        assert cli.main([*command.split(), str(tmp_path / "wrong.tw")]) in (0, 1)
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@each_case
+def test_python_raises_nothing_else(case: Case) -> None:
+    """Some are wrong only for operands that the text of a stage does not choose."""
+    try:
+        for op in load_ops(case.text, "<op>", shared=ops.definition).values():
+            op.text("tensor")
+    except UserError as e:
+        assert e.message
+    else:
+        assert not isinstance(diagnostics(case.text)[0], SyntaxUserError)
 
 
 def error_of(text: str) -> UserError:
-    try:
-        module = parse(text)
-    except SyntaxUserError as e:
-        return e
-    found = check(module).diagnostics
+    found = diagnostics(text)
     assert found, f"nothing wrong was found in\n{text}"
-    assert all(isinstance(e, CheckError) for e in found)
     return found[0]
-
-
-SYNTAX = [
-    Wrong("y[i, j] = x[i, 0] +", "", "the line ends too early, expected a value", None, "y[i, j] = x[i, j: 0] + 1"),
-    Wrong("y[i, j] = x[i, 0", "[", "this '[' is never closed", "close it", "y[i, j] = x[i, 0]"),
-    Wrong(
-        "op f(x: f32[N]) -> y: f32[N]\n    y[i] = x[i]",
-        "",
-        "the line ends too early, expected ',' or ':'",
-        None,
-        "op f(x: f32[N]) -> y: f32[N]:\n    y[i] = x[i]",
-    ),
-    Wrong(
-        "op f(x: f32[N]) -> y: f32[N]:\ny[i] = x[i]",
-        "y",
-        "unexpected 'y', expected an indented block",
-        None,
-        "op f(x: f32[N]) -> y: f32[N]:\n    y[i] = x[i]",
-    ),
-    Wrong(
-        "y = x[0, 0]",
-        "[",
-        "unexpected '[', expected '('",
-        "name the axes: y[i] = ..., or y[] = ... for a single value",
-        "y[i, j] = x[i, 0]",
-    ),
-    Wrong(
-        "y[i, j] = x[i, 0] if flag else 0",
-        "if",
-        "unexpected 'if', expected the end of the line, '(', 'else', 'for' or an operator",
-        "choose between values with where(condition, a, b)",
-        "y[i, j] = where(flag, x[i, 0], 0)",
-    ),
-    Wrong(
-        "y[i, j] = where((0 < x[i, 0] < 1), 1, 0)",
-        "<",
-        "unexpected '<', expected ')', 'else' or an operator",
-        "comparisons do not chain: write a < b and b < c",
-        "y[i, j] = where(0 < x[i, 0] and x[i, 0] < 1, 1, 0)",
-    ),
-    Wrong(
-        "y[i, j] = where(x[i, 0] <-1, 1, 0)",
-        "<-",
-        "unexpected '<-', expected ')', ',', 'else' or an operator",
-        "'<-' is an arrow; write '< -' for \"less than minus\"",
-        "y[i, j] = where(x[i, 0] < -1, 1, 0)",
-    ),
-    Wrong(
-        "y[i, j] = x[i, 0] ** 2",
-        "*",
-        "unexpected '*', expected a value",
-        "there is no power operator: multiply, or use exp and log",
-        "y[i, j] = x[i, 0] * x[i, 0]",
-    ),
-    Wrong("y[i, j] = x[i, 0] $ 2", "$", "'$' does not belong in source text", "comments start with #", "y[i, j] = 0"),
-    Wrong(
-        "op f(*, x: f32[N]) -> y: f32[N]:\n    y[i] = x[i]",
-        "x: f32[N]",
-        "'x' is on the wrong side: an operand stands before '*'",
-        "move it",
-        "op f(x: f32[N]) -> y: f32[N]:\n    y[i] = x[i]",
-    ),
-    Wrong(
-        "edition 7\nop f(x: f32[N]) -> y: f32[N]:\n    y[i] = x[i]",
-        "7",
-        "there is no edition 7",
-        "write `edition 1`, or use a newer Tilewright",
-        "edition 1\nop f(x: f32[N]) -> y: f32[N]:\n    y[i] = x[i]",
-    ),
-    Wrong(
-        "op f(x: f32[N]) -> y: f32[N]:\n    z[i] = x[i]\n  y[i] = x[i]",
-        "y",
-        "this line is indented less than its block, but not as any block around it",
-        "indent it like the line that it belongs under",
-        "op f(x: f32[N]) -> y: f32[N]:\n    z[i] = x[i]\n    y[i] = x[i]",
-    ),
-]
-
-SUM = "y[i, j] = sum[k](x[i, k] * w[k, j])"
-NAMES = [
-    Wrong(
-        "op f(x: f23[N]) -> y: f32[N]:\n    y[i] = x[i]",
-        "f23",
-        "unknown dtype 'f23'",
-        "did you mean 'f32'?",
-        "op f(x: f32[N]) -> y: f32[N]:\n    y[i] = x[i]",
-    ),
-    Wrong(
-        "op f[T: floats](x: T[N]) -> y: T[N]:\n    y[i] = x[i]",
-        "floats",
-        "unknown constraint 'floats'",
-        "did you mean 'float'?",
-        "op f[T: float](x: T[N]) -> y: T[N]:\n    y[i] = x[i]",
-    ),
-    Wrong("y[i, j] = sum[k](x[i, k] * v[k, j])", "v", "unknown tensor 'v'", "there is x, w, idx", SUM),
-    Wrong(f"{SUM} * epsi", "epsi", "unknown name 'epsi'", "did you mean 'eps'?", f"{SUM} * eps"),
-    Wrong("y[i, j] = ex(x[i, 0])", "ex", "unknown function 'ex'", "did you mean 'exp'?", "y[i, j] = exp(x[i, 0])"),
-    Wrong(
-        "y[i, j] = sum(x[i, 0])",
-        "sum(x[i, 0])",
-        "sum is a reduction",
-        "write sum[axes](value)",
-        "y[i, j] = sum[k](x[i, k])",
-    ),
-    Wrong("y[i, j] = x", "x", "x is a tensor, not a value", "say which element: x[...]", "y[i, j] = x[i, 0]"),
-    Wrong(
-        "y[i, j] = z[i]\nz[i: N] = f32(0)",
-        "z",
-        "z is read before it is defined",
-        "move its statement up",
-        "z[i: N] = f32(0)\ny[i, j] = T(z[i])",
-    ),
-    Wrong(
-        "x[i, j] = 0\ny[i, j] = 0",
-        "x",
-        "x is defined twice",
-        "give the second one another name",
-        "x2[i: N, j: M] = 0\ny[i, j] = 0",
-    ),
-    Wrong("z[i: N] = 0", "y: T[N, M]", "the result y is never defined", "assign it: y[...] = ...", "y[i, j] = 0"),
-    Wrong(
-        f"{SUM} + b[0]",
-        "b",
-        "b is optional and may be absent here",
-        "put this under `if b:`",
-        f"if b: {SUM} + b[0]\nelse: {SUM}",
-    ),
-    Wrong(
-        "if s: y[i, j] = 0\nelse: y[i, j] = 1",
-        "s",
-        "unknown optional operand or bool attribute 's'",
-        "there is x, w, idx, b, flag",
-        "if flag: y[i, j] = 0\nelse: y[i, j] = 1",
-    ),
-    Wrong(
-        "op f(x: f32[2*N]) -> y: f32[3]:\n    y[i] = 0",
-        "N",
-        "the value of N cannot be told from the operands",
-        "some operand must have N itself as an axis",
-        "op f(x: f32[2*N], z: f32[N]) -> y: f32[3]:\n    y[i] = 0",
-    ),
-]
-
-RANGES = [
-    Wrong("y[i, j] = sum[k](x[i, k, 0] * w[k, j])", "x[i, k, 0]", "x has 2 axes, not 3", "it is x: f32[N, C]", SUM),
-    Wrong(
-        "y[i, j] = sum[k](x[k, i] * w[k, j])",
-        "i",
-        "axis i runs over N, but here over C",
-        "declare its range: [i: N], and the reads are checked against it",
-        "y[i: N, j] = sum[k: C](x[k, i] * w[k, j])",
-    ),
-    Wrong("y[i, j] = T(sum[k](k))", "k", "axis k has no range", "declare it: [k: N]", "y[i, j] = T(sum[k: N](k))"),
-    Wrong("y[i, i] = 0", "i", "axis i is used twice", "give each axis a name of its own", "y[i, j] = 0"),
-    Wrong(
-        "y[i, j] = sum[k](x[i, k + 1] * w[k, j])",
-        "k + 1",
-        "out of bounds: with C = 1, k = 0 this index is 1, and the extent of x is 1",
-        "guard the read: (x[...] else 0), or declare the ranges of the axes",
-        "y[i, j] = sum[k]((x[i, k + 1] else 0) * w[k, j])",
-    ),
-    Wrong(
-        "y[i, j] = sum[k](x[i, k*k - k + s] * w[k, j])",
-        "k*k - k + s",
-        "cannot prove that the index k*k - k + 1 stays inside x, of extent C",
-        "guard the read: (x[...] else 0), or declare the ranges of the axes",
-        "y[i, j] = sum[k]((x[i, k*k - k + s] else 0) * w[k, j])",
-    ),
-    Wrong(
-        "y[i, j] = y[i - 1, j] + 1",
-        "y",
-        "y reads itself without `else`",
-        "say what it is before the first point: (y[i - 1] else 0)",
-        "y[i, j] = (y[i - 1, j] else 0) + 1",
-    ),
-    Wrong(
-        "y[i, j] = (y[i + 1, j] else 0) + 1",
-        "y[i + 1, j]",
-        "y may read itself only at earlier points of one axis",
-        "as in (y[..., i - 1] else 0)",
-        "y[i, j] = (y[i - 1, j] else 0) + 1",
-    ),
-    Wrong(
-        "y[i, j] = (y[i - 1, j] else 0) + (y[i + 1, j] else 0)",
-        "y[i - 1, j]",
-        "y may read itself only at earlier points of one axis",
-        "as in (y[..., i - 1] else 0)",
-        "y[i, j] = (y[i - 1, j] else 0) + (y[i - 2, j] else 0)",
-    ),
-    Wrong(
-        "z[idx[i]] += x[i, 0]\ny[i, j] = 0",
-        "z",
-        "the shape of z is not known",
-        "declare it on a line before: z: f32[...]",
-        "z: T[M]\nz[idx[i]] += x[i, 0]\ny[i, j] = 0",
-    ),
-    Wrong(
-        "y[i, j] = x[i, i // (s - 1)]",
-        "s - 1",
-        "division by zero",
-        "the divisor is 0 here: give it another value",
-        "y[i, j] = (x[i, i // s] else 0)",
-    ),
-    Wrong(
-        "z: T[N]\nz[i + 1] += x[i, 0]\ny[i, j] = 0",
-        "i + 1",
-        "out of bounds: with N = 1, i = 0 this index is 1, and the extent of z is 1",
-        "guard the read: (z[...] else 0), or declare the ranges of the axes",
-        "z: T[N + 1]\nz[i + 1] += x[i, 0]\ny[i, j] = (z[i] else 0)",
-    ),
-    Wrong(
-        "y[i, j] = x[i, j // i]",
-        "j // i",
-        "cannot prove that the divisor i is positive",
-        "divide by sizes and positive numbers only",
-        "y[i, j] = (x[i, j // (i + 1)] else 0)",
-    ),
-]
-
-TYPES = [
-    Wrong(
-        "y[i, j] = sum[k](x[i, k] * k)",
-        "x[i, k] * k",
-        "'*' of f32 and i64",
-        "cast one of them: f32(...)",
-        "y[i, j] = sum[k](x[i, k] * T(k))",
-    ),
-    Wrong(
-        "y[i, j] = T(idx[i] / 2)",
-        "idx[i] / 2",
-        "'/' does not take i32",
-        "use // for whole numbers, or cast: f32(a) / f32(b)",
-        "y[i, j] = T(idx[i] // 2)",
-    ),
-    Wrong(
-        "y[i, j] = T(sum[k](x[i, k] > 0))",
-        "x[i, k] > 0",
-        "sum of bools",
-        "to count, cast them: sum[...](i64(...))",
-        "y[i, j] = T(sum[k](i64(x[i, k] > 0)))",
-    ),
-    Wrong(
-        "y[i, j] = where(idx[i] and idx[i], 1, 0)",
-        "idx[i] and idx[i]",
-        "'and' takes bools, not i32",
-        "compare, as in x != 0; for bits use & | ^ ~",
-        "y[i, j] = where(idx[i] != 0 and idx[i] != 0, 1, 0)",
-    ),
-    Wrong(
-        "y[i, j] = T(idx[i] + 2.5)",
-        "2.5",
-        "2.5 does not fit i32",
-        "write a number that fits i32, or cast the other side",
-        "y[i, j] = T(idx[i]) + 2.5",
-    ),
-    Wrong("y[i, j] = i", "i", "this is i64, but f32 is stored here", "write f32(...)", "y[i, j] = T(i)"),
-    Wrong(
-        "y[i, j] = w[x[i, 0], j]",
-        "x[i, 0]",
-        "an index must be an integer, this is f32",
-        "cast it: i64(...)",
-        "y[i, j] = w[i64(x[i, 0]), j]",
-    ),
-    Wrong(
-        "y[i, j] = max(x[i, 0], 1, 2)",
-        "max(x[i, 0], 1, 2)",
-        "max takes 2 values, not 3",
-        "nest them: max(a, max(b, c)); over an axis: max[i](x[i])",
-        "y[i, j] = max(x[i, 0], max(T(1), 2))",
-    ),
-    Wrong(
-        "y[i, j] = fold[k](u = 0, v = 0 -> u + x[i, k])",
-        "u + x[i, k]",
-        "accumulators: 2, values: 1",
-        "one of each per accumulator, in their order",
-        "y[i, j] = fold[k](u = 0 -> u + x[i, k])",
-    ),
-    Wrong(
-        "op f(x: f32[N], *, s: int = 1.5) -> y: f32[N]:\n    y[i] = x[i]",
-        "1.5",
-        "this is not an int",
-        "a literal that fits int",
-        "op f(x: f32[N], *, s: int = 1) -> y: f32[N]:\n    y[i] = x[i]",
-    ),
-]
-ALL = [*SYNTAX, *NAMES, *RANGES, *TYPES]
-
-
-@pytest.mark.parametrize("case", ALL, ids=[w.message for w in ALL])
-def test_what_is_said_and_where(case: Wrong) -> None:
-    e = error_of(program(case.text))
-    assert (e.message, e.hint) == (case.message, case.hint)
-    assert e.span is not None
-    line = e.span.source.line(e.span.line)
-    assert line[e.span.column - 1 : e.span.end_column - 1] == case.place
-
-
-@pytest.mark.parametrize("case", ALL[1:], ids=[w.message for w in ALL[1:]])
-def test_the_hint_mends_it(case: Wrong) -> None:
-    assert check(parse(program(case.mended))).diagnostics == ()
-
-
-def test_rendering() -> None:
-    text = "op f(x: f32[N]) -> y: f32[N]:\n    y[i] = x[i] + epsilon\n"
-    assert str(error_of(text)) == (
-        "<string>:2:19: error: unknown name 'epsilon'\n"
-        "        y[i] = x[i] + epsilon\n"
-        "                      ^^^^^^^\n"
-        "help: there is i, N, inf, nan, true, false"
-    )
 
 
 # --- nesting --------------------------------------------------------------------------------

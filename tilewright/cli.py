@@ -37,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     fmt = sub.add_parser("fmt", help="lay .tw files out canonically, in place")
     fmt.add_argument("files", nargs="+", metavar="FILE")
     fmt.add_argument("--check", action="store_true", help="change nothing; exit with 1 if a file would change")
+    fmt.add_argument("--upgrade", action="store_true", help="also rewrite files for the newest edition of the language")
     fmt.set_defaults(run=commands.fmt)
 
     doc = sub.add_parser("doc", help="print a reference page for each op of a file, as Markdown")
@@ -71,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
 def _op_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a .tw file")
     parser.add_argument("--op", help="which op (needed if the file has several)")
-    _repeated(parser, "--set", "settings", "NAME=VALUE", "an attribute or run-time scalar")
+    _repeated(parser, "--set", "settings", "NAME=VALUE", "an attribute (a tuple as 1,2) or run-time scalar")
     parser.add_argument("--target", default="cpu")
     parser.add_argument("--level", default=None, help="for cpu: native, x86-64-v3 or x86-64")
 

@@ -6,16 +6,24 @@ target, an :class:`InternalError` by us.
 
 from __future__ import annotations
 
-from tilewright.source import Span
+from collections.abc import Iterable
+
+from tilewright.source import Edit, Span
 
 
 class TilewrightError(Exception):
-    """Base of all errors: a message, where it was (if it has a place in source) and the remedy."""
+    """Base of all errors: a message, where it was (if it has a place in source) and the remedy.
 
-    def __init__(self, message: str, span: Span | None = None, hint: str | None = None) -> None:
+    ``fix`` are the edits of the source that the remedy comes to, where they are known.
+    """
+
+    def __init__(
+        self, message: str, span: Span | None = None, hint: str | None = None, fix: Iterable[Edit] = ()
+    ) -> None:
         self.message = message
         self.span = span
         self.hint = hint
+        self.fix = tuple(fix)
         super().__init__(self.render())
 
     def render(self) -> str:

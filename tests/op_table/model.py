@@ -65,6 +65,10 @@ class Draw:
         one = tuple(max(1, a) for a in np.broadcast_to(least, (len(odd),)).tolist())
         return {"odd": odd, "one": one, "empty": empty}[self.size]
 
+    def pick(self, *choices: Any) -> Any:
+        """One of these, so that dtypes and sizes try all; with random sizes, which compile nothing, the first."""
+        return choices[0 if self.size == "random" else int(self.rng.integers(len(choices)))]
+
     def values(self, *shape: int) -> Array:
         return values(self.rng, self.dtype, shape)
 
@@ -118,7 +122,8 @@ class Row:
 
     They must agree within ``ulps`` units of the result's dtype, relative to the largest value; ``why`` says why more
     than 8 are granted. ``layout_operands`` are tried in every layout, ``unit_operands`` with every unit-stride axis at
-    every size. ``samples`` is how many combinations the fast run tries.
+    every size. ``samples`` is how many combinations the fast run tries, ``without`` a level that it leaves out because
+    compiling for it takes long.
     """
 
     op: str
@@ -133,6 +138,7 @@ class Row:
     layout_operands: tuple[int, ...] = (0,)
     unit_operands: tuple[int, ...] = (0,)
     samples: int = 8
+    without: str = ""
 
     def case(self, rng: np.random.Generator, dtype: str, size: str) -> Case:
         return self.make(Draw(rng, dtype, size))

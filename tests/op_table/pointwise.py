@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from op_table.model import ANY, FLOATS, INTS, NUMBERS, Array, Case, Draw, Gradient, Row, Wrong, case, zeros
+from op_table.model import ANY, FLOATS, INTS, NUMBERS, NUMPY, Array, Case, Draw, Gradient, Row, Wrong, case, zeros
 
 Numeric = Callable[..., Any]
 Elements = Callable[..., Array]
@@ -27,6 +27,8 @@ def row(
     of: Sequence[Elements] = (values,),
     ulps: float = 0,
     extra: Sequence[Wrong] = (),
+    samples: int = 5,
+    without: str = "",
     **keywords: Any,
 ) -> Row:
     """``function`` takes the operands, made by ``of``, then the keywords' values."""
@@ -41,7 +43,9 @@ def row(
 
     units = tuple(range(len(of)))[:2]
     refused = (*wrong([o is Draw.bools for o in of], dtypes, keywords), *extra)
-    return Row(op, dtypes, make, oracle, ulps, refused, gradient, "", ("odd", "one", "empty"), units, units, 5)
+    return Row(
+        op, dtypes, make, oracle, ulps, refused, gradient, "", ("odd", "one", "empty"), units, units, samples, without
+    )
 
 
 def wrong(bools: Sequence[bool], dtypes: tuple[str, ...], keywords: dict[str, Any]) -> tuple[Wrong, ...]:
@@ -64,6 +68,11 @@ def wrong(bools: Sequence[bool], dtypes: tuple[str, ...], keywords: dict[str, An
     return tuple(found)
 
 
+def large(draw: Draw, *shape: int) -> Array:
+    """Values of which some are so large that exp overflows."""
+    return draw.values(*shape) * np.asarray(draw.rng.choice([1, 8, 64], shape), NUMPY[draw.dtype])
+
+
 # --- oracles ------------------------------------------------------------------------------------
 
 
@@ -76,6 +85,8 @@ def _floor_divide(x: Array, y: Array) -> Array:
 
 
 def _remainder(x: Array, y: Array) -> Array:
+    if x.dtype.kind == "f":
+        return np.remainder(x, y)
     return np.where(y == 0, 0, x % np.where(y == 0, 1, y)).astype(x.dtype)
 
 
@@ -93,6 +104,10 @@ def _softplus(x: Array, beta: float, threshold: float) -> Array:
 
 def _elu(x: Array, alpha: float = 1.0, inner: float = 1.0) -> Array:
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / inner))
+
+
+def _gelu(x: Array, approximate: str) -> Array:
+    return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
 
 
 def amounts(draw: Draw, *shape: int) -> Array:
@@ -126,15 +141,12 @@ ARITHMETIC = (
     row("mul", NUMBERS, np.multiply, SMOOTH, TWO, 1),
     row("div", FLOATS, np.divide, SMOOTH, (values, Draw.nonzero), 1),
     row("floor_divide", INTS, _floor_divide, WHOLE, TWO),
-    row("remainder", INTS, _remainder, WHOLE, TWO),
+    row("remainder", NUMBERS, _remainder, KINKS, TWO, 1),
     row("neg", NUMBERS, np.negative, SMOOTH),
     row("abs", NUMBERS, np.abs, KINKS),
     row("sign", NUMBERS, _sign, FLAT, (special,)),
     row("square", NUMBERS, np.square, SMOOTH, ulps=1),
     row("reciprocal", FLOATS, lambda x: 1 / x, SMOOTH, (Draw.nonzero,), 1),
-    row("sqrt", FLOATS, np.sqrt, SMOOTH, (positive,), 1),
-    row("exp", FLOATS, np.exp, SMOOTH, ulps=2),
-    row("log", FLOATS, np.log, SMOOTH, (positive,), 2),
     row("xlogy", FLOATS, _xlogy, SMOOTH, (few, positive), 2),
     row("addcmul", NUMBERS, _addcmul, SMOOTH, THREE, 4, value=2),
     row("addcdiv", FLOATS, lambda x, a, b, v: x + v * (a / b), SMOOTH, (values, values, Draw.nonzero), 4, value=2),
@@ -191,6 +203,10 @@ ACTIVATIONS = (
     row("selu", FLOATS, lambda x: 1.0507009873554805 * _elu(x, 1.6732632423543772), KINKS, ulps=4),
     row("celu", FLOATS, lambda x, alpha: _elu(x, alpha, alpha), SMOOTH, ulps=4, alpha=0.5),
     row("silu", FLOATS, lambda x: x / (1 + np.exp(-x)), SMOOTH, ulps=4),
+    row("gelu", FLOATS, _gelu, SMOOTH, (large,), 4, approximate="tanh", without="x86-64"),
+    row("logsigmoid", FLOATS, lambda x: -np.logaddexp(0, -x), SMOOTH, ulps=4),
+    row("mish", FLOATS, lambda x: x * np.tanh(np.logaddexp(0, x)), SMOOTH, (large,), 4, without="x86-64"),
+    row("tanhshrink", FLOATS, lambda x: x - np.tanh(x), SMOOTH, ulps=4),
     row("softplus", FLOATS, _softplus, SMOOTH, ulps=4, beta=2.0, threshold=2.0),
     row("softsign", FLOATS, lambda x: x / (1 + np.abs(x)), SMOOTH, ulps=2),
     row("hardshrink", FLOATS, lambda x, c: np.where(np.abs(x) <= c, 0, x), KINKS, lambd=0.75),

@@ -60,7 +60,7 @@ class Case:
     def read(program: str, manifest: Mapping[str, Any]) -> Case:
         """The case that :meth:`manifest` was made of."""
         operands, attributes = manifest["operands (dtype, rank, unit axis)"], manifest["attributes"]
-        request = None if operands is None else Request(tuple(map(_operand, operands)), tuple(attributes.items()))
+        request = None if operands is None else Request(tuple(map(_operand, operands)), _settings(attributes))
         settings = (manifest[name] for name in ("passes", "target", "level", "verify"))
         sizes = manifest["sizes"]
         found = Case(program, request, *settings)
@@ -71,12 +71,27 @@ def _operand(made: tuple[str, int, int] | None) -> OperandClass | None:
     return None if made is None else OperandClass(BY_NAME[made[0]], made[1], made[2])
 
 
+def _settings(made: Mapping[str, Any]) -> tuple[tuple[str, Attribute], ...]:
+    """Attributes as they are: JSON has lists where we have tuples."""
+    return tuple((name, tuple(value) if isinstance(value, list) else value) for name, value in made.items())
+
+
 class Miscompiled(InternalError):
     """The compiler was caught changing what a program means; ``reduced`` is a small program that shows it."""
 
     def __init__(self, message: str, reduced: Case) -> None:
         self.reduced = reduced
         super().__init__(message)
+
+
+class mendable:
+    """Errors that the user mends come from here: where in the compiler they were found helps nobody."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, UserError):
+            raise error.with_traceback(None) from None
 
 
 @contextmanager

@@ -10,9 +10,15 @@ from tilewright.errors import CallError, CallTypeError, InternalError, KernelInd
 from tilewright.runtime import Tensor
 
 Parameter = tuple[
-    str, Literal["tensor", "optional", "attr_int", "attr_float", "attr_bool", "scalar"], str | None, bool, object, bool
+    str,
+    Literal["tensor", "optional", "attr_int", "attr_float", "attr_bool", "attr_choice", "scalar"],
+    str | tuple[str, ...] | int | None,
+    bool,
+    object,
+    bool,
 ]
-"""As the core takes it: (name, kind, a scalar's dtype, has a default, the default, keyword only)."""
+"""As the core takes it: (name, kind, a scalar's dtype or an attribute's choices or length, has a default, the default,
+keyword only)."""
 
 
 def raiser(op: str, operands: Sequence[str], form: str, case: Callable[[], Case]) -> Callable[[str, Any], NoReturn]:
@@ -29,6 +35,9 @@ def raiser(op: str, operands: Sequence[str], form: str, case: Callable[[], Case]
             raise CallError(f"{message}; called with {_shapes(operands, given)}", hint=f"it is called as {form}")
         if kind == "index":
             _, operand, position, value = info
+            if operand >= len(operands):
+                hint = "it follows from the data: perhaps an operand that gives a size is too small"
+                raise KernelIndexError(f"{op}: a computed index is {value}, out of range", hint=hint)
             place = f"element {position} of {operands[operand]!r} (counted row by row)"
             raise KernelIndexError(
                 f"{op}: {place} is the index {value}, out of range",

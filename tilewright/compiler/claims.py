@@ -29,6 +29,7 @@ from tilewright.ir.interpret.domains import FLOAT64
 from tilewright.ir.tensor import Function, Tensor
 from tilewright.passes.tensor.differentiate import differentiate, pruned
 from tilewright.passes.tensor.in_field import InField
+from tilewright.targets.target import TARGETS
 
 TRIALS = 4
 STEP, NEAR, NEAR_QUOTIENT = 1e-4, 1e-6, 1e-3
@@ -39,7 +40,7 @@ Arrays = Mapping[str, HostArray]
 
 def check(module: ast.Module, shared: Resolver = no_ops) -> Report:
     """As :func:`tilewright.dsl.check.check`; what sound ops claim is tried too."""
-    report = check_module(module, shared)
+    report = check_module(module, shared, TARGETS)
     if report.diagnostics:
         return report
     resolver = in_module(module, shared)

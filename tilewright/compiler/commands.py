@@ -17,11 +17,13 @@ from tilewright.compiler import driver
 from tilewright.compiler.claims import check as check_module
 from tilewright.compiler.op import STAGES, Op, load_ops
 from tilewright.compiler.optimise import optimise
+from tilewright.dsl.attributes import Kind
 from tilewright.dsl.doc import pages
 from tilewright.dsl.format import format as format_source
 from tilewright.dsl.parse import parse
-from tilewright.dsl.program import Resolver
+from tilewright.dsl.program import Attribute, Resolver
 from tilewright.dsl.reading import read_text
+from tilewright.dsl.upgrade import upgrade
 from tilewright.errors import UserError
 from tilewright.ir.types import dtype
 
@@ -45,11 +47,11 @@ def _check(name: str, shared: Resolver) -> bool:
 
 
 def fmt(arguments: Namespace) -> int:
-    """Rewrites files that are not in canonical layout; with ``--check`` only names them."""
-    changed = 0
+    """Rewrites files that are not in canonical layout, or of the newest edition; with ``--check`` only names them."""
+    changed, rewrite = 0, upgrade if arguments.upgrade else format_source
     for name in arguments.files:
         text = read_text(name)
-        formatted = format_source(text, name)
+        formatted = rewrite(text, name)
         if formatted != text:
             changed += 1
             print(f"{'would change' if arguments.check else 'changed'} {name}")
@@ -68,7 +70,7 @@ def run(arguments: Namespace) -> int:
     """Runs an op on arrays from files; prints the results that no ``--out`` takes."""
     op = _op(arguments)
     inputs = {name: _load(path) for name, path in _pairs(arguments.inputs)}
-    settings = {name: _literal(text) for name, text in _pairs(arguments.settings)}
+    settings = _settings(op, arguments.settings)
     made = ", ".join(op.signature.results)
     if len(arguments.outputs) > len(op.signature.results):
         raise UserError(f"{len(arguments.outputs)} files are given by --out", hint=f"{op.name} has the results {made}")
@@ -91,7 +93,7 @@ def show(arguments: Namespace) -> int:
             raise UserError(
                 f"{op.name} has no dtype variable {name!r}", hint=f"it has {', '.join(variables) or 'none'}"
             )
-    settings = {name: _literal(text) for name, text in _pairs(arguments.settings)}
+    settings = _settings(op, arguments.settings)
     request = op.default_request(dtypes, arguments.rank, settings)
     print(op.stage_text(arguments.stage, request), end="")
     return 0
@@ -157,6 +159,19 @@ def _pairs(items: Iterable[str]) -> list[tuple[str, str]]:
             raise UserError(f"expected NAME=VALUE, got {item!r}")
         pairs.append((name, value))
     return pairs
+
+
+def _settings(op: Op, items: Iterable[str]) -> dict[str, Attribute]:
+    """Attributes, ranks and scalars: a choice as it is, a tuple as its elements between commas."""
+    return {name: _value(text, op.signature.kinds.get(name)) for name, text in _pairs(items)}
+
+
+def _value(text: str, kind: Kind | None) -> Attribute:
+    if kind is not None and kind.choices:
+        return text
+    if kind is not None and kind.length is not None and "," in text:
+        return tuple(_literal(part.strip()) for part in text.strip("()").split(",") if part.strip())
+    return _literal(text)
 
 
 def _literal(text: str) -> int | float | bool:

@@ -8,17 +8,19 @@ from types import SimpleNamespace
 from typing import Any, Literal
 
 from tilewright.compiler import driver
-from tilewright.compiler.bundle import Case, reporting
+from tilewright.compiler.bundle import Case, mendable, reporting
 from tilewright.compiler.callable import Parameter, raiser
 from tilewright.compiler.request import Attribute, OperandClass, Request
 from tilewright.compiler.stages import Compilation, definition_passes, specialise_request, unit_axes
 from tilewright.compiler.validate import Job
 from tilewright.dsl import syntax as ast
+from tilewright.dsl.attributes import shown
 from tilewright.dsl.calls import called, in_module
 from tilewright.dsl.format import format as format_source
 from tilewright.dsl.parse import parse
 from tilewright.dsl.program import Resolver, no_ops
 from tilewright.dsl.reading import read_text
+from tilewright.dsl.schedules import check_schedules
 from tilewright.dsl.signature import OperandInfo, Signature, signature
 from tilewright.errors import CallError, UnsupportedError, UserError
 from tilewright.ir.tensor import Function
@@ -28,12 +30,13 @@ from tilewright.ir.types import BY_NAME, F32, DType
 from tilewright.runtime import Op as CoreOp
 from tilewright.runtime import Program, Tensor, to_numpy, to_tensor
 from tilewright.source import Span
-from tilewright.targets.target import Target, get_target
+from tilewright.targets.target import TARGETS, Target, get_target
 
-_ATTRIBUTES: Mapping[str, Literal["attr_int", "attr_float", "attr_bool"]] = {
+_ATTRIBUTES: Mapping[str, Literal["attr_int", "attr_float", "attr_bool", "attr_choice"]] = {
     "int": "attr_int",
     "float": "attr_float",
     "bool": "attr_bool",
+    "choice": "attr_choice",
 }
 
 STAGES = ("source", "tensor", "loops", "llvm", "asm", "c")
@@ -68,10 +71,12 @@ class Op(CoreOp):
     def form(self) -> str:
         """How it is called: ``conv2d(x: T[N, C, H, W], ..., *, stride: int = 1)``."""
         operands = [str(o) for o in self.signature.operands]
-        defaults = self.signature.attributes
-        keywords = [f"{a.name}: {a.kind.text} = {defaults[a.name]}" for a in self.definition.attributes]
-        keywords += [f"{pack}: int" for pack in self.signature.ranks]
-        keywords += [f"{name}: scalar {dtype}" for name, dtype in self.signature.scalars.items()]
+        sig = self.signature
+        keywords = [f"{name}: {sig.kinds[name]} = {shown(default)}" for name, default in sig.attributes.items()]
+        keywords += [f"{pack}: int" for pack in sig.ranks]
+        for name, dtype in sig.scalars.items():
+            default = f" = {shown(sig.scalar_defaults[name])}" if name in sig.scalar_defaults else ""
+            keywords.append(f"{name}: scalar {dtype}{default}")
         return f"{self.definition.name}({', '.join([*operands, *(['*', *keywords] if keywords else [])])})"
 
     def parameters(self) -> list[Parameter]:
@@ -79,11 +84,13 @@ class Op(CoreOp):
         made: list[Parameter] = []
         for o in self.signature.operands:
             made.append((o.name, "optional" if o.optional else "tensor", None, o.optional, None, False))
-        for a in self.definition.attributes:
-            made.append((a.name, _ATTRIBUTES[a.kind.text], None, True, self.signature.attributes[a.name], True))
+        for name, default in self.signature.attributes.items():
+            kind = self.signature.kinds[name]
+            made.append((name, _ATTRIBUTES[kind.base], kind.choices or kind.length, True, default, True))
         made += [(pack, "attr_int", None, True, -1, True) for pack in self.signature.ranks]
         for name, dtype in self.signature.scalars.items():
-            made.append((name, "scalar", dtype, False, None, True))
+            defaults = self.signature.scalar_defaults
+            made.append((name, "scalar", dtype, name in defaults, defaults.get(name), True))
         return made
 
     def on(self, target: str, level: str | None = None) -> Op:
@@ -98,14 +105,15 @@ class Op(CoreOp):
         """
         if stage not in STAGES:
             raise UserError(f"unknown stage {stage!r}", hint=f"one of {', '.join(STAGES)}")
-        request = self.request(operands, attributes) if operands else self.default_request({}, 1, attributes)
+        with mendable():
+            request = self.request(operands, attributes) if operands else self.default_request({}, 1, attributes)
         return self.stage_text(stage, request)
 
     def stage_text(self, stage: str, request: Request) -> str:
         """As :meth:`text`, for a request."""
         if stage == "source":
             return format_source(_source(self.definition))
-        with reporting(lambda: self._case(request)):
+        with mendable(), reporting(lambda: self._case(request)):
             return self._made_text(stage, request)
 
     def _made_text(self, stage: str, request: Request) -> str:
@@ -166,10 +174,11 @@ class Op(CoreOp):
 
     def default_request(self, dtypes: Mapping[str, DType], rank: int, attributes: Mapping[str, Attribute]) -> Request:
         """Contiguous operands, all present; ``dtypes`` of variables, ``rank`` axes for each pack."""
-        ranks = {pack: attributes.get(pack, rank) for pack in self.signature.ranks}
+        given = {pack: attributes.get(pack) for pack in self.signature.ranks}
+        ranks = {pack: value if isinstance(value, int) else rank for pack, value in given.items()}
         operands = []
         for o in self.signature.operands:
-            whole = o.fixed + sum(int(ranks.get(p, rank)) for p in o.pack_names)
+            whole = o.fixed + sum(ranks.get(p, rank) for p in o.pack_names)
             operands.append(OperandClass.contiguous(self._default_dtype(o, dtypes), whole))
         return Request(tuple(operands), self._all({**attributes, **ranks}))
 
@@ -188,7 +197,7 @@ class Op(CoreOp):
         classes, values = key
         operands = tuple(None if c is None else OperandClass(BY_NAME[c[0]], c[1], c[2]) for c in classes)
         request = Request(operands, tuple(zip(self.signature.settings, values, strict=True)))
-        with reporting(lambda: self._case(request)):
+        with mendable(), reporting(lambda: self._case(request)):
             return driver.compiled(self.job(request), driver.mode())
 
 
@@ -228,6 +237,7 @@ def load_ops(
     """The ops of a source text by name; they may call each other and the ops that ``shared`` finds."""
     to = get_target(target, level)
     module = parse(text, name)
+    check_schedules(module, TARGETS)
     resolver = in_module(module, shared)
     return {o.name: _op_on(o, to, resolver) for o in module.ops}
 

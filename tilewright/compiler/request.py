@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tilewright.dsl.program import Attribute
 from tilewright.ir.types import DType
 
-Attribute = int | float | bool
+__all__ = ["Attribute", "OperandClass", "Request"]
 
 
 @dataclass(frozen=True)

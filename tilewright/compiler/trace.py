@@ -44,11 +44,15 @@ class Traced:
         """What the core calls in place of running ``op``; ``values`` are in the order of its parameters."""
         return self.recorder.record(op, values)
 
-    def __array__(self, *_: Any, **__: Any) -> Any:
-        """Refuses: NumPy cannot compute with what has no elements."""
+    def _refuse(self, *_: Any, **__: Any) -> Any:
+        """Neither NumPy nor Python can compute with what has no elements."""
         raise UserError(
             f"{self.name} has no elements yet: only ops can be traced", hint="write the computation as an op"
         )
+
+    __array__ = __bool__ = __float__ = __int__ = __iter__ = __len__ = __getitem__ = __neg__ = _refuse
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __matmul__ = _refuse
+    __lt__ = __le__ = __gt__ = __ge__ = __pow__ = __floordiv__ = __mod__ = _refuse
 
 
 @dataclass
@@ -114,8 +118,8 @@ def _constant(op: str, scalar: ScalarInput, value: Any) -> Const:
     """The run-time scalar as a literal; CallTypeError where a call would refuse it."""
     dtype = scalar.dtype
     if dtype.is_integer:
-        low = 0 if dtype.kind == "uint" else -(1 << (dtype.bits - 1))
-        fits = isinstance(value, Integral) and low <= int(value) < low + (1 << dtype.bits)
+        low, high = dtype.limits
+        fits = isinstance(value, Integral) and low <= int(value) <= high
     else:
         fits = isinstance(value, Real if dtype.is_float else bool)
     if not fits:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
+from tilewright.dsl import mend
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.program import Scope, error
-from tilewright.errors import CheckError
 from tilewright.ir import index as ix
 from tilewright.ir.index import Condition, Index, const, ge, lt
 from tilewright.ir.scalar import Expr
 from tilewright.ir.tensor import Tensor
+from tilewright.ir.types import BOOL
 
 _SMALL = 4
 _TRIES = 5_000
 
 
-def require(tensor: Tensor, indices: Sequence[Index | Expr], axes: Sequence[ast.Axis], scope: Scope) -> None:
+def require(
+    tensor: Tensor, indices: Sequence[Index | Expr], axes: Sequence[ast.Axis], scope: Scope, writes: bool = False
+) -> None:
     """Proves each affine index into ``tensor`` (written as ``axes``) in bounds.
 
     What holds only for some sizes is added to the op's preconditions. CheckError if an index is refuted, or if
@@ -28,7 +31,8 @@ def require(tensor: Tensor, indices: Sequence[Index | Expr], axes: Sequence[ast.
             require_divisors(index, written, scope)
             for condition in (ge(index, 0), lt(index, extent)):
                 if not ensure(condition, scope):
-                    raise _out_of_bounds(condition, tensor, index, extent, written, scope)
+                    message = _out_of_bounds(condition, tensor, index, extent, scope)
+                    raise error(message, written.span, *_remedy(tensor, written, writes))
 
 
 def require_divisors(index: Index, written: ast.Node, scope: Scope) -> None:
@@ -61,18 +65,22 @@ def ensure(condition: Condition, scope: Scope) -> bool:
     return True
 
 
-def _out_of_bounds(
-    condition: Condition, tensor: Tensor, index: Index, extent: Index, written: ast.Axis, scope: Scope
-) -> CheckError:
+def _remedy(tensor: Tensor, written: ast.Axis, writes: bool) -> tuple[str, mend.Fix]:
+    if writes:
+        return f"give {tensor.name} a larger extent, or declare the ranges of the axes", ()
+    otherwise = "false" if tensor.dtype is BOOL else "0"
+    hint = f"guard the read: ({tensor.name}[...] else {otherwise}), or declare the ranges of the axes"
+    return hint, mend.guarded(mend.enclosing_element(written.span), otherwise)
+
+
+def _out_of_bounds(condition: Condition, tensor: Tensor, index: Index, extent: Index, scope: Scope) -> str:
     example = next(_counterexamples(condition, scope), None)
-    hint = f"guard the read: ({tensor.name}[...] else 0), or declare the ranges of the axes"
     if example is None:
-        message = f"cannot prove that the index {index} stays inside {tensor.name}, of extent {extent}"
-        return error(message, written.span, hint)
+        return f"cannot prove that the index {index} stays inside {tensor.name}, of extent {extent}"
     at, size = _value(index, example), _value(extent, example)
     given = ", ".join(f"{s} = {v}" for s, v in example.items())
     message = f"out of bounds: with {given}" if given else "out of bounds"
-    return error(f"{message} this index is {at}, and the extent of {tensor.name} is {size}", written.span, hint)
+    return f"{message} this index is {at}, and the extent of {tensor.name} is {size}"
 
 
 def _counterexamples(condition: Condition, scope: Scope) -> Iterator[dict[str, int]]:

@@ -10,16 +10,16 @@ from dataclasses import replace
 
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.elaborate import Elaborator, find_tensor
-from tilewright.dsl.indices import affine
-from tilewright.dsl.program import LITERALS, Attribute, Program, Resolver, Scope, error, nearest, no_ops
+from tilewright.dsl.program import Attribute, Program, Resolver, Scope, error, meant, nearest, no_ops
 from tilewright.dsl.signature import Signature, bind, check_attributes, signature
 from tilewright.dsl.statements import check_target
+from tilewright.dsl.static import known
 from tilewright.dsl.stretch import seen_through, views
 from tilewright.errors import CallError, CallTypeError
 from tilewright.ir import index as ix
 from tilewright.ir import statements
 from tilewright.ir.index import Condition, Index
-from tilewright.ir.scalar import Const, Expr, Param, Read
+from tilewright.ir.scalar import Const, Expr, Param, Read, literal
 from tilewright.ir.tensor import Function, Tensor
 from tilewright.ir.types import BY_NAME, DType
 from tilewright.source import Span
@@ -68,7 +68,8 @@ def invoke(s: ast.Invoke, program: Program, specialise: Specialise) -> None:
     f = specialise(callee, dtypes, packs, attributes, present, program.resolver, program.callers)
     f = seen_through(f, seen, s.span)
     dims = _dims(f, given, s, program)
-    scalars = {p.name: _scalar(p.name, p.dtype, keywords, s, program) for p in f.scalars}
+    defaults = sig.scalar_defaults
+    scalars = {p.name: _scalar(p.name, p.dtype, keywords, defaults.get(p.name), s, program) for p in f.scalars}
     for condition in statements.substitute_conditions(f.preconditions, dims):
         _need(condition, f"{f.name} requires {condition}", s.span, program)
     names = _names(f, given, s, program)
@@ -103,7 +104,8 @@ def _operands(s: ast.Invoke, sig: Signature, program: Program) -> dict[str, Tens
     for k in s.keywords:
         known = [*declared, *sig.settings, *sig.scalars]
         if k.name.text not in known:
-            raise error(f"{sig.name} has no parameter {k.name.text!r}", k.name.span, nearest(k.name.text, known))
+            message = f"{sig.name} has no parameter {k.name.text!r}"
+            raise error(message, k.name.span, nearest(k.name.text, known), meant(k.name, known))
         if k.name.text in declared:
             if not isinstance(k.value, ast.Name):
                 raise error(
@@ -118,22 +120,25 @@ def _operands(s: ast.Invoke, sig: Signature, program: Program) -> dict[str, Tens
 
 
 def _static(k: ast.Keyword, program: Program) -> Attribute:
-    """The value of an attribute: a literal, an attribute of the caller, or a whole number made of such."""
-    e = k.value
-    if isinstance(e, ast.Name) and e.text in {**LITERALS, **program.attributes}:
-        return {**LITERALS, **program.attributes}[e.text]
-    if isinstance(e, ast.Number):
-        return e.value
-    if isinstance(e, ast.Unary) and e.op == "-" and isinstance(e.value, ast.Number):
-        return -e.value.value
-    index = affine(e, Scope(program))
-    if index is None or index.constant is None:
-        raise error(f"{k.name.text} is not known when the op is compiled", e.span, "give a literal or an attribute")
-    return index.constant
+    """The value that a call gives an attribute."""
+    value = known(k.value, program)
+    if value is None:
+        hint = "give a literal or an attribute"
+        raise error(f"{k.name.text} is not known when the op is compiled", k.value.span, hint)
+    return value
 
 
-def _scalar(name: str, dtype: DType, keywords: Mapping[str, ast.Keyword], s: ast.Invoke, program: Program) -> Expr:
+def _scalar(
+    name: str,
+    dtype: DType,
+    keywords: Mapping[str, ast.Keyword],
+    default: Attribute | None,
+    s: ast.Invoke,
+    program: Program,
+) -> Expr:
     """The value of a run-time scalar: of scalars, attributes and literals."""
+    if name not in keywords and isinstance(default, (bool, int, float)):
+        return literal(default, dtype)
     if name not in keywords:
         raise error(f"{s.function.text} needs {name}: scalar {dtype}", s.span, f"give it: {name} = ...")
     written = keywords[name].value
@@ -141,6 +146,8 @@ def _scalar(name: str, dtype: DType, keywords: Mapping[str, ast.Keyword], s: ast
     def no_reduction(e: object, scope: Scope) -> Read:
         raise error(f"{name} is a scalar of the call, not a reduction", written.span, "pass a scalar or a literal")
 
+    if isinstance(written, ast.Several):
+        raise error(f"{name} takes one value", written.span, "pass a scalar of the op or a literal")
     value = Elaborator(no_reduction).typed(written, Scope(program), dtype)
     if value.dtype is not dtype or not isinstance(value, (Const, Param)):
         raise error(f"{name} takes a scalar of type {dtype}", written.span, "pass a scalar of the op or a literal")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from tilewright.dsl import syntax as ast
+from tilewright.dsl.attributes import Kind
 from tilewright.dsl.calls import in_module
 from tilewright.dsl.claims import equal_of, gradient_of
 from tilewright.dsl.program import Attribute, Resolver, error, no_ops
+from tilewright.dsl.schedules import check_schedules
 from tilewright.dsl.signature import Signature, signature
 from tilewright.dsl.specialise import specialise
 from tilewright.errors import UserError
@@ -57,9 +59,10 @@ class Variant:
         return all(d.is_float for name, d in self.dtypes.items() if any(a.is_float for a in sig.variables[name]))
 
 
-def check(module: ast.Module, shared: Resolver = no_ops) -> Report:
+def check(module: ast.Module, shared: Resolver = no_ops, targets: Collection[str] | None = None) -> Report:
     """Specialises each op in every variant: packs at ranks 0, 1 and 2, typical dtypes, optional operands there and not,
-    bool attributes both ways, other attributes at their defaults. Ops call each other, and those that ``shared`` finds.
+    bool attributes both ways, every choice, other attributes at their defaults. Ops call each other, and those that
+    ``shared`` finds. Schedules are for ``targets``; None: any.
     """
     resolver = in_module(module, shared)
     found: dict[object, UserError] = {}
@@ -86,6 +89,10 @@ def check(module: ast.Module, shared: Resolver = no_ops) -> Report:
         except UserError as e:
             _note(found, e)
         preconditions[op.name] = tuple(conditions)
+    try:
+        check_schedules(module, targets)
+    except UserError as e:
+        _note(found, e)
     return Report(tuple(sorted(found.values(), key=_place)), preconditions)
 
 
@@ -93,10 +100,15 @@ def variants(sig: Signature) -> Iterator[Variant]:
     """All that :func:`check` tries of an op."""
     dtypes = {name: [d for d in _TYPICAL if d in allowed][:3] for name, allowed in sig.variables.items()}
     packs = dict.fromkeys([p for o in sig.operands for p in o.pack_names], _RANKS)
-    flags = {name: (False, True) for name, value in sig.attributes.items() if isinstance(value, bool)}
+    flags = {name: _values(kind) or [sig.attributes[name]] for name, kind in sig.kinds.items()}
     optional = [o.name for o in sig.operands if o.optional]
     for chosen in itertools.product(_choices(dtypes), _choices(packs), _choices(flags), _subsets(optional)):
         yield Variant(*chosen)
+
+
+def _values(kind: Kind) -> list[Attribute]:
+    """All values of a kind that has few."""
+    return [False, True] if kind == Kind("bool") else [*kind.choices]
 
 
 def _choices(options: Mapping[str, Sequence[T]]) -> list[dict[str, T]]:

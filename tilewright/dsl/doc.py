@@ -55,13 +55,23 @@ def _rows(op: ast.Op, sig: Signature) -> Iterator[str]:
     for o in sig.operands:
         yield _row(str(o), "operand, may be left out" if o.optional else "operand")
     for a in op.attributes:
-        yield _row(f"{a.name}: {a.kind.text} = {source_text(a.default)}", "attribute, known when the op is compiled")
+        yield _row(
+            f"{a.name}: {sig.kinds[a.name]} = {source_text(a.default)}", "attribute, known when the op is compiled"
+        )
     for pack in sig.ranks:
         yield _row(f"{pack}: int", f"number of axes of {pack}..., where the operands do not tell it")
-    for name, dtype in sig.scalars.items():
-        yield _row(f"{name}: scalar {dtype}", "run-time scalar")
+    for s in op.scalars:
+        default = f" = {source_text(s.default)}" if s.default else ""
+        yield _row(f"{s.name}: scalar {s.dtype.text}{default}", "run-time scalar")
     for r in op.results:
-        yield _row(f"{r.name}: {r.dtype.text}[{', '.join(map(source_text, r.dims))}]", "result")
+        yield _row(f"{r.name}: {_shape(r)}", "result")
+
+
+def _shape(r: ast.Result) -> str:
+    text = f"{r.dtype.text}[{', '.join(map(source_text, r.dims))}]"
+    if r.condition is None or r.otherwise is None:
+        return text
+    return f"{text} if {source_text(r.condition)} else {_shape(r.otherwise)}"
 
 
 def _row(code: str, text: str) -> str:

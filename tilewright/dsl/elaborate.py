@@ -4,18 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tilewright.dsl import bounds
+from tilewright.dsl import bounds, mend
 from tilewright.dsl import syntax as ast
-from tilewright.dsl.indices import affine, extent, linear, size
-from tilewright.dsl.program import CONSTANTS, TRUTHS, Scope, Untyped, UntypedVar, error, unknown
+from tilewright.dsl.attributes import shown
+from tilewright.dsl.indices import affine, attribute_element, extent, linear, size
+from tilewright.dsl.operands import Place, checked
+from tilewright.dsl.program import (
+    CONSTANTS,
+    ELSEWHERE,
+    TRUTHS,
+    Attribute,
+    Scope,
+    Untyped,
+    UntypedVar,
+    closest,
+    error,
+    unknown,
+)
 from tilewright.dsl.steps import check_read
 from tilewright.errors import CheckError
 from tilewright.ir import index as ix
 from tilewright.ir import scalar
 from tilewright.ir.index import symbol
-from tilewright.ir.scalar import OPS, Const, Expr, IndexValue, OpInfo, Param, Read, apply, convert
+from tilewright.ir.scalar import OPS, Const, Expr, IndexValue, Param, Read, apply, convert
 from tilewright.ir.tensor import Tensor
-from tilewright.ir.types import BF16, BOOL, F16, F32, I64, U32, U64, DType
+from tilewright.ir.types import BF16, BOOL, F16, F32, FIELD, I32, I64, U8, U32, U64, DType
 from tilewright.source import Span
 
 Value = Expr | Untyped
@@ -24,8 +37,8 @@ Hoist = Callable[[ast.Reduce | ast.Fold, Scope], Read]
 _BINARY = {info.text: op for op, info in OPS.items() if info.text and info.arity == 2}
 _UNARY = {info.text: op for op, info in OPS.items() if info.text and info.arity == 1}
 _EXTREMES = ("lowest", "highest")
-_REDUCTIONS = ("sum", "prod", "any", "all", "argmax", "argmin", "fold", "scan")
-_SPECIAL = ("linear", "size", "index", "bitcast", "uniform", *_EXTREMES)
+_REDUCTIONS = ("sum", "prod", "any", "all", "argmax", "argmin", "argsort", "fold", "scan")
+_SPECIAL = ("linear", "size", "index", "order", "bitcast", "uniform", *_EXTREMES)
 
 
 class Literal(Untyped):
@@ -38,48 +51,44 @@ class Literal(Untyped):
 
     def make(self, dtype: DType) -> Expr:
         if dtype is BOOL:
-            raise error(f"the number {self.value} stands where a bool is needed", self.span, "write true or false")
+            fix = mend.replaced(self.span, "true" if self.value else "false")
+            raise error(f"the number {self.value} stands where a bool is needed", self.span, "write true or false", fix)
         if dtype.is_integer and (isinstance(self.value, float) or not fits(self.value, dtype)):
             hint = f"write a number that fits {dtype}, or cast the other side"
-            raise error(f"{self.value} does not fit {dtype}", self.span, hint)
+            whole = self.value == self.value // 1 and fits(int(self.value), dtype)
+            fix = mend.replaced(self.span, str(int(self.value))) if whole else ()
+            raise error(f"{self.value} does not fit {dtype}", self.span, hint, fix)
         return scalar.literal(self.value, dtype)
 
 
 class Deferred(Untyped):
     """An operation on untyped values, after ``first`` ones that have a dtype of their own."""
 
-    def __init__(self, op: str, first: Sequence[Expr], args: Sequence[Untyped], span: Span) -> None:
+    def __init__(self, op: str, first: Sequence[Expr], args: Sequence[Untyped], place: Place) -> None:
         super().__init__(join([a.default for a in args]))
-        self.op, self.first, self.args, self.span = op, first, args, span
+        self.op, self.first, self.args, self.place = op, first, args, place
 
     def make(self, dtype: DType) -> Expr:
-        return checked(self.op, [*self.first, *(a.make(dtype) for a in self.args)], self.span)
+        return checked(self.op, [*self.first, *(a.make(dtype) for a in self.args)], self.place)
 
 
 def fits(value: int, dtype: DType) -> bool:
-    low, high = integer_range(dtype)
+    low, high = dtype.limits
     return low <= value <= high
-
-
-def integer_range(dtype: DType) -> tuple[int, int]:
-    """The least and the greatest value of an integer dtype."""
-    if dtype.kind == "uint":
-        return 0, (1 << dtype.bits) - 1
-    return -(1 << (dtype.bits - 1)), (1 << (dtype.bits - 1)) - 1
 
 
 def lowest(dtype: DType) -> Const:
     """The value that ``max`` starts from."""
     if dtype.is_float:
         return Const(float("-inf"), dtype)
-    return Const(integer_range(dtype)[0], dtype) if dtype.is_integer else Const(False, dtype)
+    return Const(dtype.limits[0], dtype) if dtype.is_integer else Const(False, dtype)
 
 
 def highest(dtype: DType) -> Const:
     """The value that ``min`` starts from."""
     if dtype.is_float:
         return Const(float("inf"), dtype)
-    return Const(integer_range(dtype)[1], dtype) if dtype.is_integer else Const(True, dtype)
+    return Const(dtype.limits[1], dtype) if dtype.is_integer else Const(True, dtype)
 
 
 def join(dtypes: Sequence[DType]) -> DType:
@@ -113,7 +122,9 @@ class Elaborator:
         if dtype is None or value.dtype is dtype:
             return value
         if value.dtype is not dtype.compute:
-            raise error(f"this is {value.dtype}, but {dtype} is stored here", e.span, f"write {dtype}(...)")
+            name = scope.program.spelling(dtype)
+            fix = mend.wrapped(e.span, f"{name}(")
+            raise error(f"this is {value.dtype}, but {dtype} is stored here", e.span, f"write {name}(...)", fix)
         return convert("cast", value, dtype)
 
     def value(self, e: ast.Expr, scope: Scope) -> Value:
@@ -124,17 +135,24 @@ class Elaborator:
         if isinstance(e, ast.Name):
             return _name(e, scope)
         if isinstance(e, ast.Element):
-            return widen(self.read(e, scope))
+            value = attribute_element(e, scope)
+            return widen(self.read(e, scope)) if value is None else _settled(value)
+        if isinstance(e, ast.Text):
+            raise error("a text is no value", e.span, 'texts are choices of attributes: if mode == "...":')
         if isinstance(e, ast.Guarded):
             return self._guarded(e, scope)
         if isinstance(e, ast.Unary):
-            return combine(_UNARY[e.op], [self.value(e.value, scope)], e.span)
+            return self._combined(_UNARY[e.op], (e.value,), e, scope)
         if isinstance(e, ast.Binary):
-            return combine(_BINARY[e.op], [self.value(e.left, scope), self.value(e.right, scope)], e.span)
+            return self._combined(_BINARY[e.op], (e.left, e.right), e, scope)
         if isinstance(e, ast.Call):
             return self._call(e, scope)
         assert isinstance(e, (ast.Reduce, ast.Fold))
         return widen(self.hoist(e, scope))
+
+    def _combined(self, op: str, operands: Sequence[ast.Expr], e: ast.Expr, scope: Scope) -> Value:
+        place = Place(e.span, tuple(o.span for o in operands), scope.program.spelling)
+        return combine(op, [self.value(o, scope) for o in operands], place)
 
     # --- reads ------------------------------------------------------------------------------
 
@@ -160,18 +178,24 @@ class Elaborator:
 
     def _index(self, a: ast.Axis, scope: Scope) -> ix.Index | Expr:
         if a.extent is not None or a.chunk or isinstance(a.value, ast.Pack):
-            raise error("a range stands where an index is needed", a.span, "declare ranges on the left side")
+            fix = mend.replaced(mend.stretch(a.span, a.value.span.offsets[1], a.span.offsets[1]), "")
+            raise error("a range stands where an index is needed", a.span, "declare ranges on the left side", fix)
         index = affine(a.value, scope)
         if index is not None:
             return index
         value = self.typed(a.value, scope, I64)
         if not value.dtype.is_integer:
-            raise error(f"an index must be an integer, this is {value.dtype}", a.span, "cast it: i64(...)")
+            fix = mend.wrapped(a.span, "i64(")
+            raise error(f"an index must be an integer, this is {value.dtype}", a.span, "cast it: i64(...)", fix)
         return value
 
     def _guarded(self, e: ast.Guarded, scope: Scope) -> Value:
         if not isinstance(e.read, ast.Element):
-            raise error("`else` guards a read", e.read.span, "write (x[i] else 0); choose between values with where")
+            hint = "write (x[i] else 0); choose between values with where"
+            last = [n for n, _ in ast.walk(e.read) if isinstance(n, ast.Element)][-1:]
+            rest = mend.stretch(e.span, e.read.span.offsets[1], e.otherwise.span.offsets[1])
+            fix = mend.guarded(last[0].span, e.otherwise.span.text) + mend.replaced(rest, "") if last else ()
+            raise error("`else` guards a read", e.read.span, hint, fix)
         if e.read.tensor.text == scope.target and scope.target not in scope.program.declared:
             return self._recurring(e.read, e, scope)
         tensor = find_tensor(e.read.tensor, scope)
@@ -194,6 +218,8 @@ class Elaborator:
             return IndexValue(extent(self._arg(e, 0, 1), scope, "an index"))
         if name in _EXTREMES:
             return self._extreme(e, scope)
+        if name == "order":
+            return ordered(self.typed(self._arg(e, 0, 1), scope), e.span)
         if name == "bitcast":
             return self._bitcast(e, scope)
         if name in ("bits", "uniform"):
@@ -202,16 +228,25 @@ class Elaborator:
             return self._cast(e, scope)
         if name not in OPS or OPS[name].result == "given":
             functions = [*_SPECIAL, *(op for op, i in OPS.items() if i.result != "given" and not i.text), "bits"]
+            if name in scope.program.tensors:
+                fix = mend.bracketed(e.function.span)
+                raise error(
+                    f"{name} is a tensor, not a function", e.span, f"elements stand in brackets: {name}[i]", fix
+                )
             if name in _REDUCTIONS:
-                raise error(f"{name} is a reduction", e.span, f"write {name}[axes](value)")
+                fix = _over_free_axes(e, scope)
+                raise error(f"{name} is a reduction", e.span, f"write {name}[axes](value)", fix)
+            if name not in ELSEWHERE and scope.program.resolver(scope.program.callers[-1], name):
+                hint = f"call it on whole tensors in a statement of its own: t = {name}(x)"
+                raise error(f"{name} is an op, not a function", e.span, hint, mend.whole_call(e.span))
             raise unknown("function", e.function, [*functions, *scope.program.dtypes, "f32", "i64"])
         arity = OPS[name].arity
-        return combine(name, [self.value(self._arg(e, n, arity), scope) for n in range(arity)], e.span)
+        return self._combined(name, [self._arg(e, n, arity) for n in range(arity)], e, scope)
 
     def _arg(self, e: ast.Call, n: int, arity: int) -> ast.Expr:
         if len(e.args) != arity:
             many = "one value" if arity == 1 else f"{arity} values"
-            raise error(f"{e.function.text} takes {many}, not {len(e.args)}", e.span, _arity_hint(e))
+            raise error(f"{e.function.text} takes {many}, not {len(e.args)}", e.span, *_arity_remedy(e))
         arg = e.args[n]
         if isinstance(arg, ast.Pack):
             raise error("an axis pack is not a value", arg.span, "linear(...) numbers the points of a pack")
@@ -224,7 +259,7 @@ class Elaborator:
     def _cast(self, e: ast.Call, scope: Scope) -> Expr:
         """A dtype variable stands for its compute dtype; a storage dtype written out rounds."""
         dtype = scope.program.dtype(e.function)
-        value = settle(self._one_arg(e, scope), dtype.compute)
+        value = settle(self._one_arg(e, scope), None if dtype is BOOL else dtype.compute)
         rounding = storage_cast(e)
         return widen(convert("cast", value, rounding) if rounding else convert("cast", value, dtype.compute))
 
@@ -250,7 +285,7 @@ class Elaborator:
         for arg, node, dtype in zip(args, e.args, wanted, strict=True):
             if not arg.dtype.is_integer:
                 message = f"{e.function.text} takes integers, this is {arg.dtype}"
-                raise error(message, node.span, f"cast it: {dtype}(...)")
+                raise error(message, node.span, f"cast it: {dtype}(...)", mend.wrapped(node.span, f"{dtype}("))
         word = apply("bits", *args)
         if e.function.text == "bits":
             return word
@@ -268,6 +303,9 @@ def _number(e: ast.Expr, scope: Scope) -> int | float | None:
     if isinstance(e, ast.Name) and e.text not in scope.variables and e.text not in scope.ranges:
         value = scope.program.attributes.get(e.text)
         return value if type(value) is float else CONSTANTS.get(e.text)
+    if isinstance(e, ast.Element) and e.tensor.text in scope.program.attributes:
+        element = attribute_element(e, scope)
+        return element if type(element) is float else None
     if isinstance(e, ast.Unary) and e.op == "-":
         inner = _number(e.value, scope)
         return None if inner is None or isinstance(e.value, ast.Unary) else -inner
@@ -283,15 +321,41 @@ def _name(e: ast.Name, scope: Scope) -> Value:
     if name in program.scalars:
         return widen(Param(name, program.scalars[name].dtype))
     if name in program.attributes:
-        value = program.attributes[name]
-        return scalar.literal(value, BOOL if isinstance(value, bool) else I64)
+        return _settled(_single(e, program.attributes[name]))
     if name in program.dims:
         return IndexValue(program.dims[name])
     if name in TRUTHS:
         return Const(TRUTHS[name], BOOL)
     if name in program.tensors or name in program.declared:
-        raise error(f"{name} is a tensor, not a value", e.span, f"say which element: {name}[...]")
-    raise unknown("name", e, [*scope.variables, *scope.ranges, *program.value_names()])
+        fix = _at_axes(e, program.tensors.get(name) or program.declared[name], scope)
+        raise error(f"{name} is a tensor, not a value", e.span, f"say which element: {name}[...]", fix)
+    raise _unknown_name(e, scope)
+
+
+def _unknown_name(e: ast.Name, scope: Scope) -> CheckError:
+    if e.span.text.endswith("..."):
+        hint = f"as in y[{e.span.text}] = ..., or sum[{e.span.text}](...)"
+        return error(f"nothing says what {e.span.text} runs over", e.span, hint)
+    names = [*scope.variables, *scope.ranges, *scope.program.value_names()]
+    if closest(e.text, names) is None:
+        hint = f"an axis stands on the left side, y[{e.text}] = ..., or in a reduction, sum[{e.text}](...)"
+        return error(f"unknown name {e.text!r}", e.span, hint)
+    return unknown("name", e, names)
+
+
+def _single(e: ast.Name, value: Attribute) -> bool | int | float:
+    """``value``, which the attribute ``e`` has, if it can be computed with."""
+    if isinstance(value, str):
+        raise error(f"{e.text} is a choice, not a value", e.span, f"compare it: if {e.text} == {shown(value)}:")
+    if isinstance(value, tuple):
+        hint = f"say which element: {e.text}[0]"
+        raise error(f"{e.text} is a tuple, not a value", e.span, hint, mend.behind(e.span, "[0]"))
+    return value
+
+
+def _settled(value: bool | int | float) -> Expr:
+    """A whole number or a truth that an attribute has."""
+    return scalar.literal(value, BOOL if isinstance(value, bool) else I64)
 
 
 def find_tensor(name: ast.Name, scope: Scope) -> Tensor:
@@ -313,16 +377,53 @@ def find_tensor(name: ast.Name, scope: Scope) -> Tensor:
     if text in (*_REDUCTIONS, "max", "min"):
         raise error(f"{text} is not a tensor", name.span, f"a reduction is {text}[axes](value)")
     if text in program.scalars or text in program.attributes:
-        raise error(f"{text} is not a tensor", name.span, f"write {text} without brackets")
+        whole = mend.element(name.span)
+        fix = mend.replaced(whole, text) if whole else ()
+        raise error(f"{text} is not a tensor", name.span, f"write {text} without brackets", fix)
     raise unknown("tensor", name, program.tensors)
 
 
 def _unguarded(name: ast.Name) -> CheckError:
     hint = f"say what it is before the first point: ({name.text}[i - 1] else 0)"
-    return error(f"{name.text} reads itself without `else`", name.span, hint)
+    fix = mend.guarded(mend.element(name.span))
+    return error(f"{name.text} reads itself without `else`", name.span, hint, fix)
+
+
+def _at_axes(name: ast.Name, tensor: Tensor, scope: Scope) -> mend.Fix:
+    """``x[i, j]`` for ``x``: at each of its dims an axis that runs over it."""
+    found: list[str] = []
+    for dim in tensor.shape:
+        fitting = (axis for axis, over in scope.ranges.items() if over is dim and axis not in found)
+        found.append(next(fitting, ""))
+    return mend.replaced(name.span, f"{name.text}[{', '.join(found)}]") if all(found) else ()
+
+
+def _over_free_axes(e: ast.Call, scope: Scope) -> mend.Fix:
+    """``sum[k](x[k])`` for ``sum(x[k])``: over the names of its value that nothing else has."""
+    known = {*scope.ranges, *scope.variables, *scope.program.value_names()}
+    values = [a for a in e.args if not isinstance(a, ast.Pack)]
+    free = dict.fromkeys(n.text for n in ast.value_names(*values) if n.text not in known | {*scope.program.tensors})
+    return mend.behind(e.function.span, f"[{', '.join(free)}]") if free else ()
 
 
 # --- typing ---------------------------------------------------------------------------------
+
+
+def ordered(value: Expr, span: Span) -> Expr:
+    """An integer that comes before another where ``value`` does: -0.0 and 0.0 are one, every NaN comes last.
+
+    Floats of one sign are in order as integers are, the negative ones from back to front.
+    """
+    if value.dtype is FIELD:
+        raise error("the exact field has no order", span, "sort by integers")
+    if not value.dtype.is_float:
+        return convert("cast", value, U8) if value.dtype is BOOL else value
+    dtype = {32: I32, 64: I64}[value.dtype.bits]
+    plain = apply("where", apply("eq", value, zero := scalar.literal(0, value.dtype)), zero, value)
+    bits = convert("bitcast", plain, dtype)
+    sign = apply("shr", bits, scalar.literal(dtype.bits - 1, dtype))
+    number = apply("bitxor", bits, apply("bitand", sign, highest(dtype)))
+    return apply("where", apply("isnan", value), highest(dtype), number)
 
 
 def storage_cast(e: ast.Expr) -> DType | None:
@@ -337,7 +438,7 @@ def widen(e: Expr) -> Expr:
     return convert("cast", e, e.dtype.compute)
 
 
-def combine(op: str, args: Sequence[Value], span: Span) -> Value:
+def combine(op: str, args: Sequence[Value], place: Place) -> Value:
     """``op(args)``: untyped arguments take the dtype of the typed ones they meet."""
     info = OPS[op]
     selects = info.operands == "select"
@@ -346,51 +447,19 @@ def combine(op: str, args: Sequence[Value], span: Span) -> Value:
     typed = [a for a in same if not isinstance(a, Untyped)]
     untyped = [a for a in same if isinstance(a, Untyped)]
     if not typed and info.operands != "bool" and info.result != "bool":
-        return Deferred(op, first, untyped, span)
+        return Deferred(op, first, untyped, place)
     dtype = typed[0].dtype if typed else BOOL if info.operands == "bool" else join([a.default for a in untyped])
-    return checked(op, [*first, *(settle(a, dtype) for a in same)], span)
+    return checked(op, [*first, *(settle(a, dtype) for a in same)], place)
 
 
-def checked(op: str, args: Sequence[Expr], span: Span) -> Expr:
-    """``op(args)`` if its type rule allows it, else a CheckError that says how to mend it."""
-    info = OPS[op]
-    name = info.text or op
-    same = list(args)
-    if info.operands == "select" and same.pop(0).dtype is not BOOL:
-        raise error(f"{name} chooses by a bool, this is {args[0].dtype}", span, "compare, as in x != 0")
-    if info.operands == "bool" and any(a.dtype is not BOOL for a in same):
-        wrong = next(a.dtype for a in same if a.dtype is not BOOL)
-        raise error(f"{name!r} takes bools, not {wrong}", span, "compare, as in x != 0; for bits use & | ^ ~")
-    first = same[0].dtype
-    other = next((a.dtype for a in same if a.dtype is not first), None)
-    if other is not None:
-        raise error(f"{name!r} of {first} and {other}", span, f"cast one of them: {_wider(first, other)}(...)")
-    if first.kind not in info.kinds:
-        raise _wrong_kind(name, info, first, span)
-    return apply(op, *args)
-
-
-def _wider(a: DType, b: DType) -> DType:
-    return max(a, b, key=lambda d: (d.is_float, d.bits))
-
-
-def _wrong_kind(name: str, info: OpInfo, dtype: DType, span: Span) -> CheckError:
-    hints = {
-        "/": "use // for whole numbers, or cast: f32(a) / f32(b)",
-        "//": "use / for floats",
-        "%": "cast to an integer, or write a - b * f32(i64(a / b))",
-    }
-    hint = hints.get(name, f"cast it: {'f32' if 'float' in info.kinds else 'i64'}(...)")
-    if dtype is BOOL and name in ("~", "&", "|", "^"):
-        hint = "for bools write not, and, or, !="
-    return error(f"{name!r} does not take {dtype}", span, hint)
-
-
-def _arity_hint(e: ast.Call) -> str | None:
-    name = e.function.text
-    if name in ("min", "max"):
-        return f"nest them: {name}(a, {name}(b, c)); over an axis: {name}[i](x[i])"
-    return None
+def _arity_remedy(e: ast.Call) -> tuple[str | None, mend.Fix]:
+    name, last = e.function.text, len(e.args) - 1
+    if name not in ("min", "max"):
+        wanted = OPS[name].arity if name in OPS else 1
+        return f"as in {name}({', '.join('abcd'[:wanted])})", ()
+    hint = f"nest them: {name}(a, {name}(b, c)); over an axis: {name}[i](x[i])"
+    nested = [edit for a in e.args[1:last] for edit in mend.replaced(a.span.start, f"{name}(")]
+    return hint, (*nested, *mend.behind(e.span, ")" * len(nested))) if nested else ()
 
 
 def _axes(n: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tilewright.dsl import syntax as ast
+from tilewright.dsl.mend import between, replaced
 from tilewright.dsl.program import Scope, error, nearest, unknown
 from tilewright.dsl.reading import MAX_INDEX_DEPTH
 from tilewright.errors import CheckError
@@ -41,6 +42,9 @@ def affine(e: ast.Expr | ast.Pack, scope: Scope) -> Index | None:
         return _in_range(e, const(e.value)) if isinstance(e.value, int) else None
     if isinstance(e, ast.Name):
         return _name(e.text, scope)
+    if isinstance(e, ast.Element) and e.tensor.text in scope.program.attributes:
+        element = attribute_element(e, scope)
+        return const(element) if type(element) is int else None
     if isinstance(e, ast.Unary) and e.op == "-":
         value = affine(e.value, scope)
         return None if value is None else -value
@@ -52,7 +56,8 @@ def affine(e: ast.Expr | ast.Pack, scope: Scope) -> Index | None:
     if isinstance(e, ast.Call) and e.function.text == "size":
         return size(e, scope)
     if isinstance(e, ast.Call) and len(e.args) == 1 and _is_index_dtype(e.function, scope):
-        return affine(e.args[0], scope)
+        flag = _flag(e.args[0], scope)
+        return affine(e.args[0], scope) if flag is None else const(int(flag))
     if isinstance(e, ast.Call) and e.function.text in _FUNCTIONS and e.args:
         args = [affine(a, scope) for a in e.args]
         return None if None in args else _in_range(e, _function(e, args))  # type: ignore[arg-type]
@@ -62,6 +67,12 @@ def affine(e: ast.Expr | ast.Pack, scope: Scope) -> Index | None:
 def _is_index_dtype(name: ast.Name, scope: Scope) -> bool:
     """Whether a call of ``name`` is a cast that leaves indices as they are."""
     return scope.program.is_dtype(name.text) and scope.program.dtype(name) is I64
+
+
+def _flag(e: ast.Expr | ast.Pack, scope: Scope) -> bool | None:
+    """The value of a bool attribute."""
+    value = scope.program.attributes.get(e.text) if isinstance(e, ast.Name) else None
+    return value if isinstance(value, bool) else None
 
 
 def _function(e: ast.Call, args: list[Index]) -> Index:
@@ -101,6 +112,24 @@ def _name(name: str, scope: Scope) -> Index | None:
     return program.dims.get(name)
 
 
+def attribute_element(e: ast.Element, scope: Scope) -> bool | int | float | None:
+    """The value of ``stride[0]`` for a tuple attribute ``stride``; None if ``e`` is an element of a tensor."""
+    name = e.tensor.text
+    value = scope.program.attributes.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, tuple):
+        raise error(f"{name} is no tuple", e.span, f"write {name} without brackets", replaced(e.span, name))
+    at = affine(e.indices[0].value, scope) if len(e.indices) == 1 and e.indices[0].extent is None else None
+    if at is None or at.constant is None:
+        hint = f"say which element by a whole number: {name}[0]"
+        raise error(f"the place in {name} is not known when the op is compiled", e.span, hint)
+    if not 0 <= at.constant < len(value):
+        hint = f"they are {name}[0] to {name}[{len(value) - 1}]" if len(value) > 1 else f"it is {name}[0]"
+        raise error(f"{name} has {len(value)} elements, none at {at.constant}", e.span, hint)
+    return value[at.constant]
+
+
 def linear(e: ast.Call, scope: Scope) -> Index:
     """The row-major number of the point at the given axes."""
     result = const(0)
@@ -116,6 +145,9 @@ def size(e: ast.Call, scope: Scope) -> Index:
     ranges = {**scope.program.pack_ranges, **scope.ranges}
     result = const(1)
     for arg in e.args:
+        if isinstance(arg, ast.Name) and arg.text in scope.program.dims and arg.text not in ranges:
+            fix = replaced(e.span, arg.text) if len(e.args) == 1 else ()
+            raise error("size takes axes and packs", arg.span, f"{arg.text} is a number already", fix)
         if not isinstance(arg, ast.Name) or arg.text not in ranges:
             raise error("size takes axes and packs", arg.span, nearest("", ranges) or "a pack, as in size(R...)")
         result = result * ranges[arg.text]
@@ -131,8 +163,15 @@ def extent(e: ast.Expr | ast.Pack, scope: Scope, what: str) -> Index:
 
 
 def _not_affine(e: ast.Expr | ast.Pack, scope: Scope, what: str) -> CheckError:
+    nodes = [node for node, _ in ast.walk(e)]
+    if any(isinstance(node, ast.Element) for node in nodes):
+        return error(f"{what} cannot depend on data", e.span, "it may use dims, int attributes and whole numbers")
+    quotient = next((n for n in nodes if isinstance(n, ast.Binary) and n.op == "/"), None)
+    if quotient:
+        fix = between(quotient.left.span, quotient.right.span, "/", "//")
+        return error(f"{what} is a whole number", e.span, "use // for whole numbers", fix)
     known = {*scope.ranges, *scope.program.dims, *scope.program.attributes}
-    for node, _ in ast.walk(e):
+    for node in nodes:
         if isinstance(node, ast.Name) and node.text not in known and node.text not in _FUNCTIONS:
             return unknown("dim or attribute", node, sorted(known))
     hint = "it may use dims, int attributes, whole numbers, + - * // %, min and max"

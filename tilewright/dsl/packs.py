@@ -11,7 +11,7 @@ from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 from tilewright.dsl import syntax as ast
-from tilewright.dsl.program import error, nearest
+from tilewright.dsl.program import error, meant, nearest
 
 Node = TypeVar("Node", bound=ast.Node)
 Names = Mapping[str, Sequence[str]]
@@ -74,11 +74,11 @@ class AxisPacks:
     def _meanings(self, s: ast.Statement) -> dict[str, str]:
         """For each axis pack of ``s`` the pack of the header that it runs over."""
         found = {name: name for name in self._dims}
-        for pack, meant in self._stands(s):
+        for pack, meaning in self._stands(s):
             if pack.name in self._dims:
                 continue
-            if found.setdefault(pack.name, meant) != meant:
-                message = f"{pack.name}... runs over {found[pack.name]}..., but here over {meant}..."
+            if found.setdefault(pack.name, meaning) != meaning:
+                message = f"{pack.name}... runs over {found[pack.name]}..., but here over {meaning}..."
                 raise error(message, pack.span, "give each run of axes a name of its own")
         for node, _ in ast.walk(s):
             if isinstance(node, ast.Pack) and node.name not in found:
@@ -164,6 +164,8 @@ def _axes(axis: ast.Axis, pack: ast.Pack, packs: Names, ranges: Names) -> list[a
 
 def _names(pack: ast.Pack, packs: Names) -> list[ast.Name]:
     if pack.name not in packs:
-        hint = nearest(f"{pack.name}...", [f"{p}..." for p in packs])
-        raise error(f"no operand has the axis pack {pack.name}...", pack.span, hint)
+        known = [f"{p}..." for p in packs]
+        hint = nearest(f"{pack.name}...", known) or f"some operand must be declared with it, as in x: T[{pack.name}...]"
+        fix = meant(ast.Name(pack.span, f"{pack.name}..."), known)
+        raise error(f"no operand has the axis pack {pack.name}...", pack.span, hint, fix)
     return [ast.Name(pack.span, name) for name in packs[pack.name]]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from functools import cache
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-from lark import Lark, Token, Tree
+from lark import Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken, VisitError
 from lark.tree import Meta
 from lark.visitors import Transformer_NonRecursive, v_args
 
+from tilewright.dsl import mend, mend_syntax
 from tilewright.dsl import syntax as ast
-from tilewright.dsl.layout import MAX_NESTING, Layout, LayoutError
+from tilewright.dsl.editions import require_newest
+from tilewright.dsl.grammar import parser
+from tilewright.dsl.layout import MAX_NESTING, LayoutError
 from tilewright.dsl.reading import MAX_DIGITS
 from tilewright.errors import SyntaxUserError
 from tilewright.source import Source, Span
@@ -22,23 +24,20 @@ _WORDS = {
     "NAME": "a name",
     "INT": "a number",
     "FLOAT": "",
+    "STRING": "",
+    "BYTES": "",
     "VALUE": "a value",
     "_NEWLINE": "the end of the line",
     "_INDENT": "an indented block",
     "_DEDENT": "",
     "WHERE": "",
+    "COMBINE": "'+='",
     "GRADIENT": "",
     "$END": "the end of the text",
 }
 _INFIX = {"COMPARE", "BAR", "CARET", "AMPERSAND", "SHIFT", "PLUS", "SLASH", "OR", "AND"}
 _OPERATORS = {*_INFIX, "MINUS", "STAR", "TILDE", "NOT"}
-_HINTS = {
-    "<-": "'<-' is an arrow; write '< -' for \"less than minus\"",
-    "else": "a guarded read stands in parentheses: (x[i - 1] else 0)",
-    "if": "choose between values with where(condition, a, b)",
-    "=": "compare with ==",
-    "*": "there is no power operator: multiply, or use exp and log",
-}
+_UNITS = {"KiB": 10, "MiB": 20, "GiB": 30}
 _PREFIXES = {"NAME", "INT", "FLOAT", "LPAR", "MINUS", "TILDE"}
 
 
@@ -47,9 +46,11 @@ def parse(text: str, name: str = "<string>") -> ast.Module:
     source = Source(text, name)
     try:
         # the first line break gives the layout its outermost indentation; _span takes it off again
-        tree = _parser().parse("\n" + text + "\n")
+        tree = parser().parse("\n" + text + "\n")
     except LayoutError as e:
-        raise SyntaxUserError(e.message, _place(e.token, source), e.hint) from None
+        place = _place(e.token, source)
+        fix = mend_syntax.laid_out(e, place)
+        raise SyntaxUserError(e.message, place, e.hint, fix) from None
     except UnexpectedInput as e:
         raise _explain(e, source) from None
     module = _build(tree, source)
@@ -66,15 +67,17 @@ def _build(tree: Tree[Token], source: Source) -> ast.Module:
     return module
 
 
-@cache
-def _parser() -> Lark:
-    grammar = Path(__file__).with_name("grammar.lark").read_text()
-    return Lark(grammar, parser="lalr", start="module", postlex=Layout(), propagate_positions=True)
+def _parses(text: str) -> bool:
+    try:
+        parser().parse("\n" + text + "\n")
+    except (LayoutError, UnexpectedInput):
+        return False
+    return True
 
 
 def _check_depth(module: ast.Module) -> None:
     """Later stages may recurse once what they walk is known to be shallow."""
-    for node, depth in ast.walk(*module.ops):
+    for node, depth in ast.walk(*module.ops, *module.schedules):
         if depth > MAX_NESTING:
             raise SyntaxUserError(
                 f"this is nested over {MAX_NESTING} deep", node.span, "give a part of it a name of its own"
@@ -102,11 +105,13 @@ def _one_column(source: Source, line: int, column: int) -> Span:
 def _explain(e: UnexpectedInput, source: Source) -> SyntaxUserError:
     if isinstance(e, UnexpectedCharacters):
         span = Span(source, e.line - 1, e.column, e.line - 1, e.column + 1)
-        return SyntaxUserError(f"{e.char!r} does not belong in source text", span, "comments start with #")
+        message = f"{e.char!r} does not belong in source text"
+        return SyntaxUserError(message, span, *mend_syntax.character(e.char, span))
     token = e.token if isinstance(e, UnexpectedToken) else Token("$END", "")
     span = _token_span(token, source)
     expected = _expected(e.accepts or e.expected if isinstance(e, UnexpectedToken) else ())
-    return SyntaxUserError(f"{_describe(token)}, expected {expected}", span, _hint(token, expected))
+    remedy = mend_syntax.unexpected(e, token, span, expected, _parses)
+    return SyntaxUserError(f"{_describe(token)}, expected {expected}", span, *remedy)
 
 
 def _token_span(token: Token, source: Source) -> Span:
@@ -138,18 +143,8 @@ def _expected(kinds: Collection[str]) -> str:
 def _word(kind: str) -> str:
     if kind in _WORDS:
         return _WORDS[kind]
-    pattern = next((t.pattern.value for t in _parser().terminals if t.name == kind), kind)
+    pattern = next((t.pattern.value for t in parser().terminals if t.name == kind), kind)
     return f"'{pattern}'"
-
-
-def _hint(token: Token, expected: str) -> str | None:
-    if token.type == "COMPARE":
-        return "comparisons do not chain: write a < b and b < c"
-    if token.type == "_INDENT":
-        return "blocks follow a line that ends in ':'"
-    if token == "[" and expected == "'('":
-        return "name the axes: y[i] = ..., or y[] = ... for a single value"
-    return _HINTS.get(str(token))
 
 
 # --- building -------------------------------------------------------------------------------
@@ -173,6 +168,10 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         line, column, end_line, end_column = (p or 1 for p in places)
         return Span(self.source, line - 1, column, end_line - 1, end_column)
 
+    def _until(self, meta: Meta, last: ast.Statement) -> Span:
+        """From where the rule began to the end of its last statement, the indentation of the next line left out."""
+        return replace(self._span(meta), end_line=last.span.end_line, end_column=last.span.end_column)
+
     def _name(self, token: Token) -> ast.Name:
         return ast.Name(self._span(token), str(token))
 
@@ -182,18 +181,20 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
     # module and ops
 
     def module(self, meta: Meta, parts: list[Any]) -> ast.Module:
-        return ast.Module(self.source, tuple(p for p in parts if isinstance(p, ast.Op)))
+        ops = tuple(p for p in parts if isinstance(p, ast.Op))
+        return ast.Module(self.source, ops, tuple(p for p in parts if isinstance(p, ast.Schedule)))
 
     def edition(self, meta: Meta, parts: list[Token]) -> None:
-        if parts[0] != "1":
-            hint = "write `edition 1`, or use a newer Tilewright"
-            raise SyntaxUserError(f"there is no edition {parts[0]}", self._span(parts[0]), hint)
+        require_newest(str(parts[0]), self._span(parts[0]))
 
     def op(self, meta: Meta, parts: list[Any]) -> ast.Op:
         name, variables, parameters, results, equals, (*body, gradient) = parts
         operands, attributes, scalars = self._sort_parameters(parameters)
         header = self._span(name), str(name), variables, operands, attributes, scalars, results
         return ast.Op(*header, tuple(body), gradient or (), equals)
+
+    def op_line(self, meta: Meta, parts: list[Any]) -> tuple[Any, ...]:
+        return (*parts, None)
 
     def equals(self, meta: Meta, parts: list[Token]) -> ast.Name:
         return self._name(parts[0])
@@ -208,11 +209,14 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         for p in parameters:
             if isinstance(p, Token):
                 if after:
-                    raise SyntaxUserError("a second '*'", self._span(p), "one '*' ends the operands")
+                    fix = mend.left_out(self._span(p))
+                    raise SyntaxUserError("a second '*'", self._span(p), "one '*' ends the operands", fix)
                 after = True
             elif isinstance(p, ast.Operand) == after:
                 what = "an operand stands before '*'" if after else "attributes and scalars stand after '*'"
-                raise SyntaxUserError(f"{p.name!r} is on the wrong side: {what}", p.span, "move it")
+                star = next((self._span(t) for t in parameters if isinstance(t, Token)), None)
+                fix = mend.moved(p.span, star, before=after)
+                raise SyntaxUserError(f"{p.name!r} is on the wrong side: {what}", p.span, "move it", fix)
         kinds = (ast.Operand, ast.Attribute, ast.Scalar)
         return tuple(tuple(p for p in parameters if isinstance(p, k)) for k in kinds)
 
@@ -224,29 +228,77 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         return ast.Operand(self._span(meta), str(name), self._name(dtype), dims, optional is not None)
 
     def attribute(self, meta: Meta, parts: list[Any]) -> ast.Attribute:
-        return ast.Attribute(self._span(meta), str(parts[0]), self._name(parts[1]), parts[2])
+        return ast.Attribute(self._span(meta), str(parts[0]), parts[1], parts[2])
 
-    def scalar(self, meta: Meta, parts: list[Token]) -> ast.Scalar:
-        return ast.Scalar(self._span(meta), str(parts[0]), self._name(parts[1]))
+    def kind(self, meta: Meta, parts: list[Any]) -> ast.Kind:
+        if isinstance(parts[0], Token):
+            return ast.Kind(self._span(meta), self._name(parts[0]), parts[1])
+        return ast.Kind(self._span(meta), None, None, parts[0])
+
+    def choices(self, meta: Meta, parts: list[Any]) -> tuple[ast.Text, ...]:
+        return tuple(p for p in parts if isinstance(p, ast.Text))
+
+    def several(self, meta: Meta, parts: list[Any]) -> ast.Several:
+        return ast.Several(self._span(meta), tuple(p for p in parts if p is not None))
+
+    def scalar(self, meta: Meta, parts: list[Any]) -> ast.Scalar:
+        return ast.Scalar(self._span(meta), str(parts[0]), self._name(parts[1]), parts[2])
 
     def star(self, meta: Meta, parts: list[Token]) -> Token:
         return parts[0]
 
     def result(self, meta: Meta, parts: list[Any]) -> ast.Result:
-        return ast.Result(self._span(meta), str(parts[0]), self._name(parts[1]), parts[2])
+        return self._result(self._span(meta), str(parts[0]), parts[1])
+
+    def _result(self, span: Span, name: str, shape: tuple[Any, ...]) -> ast.Result:
+        dtype, dims, condition, otherwise = shape
+        other = otherwise and self._result(span, name, otherwise)
+        return ast.Result(span, name, self._name(dtype), dims, condition, other)
 
     def pack(self, meta: Meta, parts: list[Token | None]) -> ast.Pack:
         return ast.Pack(self._span(meta), str(parts[0] or ""))
+
+    # schedules
+
+    def schedule(self, meta: Meta, parts: list[Any]) -> ast.Schedule:
+        (subject, statement), roles, target, condition, rewrites = parts
+        axes, tensors = roles or (None, None)
+        inner = statement and self._name(statement)
+        place = self._name(target)
+        header = self._span(meta), self._name(subject), inner, axes, tensors or (), place, condition
+        return ast.Schedule(*header, rewrites)
+
+    def rewrite(self, meta: Meta, parts: list[Any]) -> ast.Rewrite:
+        targets, primitive, *given = parts
+        args, keywords = self._arguments(given)
+        return ast.Rewrite(self._span(meta), targets or (), self._name(primitive), args, keywords)
+
+    def _arguments(self, given: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[ast.Keyword, ...]]:
+        """What stands by position, then what by keyword."""
+        args, keywords = [], []
+        for part in (g for g in given if g is not None):
+            if isinstance(part, ast.Keyword):
+                keywords.append(part)
+            elif keywords:
+                hint = "what is given by position comes first"
+                raise SyntaxUserError("this stands after a keyword", self._span_of(part), hint)
+            else:
+                args.append(part)
+        return tuple(args), tuple(keywords)
+
+    def _span_of(self, part: Token | ast.Node) -> Span:
+        return part.span if isinstance(part, ast.Node) else self._span(part)
 
     # statements
 
     def conditional(self, meta: Meta, parts: list[Any]) -> ast.If:
         condition, then, otherwise = parts
-        return ast.If(self._span(meta), condition, then, otherwise or ())
+        chained = (otherwise,) if isinstance(otherwise, ast.If) else otherwise or ()
+        return ast.If(self._until(meta, (*then, *chained)[-1]), condition, then, chained)
 
     def steps(self, meta: Meta, parts: list[Any]) -> ast.Steps:
         *axes, down, body = parts
-        return ast.Steps(self._span(meta), tuple(axes), down is not None, body)
+        return ast.Steps(self._until(meta, body[-1]), tuple(axes), down is not None, body)
 
     def step(self, meta: Meta, parts: list[Any]) -> ast.Axis:
         return ast.Axis(self._span(meta), self._name(parts[0]), parts[1])
@@ -274,15 +326,8 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
     def invoke(self, meta: Meta, parts: list[Any]) -> ast.Invoke:
         target, function, *given = parts
         targets = self._names([target]) if isinstance(target, Token) else target
-        args, keywords = [], []
-        for part in (g for g in given if g is not None):
-            if isinstance(part, ast.Keyword):
-                keywords.append(part)
-            elif keywords:
-                raise SyntaxUserError(f"{part} stands after a keyword", self._span(part), "operands come first")
-            else:
-                args.append(self._name(part))
-        return ast.Invoke(self._span(meta), targets, self._name(function), tuple(args), tuple(keywords))
+        args, keywords = self._arguments(given)
+        return ast.Invoke(self._span(meta), targets, self._name(function), self._names(args), keywords)
 
     def keyword(self, meta: Meta, parts: list[Any]) -> ast.Keyword:
         return ast.Keyword(self._span(meta), self._name(parts[0]), parts[1])
@@ -322,6 +367,11 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
     def integer(self, meta: Meta, parts: list[Token]) -> ast.Number:
         return ast.Number(self._span(meta), self._whole(parts[0]))
 
+    def bytes(self, meta: Meta, parts: list[Token]) -> ast.Number:
+        number, unit = parts[0][:-3], parts[0][-3:]
+        digits = Token.new_borrow_pos("INT", number, parts[0])
+        return ast.Number(self._span(meta), self._whole(digits) << _UNITS[unit])
+
     def _whole(self, token: Token) -> int:
         if len(token) > MAX_DIGITS:
             raise SyntaxUserError("this number fits no dtype", self._span(token), "integers have at most 64 bits")
@@ -329,6 +379,9 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
 
     def real(self, meta: Meta, parts: list[Token]) -> ast.Number:
         return ast.Number(self._span(meta), float(parts[0]))
+
+    def text(self, meta: Meta, parts: list[Token]) -> ast.Text:
+        return ast.Text(self._span(meta), str(parts[0])[1:-1])
 
     def name(self, meta: Meta, parts: list[Token]) -> ast.Name:
         return self._name(parts[0])

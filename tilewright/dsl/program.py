@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from tilewright.dsl import syntax as ast
+from tilewright.dsl.mend import Fix, replaced
 from tilewright.errors import CheckError
 from tilewright.ir import types
-from tilewright.ir.facts import Facts
+from tilewright.ir.facts import Facts, of_sizes
 from tilewright.ir.index import Condition, Index, const
 from tilewright.ir.scalar import Expr, Var
 from tilewright.ir.tensor import ScalarInput, Statement, Tensor, computes
@@ -20,7 +21,17 @@ from tilewright.source import Span
 CONSTANTS = {"inf": float("inf"), "nan": float("nan")}
 TRUTHS = {"true": True, "false": False}
 LITERALS = {**CONSTANTS, **TRUTHS}
-Attribute = bool | int | float
+Attribute = bool | int | float | str | tuple[bool | int | float, ...]
+ELSEWHERE = {
+    "float": "f32", "float16": "f16", "float32": "f32", "float64": "f64", "double": "f64", "half": "f16",
+    "bfloat16": "bf16", "int": "i64", "long": "i64", "char": "i8", "boolean": "bool", "bool_": "bool",
+    **{f"{kind}{bits}": f"{kind[0]}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)},
+    "True": "true", "False": "false", "power": "pow", "ln": "log", "maximum": "max", "minimum": "min",
+    "fmax": "max", "fmin": "min", "absolute": "abs", "fabs": "abs", "rint": "round", "fix": "trunc", "mod": "remainder",
+    "select": "where", "logistic": "sigmoid", "psi": "digamma", "gammaln": "lgamma",
+    **{f"arc{name}": f"a{name}" for name in ("sin", "cos", "tan", "tan2", "sinh", "cosh", "tanh")},
+}  # fmt: skip
+"""Names that other languages have for what has another name here."""
 Resolver = Callable[[ast.Op, str], ast.Op | None]
 """The op that a name means in the body of an op, None if there is none."""
 
@@ -106,7 +117,7 @@ class Program:
     def facts(self, ranges: Mapping[str, Index]) -> Facts:
         """What holds inside a statement over ``ranges``."""
         spans = {name: (const(0), extent) for name, extent in ranges.items()}
-        return Facts(spans, self.conditions, self.dims)
+        return of_sizes(frozenset(self.dims)).extended(spans, self.conditions)
 
     def dtype(self, name: ast.Name) -> DType:
         """The dtype that a dtype name or variable stands for."""
@@ -118,6 +129,10 @@ class Program:
 
     def is_dtype(self, name: str) -> bool:
         return name in self.dtypes or name in types.BY_NAME
+
+    def spelling(self, dtype: DType) -> str:
+        """How the op writes ``dtype``: the dtype variable that stands for it, or its name."""
+        return next((v for v, bound in self.dtypes.items() if bound is dtype), dtype.name)
 
     def knows(self, name: str) -> bool:
         """Whether ``name`` means something in the op without any axis."""
@@ -170,17 +185,32 @@ class UntypedVar(Untyped):
 
 def unknown(what: str, name: ast.Name, choices: Iterable[str]) -> CheckError:
     """An error for a name that nothing has, with the nearest one that something has."""
-    return CheckError(f"unknown {what} {name.text!r}", name.span, nearest(name.text, choices))
+    names = list(choices)
+    return error(f"unknown {what} {name.text!r}", name.span, nearest(name.text, names), meant(name, names))
+
+
+def meant(name: ast.Name, choices: Iterable[str]) -> Fix:
+    """The nearest choice in place of ``name``."""
+    close = closest(name.text, choices)
+    return replaced(name.span, close) if close else ()
+
+
+def closest(name: str, choices: Iterable[str]) -> str | None:
+    """The choice that was probably meant."""
+    names = list(dict.fromkeys(choices))
+    if ELSEWHERE.get(name) in names:
+        return ELSEWHERE[name]
+    return next(iter(get_close_matches(name, names, 1, 0.6)), None)
 
 
 def nearest(name: str, choices: Iterable[str]) -> str | None:
     """``did you mean ...?`` if a choice is near, else the choices if they are few."""
     names = list(dict.fromkeys(choices))
-    close = get_close_matches(name, names, 1, 0.5)
+    close = closest(name, names)
     if close:
-        return f"did you mean {close[0]!r}?"
-    return f"there is {', '.join(names)}" if 0 < len(names) <= 8 else None
+        return f"did you mean {close!r}?"
+    return f"there is {', '.join(names)}" if 0 < len(names) <= 9 else None
 
 
-def error(message: str, span: Span, hint: str | None = None) -> CheckError:
-    return CheckError(message, span, hint)
+def error(message: str, span: Span, hint: str | None = None, fix: Fix = ()) -> CheckError:
+    return CheckError(message, span, hint, fix)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from tilewright.dsl import mend
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.indices import extent
 from tilewright.dsl.program import LITERALS, Program, Scope, error
-from tilewright.ir.index import Index
+from tilewright.ir.index import Index, symbols
 from tilewright.ir.tensor import Tensor
 from tilewright.source import Span
 
@@ -54,7 +55,9 @@ def _distinct(axes: Sequence[ast.Axis], scope: Scope) -> dict[str, ast.Axis]:
     for axis in axes:
         name = axis_name(axis, scope)
         if name in found or name in scope.ranges:
-            raise error(f"axis {name} is used twice", axis.span, "give each axis a name of its own")
+            free = next(n for n in "ijklmnabcdefgh" + name * 9 if n not in scope.program.used)
+            fix = mend.replaced(axis.value.span, free)
+            raise error(f"axis {name} is used twice", axis.span, "give each axis a name of its own", fix)
         found[name] = axis
     return found
 
@@ -100,13 +103,19 @@ def _known_ranges(s: ast.Assign, demanded: Mapping[str, list[Index | None]], sco
 def axis_name(axis: ast.Axis, scope: Scope) -> str:
     """The name of an axis on the left side of a statement or of a reduction."""
     if not isinstance(axis.value, ast.Name):
-        hint = "write the index on the right side, or scatter with +="
-        raise error("an axis is a plain name here", axis.span, hint)
+        free = dict.fromkeys(n.text for n in ast.value_names(axis.value) if not scope.program.knows(n.text))
+        hint = f"write the index on the right side, or scatter: y[...] = ... for {', '.join(free) or 'i'}"
+        fix = mend.at_line_end(axis.span, f" for {', '.join(free)}") if free else ()
+        raise error("an axis is a plain name here", axis.span, hint, fix)
     name, program = axis.value.text, scope.program
     taken = ("dim", program.dims), ("attribute", program.attributes), ("scalar", program.scalars), ("literal", LITERALS)
     for what, names in taken:
         if name in names:
-            raise error(f"axis {name} has the name of a {what}", axis.span, "give the axis another name")
+            raise error(
+                f"axis {name} has the name of {'an' if what[0] == 'a' else 'a'} {what}",
+                axis.span,
+                "give the axis another name",
+            )
     return name
 
 
@@ -117,12 +126,16 @@ def _extent(axis: ast.Axis, name: str, places: Sequence[Place], scope: Scope) ->
     if name in program.pack_ranges:
         return program.pack_ranges[name]
     if not places:
-        raise error(f"axis {name} has no range", axis.span, f"declare it: [{name}: N]")
+        only = next(iter(program.dims)) if len(program.dims) == 1 else "N"
+        fix = mend.behind(axis.span, f": {only}") if len(program.dims) == 1 else ()
+        raise error(f"axis {name} has no range", axis.span, f"declare it: [{name}: {only}]", fix)
     first, _ = places[0]
     for other, span in places:
         if other is not first:
             hint = f"declare its range: [{name}: {first}], and the reads are checked against it"
-            raise error(f"axis {name} runs over {first}, but here over {other}", span, hint)
+            known = symbols(first) <= set(program.used)
+            fix = mend.behind(axis.span, f": {first}") if known else ()
+            raise error(f"axis {name} runs over {first}, but here over {other}", span, hint, fix)
     return first
 
 

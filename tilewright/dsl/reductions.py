@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tilewright.dsl import bounds
+from tilewright.dsl import bounds, mend
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.elaborate import Elaborator, Value, highest, lowest, settle
-from tilewright.dsl.program import LITERALS, Scope, Untyped, UntypedVar, error, nearest
+from tilewright.dsl.program import LITERALS, Scope, Untyped, UntypedVar, error, unknown
 from tilewright.errors import CheckError
 from tilewright.ir import scalar
 from tilewright.ir.index import Index, const, ge, symbol
@@ -43,9 +43,11 @@ class Kind:
     def check(self, dtype: DType, name: ast.Name, value: ast.Expr) -> None:
         """CheckError if values of ``dtype`` cannot be reduced so."""
         if self.bools is False and dtype is BOOL:
-            raise error(f"{name.text} of bools", value.span, f"to count, cast them: {name.text}[...](i64(...))")
+            hint, fix = f"to count, cast them: {name.text}[...](i64(...))", mend.wrapped(value.span, "i64(")
+            raise error(f"{name.text} of bools", value.span, hint, fix)
         if self.bools and dtype is not BOOL:
-            raise error(f"{name.text} takes bools, this is {dtype}", value.span, "compare, as in x[i] != 0")
+            fix = mend.wrapped(value.span, "(", " != 0)")
+            raise error(f"{name.text} takes bools, this is {dtype}", value.span, "compare, as in x[i] != 0", fix)
 
 
 def _number(value: int) -> Callable[[DType], Const]:
@@ -67,7 +69,7 @@ KINDS = {
 }
 POSITIONS = {"argmax": ("gt", lowest), "argmin": ("lt", highest)}
 """Reductions to the place of a value: the comparison that a better value wins, and what the search starts from."""
-NAMED = (*KINDS, *POSITIONS)
+NAMED = (*KINDS, *POSITIONS, "argsort")
 IDENTITIES = {kind.op: kind.start for name, kind in KINDS.items() if kind.bools is not True}
 """For each operation that a recurrence can be a scan of: the value it leaves alone."""
 
@@ -75,6 +77,9 @@ IDENTITIES = {kind.op: kind.start for name, kind in KINDS.items() if kind.bools 
 def folded(e: ast.Reduce | ast.Fold, ranges: Mapping[str, Index], scope: Scope, elaborator: Elaborator) -> Folded:
     """The parts of ``e``, whose axes run over ``ranges``."""
     if isinstance(e, ast.Reduce):
+        if len(e.values) > 1:
+            message = f"{e.kind.text} takes one value, not {len(e.values)}"
+            raise error(message, e.values[1].span, "write one reduction for each")
         named = _position if e.kind.text in POSITIONS else _named
         return named(e, scope.inside(ranges), elaborator)
     _check_counts(e)
@@ -83,11 +88,10 @@ def folded(e: ast.Reduce | ast.Fold, ranges: Mapping[str, Index], scope: Scope, 
 
 def _named(e: ast.Reduce, scope: Scope, elaborator: Elaborator) -> Folded:
     if e.kind.text not in KINDS:
-        hint = nearest(e.kind.text, [*NAMED, "fold"])
-        raise error(f"unknown reduction {e.kind.text!r}", e.kind.span, hint)
+        raise unknown("reduction", e.kind, [*NAMED, "fold"])
     kind = KINDS[e.kind.text]
-    value = elaborator.typed(e.value, scope)
-    kind.check(value.dtype, e.kind, e.value)
+    value = elaborator.typed(e.values[0], scope)
+    kind.check(value.dtype, e.kind, e.values[0])
     acc, other = Var(_unbound("acc", scope), value.dtype), Var(_unbound("other", scope), value.dtype)
     return join_with(kind.op, acc, other, value, kind.start(value.dtype))
 
@@ -95,7 +99,7 @@ def _named(e: ast.Reduce, scope: Scope, elaborator: Elaborator) -> Folded:
 def _position(e: ast.Reduce, scope: Scope, elaborator: Elaborator) -> Folded:
     """The row-major place of the best value among the points of the axes: of equal ones the first, of all a NaN."""
     better, start = POSITIONS[e.kind.text]
-    value = elaborator.typed(e.value, scope)
+    value = elaborator.typed(e.values[0], scope)
     value = scalar.convert("cast", value, U8) if value.dtype is BOOL else value
     place = const(0)
     for axis in e.axes:
@@ -258,4 +262,5 @@ def _same(values: Sequence[Expr], dtypes: Sequence[DType], written: Sequence[ast
 
 
 def _mismatch(have: DType, want: DType, span: Span) -> CheckError:
-    return error(f"this is {have}, but its accumulator is {want}", span, f"cast it: {want}(...)")
+    fix = mend.wrapped(span, f"{want}(")
+    return error(f"this is {have}, but its accumulator is {want}", span, f"cast it: {want}(...)", fix)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tilewright.dsl import syntax as ast
-from tilewright.dsl.program import CONSTANTS, TRUTHS, Attribute, error, nearest
+from tilewright.dsl.attributes import Kind, article, default_of, kind_of, scalar_default
+from tilewright.dsl.mend import behind
+from tilewright.dsl.program import ELSEWHERE, Attribute, error, nearest, unknown
 from tilewright.errors import CallError, CallTypeError, UserError
 from tilewright.ir.types import BY_NAME, CONSTRAINTS, DType
-
-_KINDS: dict[str, type] = {"int": int, "float": float, "bool": bool}
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,9 @@ class OperandInfo:
 
 @dataclass(frozen=True)
 class Signature:
-    """The header of an op as data; ``variables`` gives the dtypes that each dtype variable allows."""
+    """The header of an op as data; ``variables`` gives the dtypes that each dtype variable allows, ``attributes`` the
+    defaults, ``kinds`` what attributes may be.
+    """
 
     name: str
     variables: Mapping[str, tuple[DType, ...]]
@@ -55,7 +57,10 @@ class Signature:
     scalars: Mapping[str, str]
     results: tuple[str, ...]
     ranks: tuple[str, ...] = ()
-    """The axis packs whose ranks the operands do not tell: a call gives them like attributes."""
+    """The axis packs whose ranks the operands that must be there do not tell: a call may give them like attributes."""
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    scalar_defaults: Mapping[str, Attribute] = field(default_factory=dict)
+    """Of the run-time scalars that have one."""
 
     @property
     def settings(self) -> Mapping[str, Attribute]:
@@ -70,28 +75,31 @@ class Signature:
 def signature(op: ast.Op) -> Signature:
     """The signature of ``op``. CheckError if its header names an unknown dtype or constraint."""
     variables = {v.name: _constraint(v) for v in op.variables}
-    for name in [*(o.dtype for o in op.operands), *(s.dtype for s in op.scalars), *(r.dtype for r in op.results)]:
-        _check_dtype(name, variables)
+    results = [n for n, _ in ast.walk(*op.results) if isinstance(n, ast.Result)]
+    for name in [*(o.dtype for o in op.operands), *(s.dtype for s in op.scalars), *(r.dtype for r in results)]:
+        _check_dtype(name, variables, op)
     operands = tuple(map(_operand, op.operands))
     bound = {o.dtype for o in operands}
     for v in op.variables:
         if v.name not in bound:
             hint = f"some operand must be declared as {v.name}[...]"
             raise error(f"the dtype {v.name} cannot be told from the operands", v.span, hint)
-    defaults = {a.name: _default(a) for a in op.attributes}
+    kinds = {a.name: kind_of(a) for a in op.attributes}
+    defaults = {a.name: default_of(a, kinds[a.name]) for a in op.attributes}
     scalars = {s.name: s.dtype.text for s in op.scalars}
-    results = tuple(r.name for r in op.results)
-    return Signature(op.name, variables, operands, defaults, scalars, results, _open_ranks(op, operands))
+    given = {s.name: scalar_default(s, variables.get(s.dtype.text) or (BY_NAME[s.dtype.text],)) for s in op.scalars}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    ranks, made = _open_ranks(op, operands), tuple(r.name for r in op.results)
+    return Signature(op.name, variables, operands, defaults, scalars, made, ranks, kinds, chosen)
 
 
 def _open_ranks(op: ast.Op, operands: Sequence[OperandInfo]) -> tuple[str, ...]:
-    """The named packs that are left when each operand with one unknown pack has told its rank."""
-    known: set[str] = set()
-    while told := {p for o in operands for p in o.pack_names if len(set(o.pack_names) - known) == 1} - known:
-        known |= told
+    """The named packs whose ranks a call may have to give: those that no operand tells that must be there."""
+    known = _told([o for o in operands if not o.optional])
     nodes = {d.name: d for o in op.operands for d in o.dims if isinstance(d, ast.Pack) and d.name not in known}
-    if "" in nodes:
-        raise error("the rank of ... cannot be told from the operands", nodes[""].span, "give the pack a name: A...")
+    anonymous = nodes.pop("", None)
+    if anonymous and "" not in _told(operands):
+        raise error("the rank of ... cannot be told from the operands", anonymous.span, "give the pack a name: A...")
     named: list[Any] = [*op.operands, *op.attributes, *op.scalars, *op.variables]
     taken = {p.name for p in named}
     for name, node in nodes.items():
@@ -100,16 +108,26 @@ def _open_ranks(op: ast.Op, operands: Sequence[OperandInfo]) -> tuple[str, ...]:
     return tuple(nodes)
 
 
-def _check_dtype(name: ast.Name, variables: Collection[str]) -> None:
+def _told(operands: Sequence[OperandInfo]) -> set[str]:
+    """The packs whose ranks are known when each operand with one unknown pack has told its rank."""
+    known: set[str] = set()
+    while told := {p for o in operands for p in o.pack_names if len(set(o.pack_names) - known) == 1} - known:
+        known |= told
+    return known
+
+
+def _check_dtype(name: ast.Name, variables: Collection[str], op: ast.Op) -> None:
     if name.text not in BY_NAME and name.text not in variables:
-        hint = nearest(name.text, [*variables, *BY_NAME])
-        raise error(f"unknown dtype {name.text!r}", name.span, hint)
+        if name.text.istitle() and not variables and name.text not in ELSEWHERE:
+            hint = f"a dtype variable is declared after the name of the op: {op.name}[{name.text}: number]"
+            fix = behind(op.span, f"[{name.text}: number]")
+            raise error(f"unknown dtype {name.text!r}", name.span, hint, fix)
+        raise unknown("dtype", name, [*variables, *BY_NAME])
 
 
 def _constraint(v: ast.Variable) -> tuple[DType, ...]:
     if v.constraint.text not in CONSTRAINTS:
-        hint = nearest(v.constraint.text, CONSTRAINTS)
-        raise error(f"unknown constraint {v.constraint.text!r}", v.constraint.span, hint)
+        raise unknown("constraint", v.constraint, CONSTRAINTS)
     return CONSTRAINTS[v.constraint.text]
 
 
@@ -124,48 +142,23 @@ def source_text(node: ast.Node) -> str:
     return line[node.span.column - 1 : node.span.end_column - 1]
 
 
-def _default(a: ast.Attribute) -> Attribute:
-    if a.kind.text not in _KINDS:
-        raise error(f"unknown kind of attribute {a.kind.text!r}", a.kind.span, "int, float or bool")
-    value = _constant(a.default)
-    if value is None or not _is_kind(value, a.kind.text):
-        raise error(f"this is not {_article(a.kind.text)}", a.default.span, f"a literal that fits {a.kind.text}")
-    return _KINDS[a.kind.text](value)  # type: ignore[no-any-return]
-
-
-def _constant(e: ast.Expr) -> Attribute | None:
-    if isinstance(e, ast.Number):
-        return e.value
-    if isinstance(e, ast.Name):
-        return TRUTHS.get(e.text, CONSTANTS.get(e.text))
-    inner = _constant(e.value) if isinstance(e, ast.Unary) and e.op == "-" else None
-    return None if inner is None or isinstance(inner, bool) else -inner
-
-
-def _is_kind(value: Attribute, kind: str) -> bool:
-    if kind == "float":
-        return type(value) in (int, float)
-    return type(value) is _KINDS[kind]
-
-
-def _article(kind: str) -> str:
-    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
-
-
 # --- calls ----------------------------------------------------------------------------------
 
 
 def check_attributes(op: ast.Op, given: Mapping[str, Attribute]) -> dict[str, Attribute]:
     """The value of every attribute. CallError for an unknown one, CallTypeError for a value of another kind."""
-    defaults = signature(op).attributes
+    sig = signature(op)
+    values = dict(sig.attributes)
     for name, value in given.items():
-        if name not in defaults:
-            raise CallError(f"{op.name} has no attribute {name!r}", hint=nearest(name, defaults))
-        kind = next(a.kind.text for a in op.attributes if a.name == name)
-        if not _is_kind(value, kind):
-            raise CallTypeError(f"attribute {name!r} of {op.name} is {_article(kind)}, not {value!r}")
-    kinds = {a.name: _KINDS[a.kind.text] for a in op.attributes}
-    return {name: kinds[name](given.get(name, default)) for name, default in defaults.items()}
+        if name not in values:
+            raise CallError(f"{op.name} has no attribute {name!r}", hint=nearest(name, values))
+        kind = sig.kinds[name]
+        taken = kind.taken(value)
+        if taken is None:
+            hint = nearest(value, kind.choices) if isinstance(value, str) else None
+            raise CallTypeError(f"attribute {name!r} of {op.name} is {article(kind)}, not {value!r}", hint=hint)
+        values[name] = taken
+    return values
 
 
 Bound = tuple[dict[str, DType], dict[str, int], frozenset[str]]
@@ -266,7 +259,8 @@ def _check_bound(sig: Signature, dtypes: Sequence[str], packs: Sequence[str]) ->
             open_ended = CallError(f"{sig.name}: nothing given tells the dtype {info.dtype}", hint=f"pass {info}")
         for pack in info.pack_names:
             if pack not in packs:
-                open_ended = CallError(f"{sig.name}: nothing given tells the rank of {pack}...", hint=f"pass {info}")
+                hint = f"pass {info}" + (f", or {pack}=1" if pack in sig.ranks else "")
+                open_ended = CallError(f"{sig.name}: nothing given tells the rank of {pack}...", hint=hint)
     if open_ended:
         raise open_ended
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from tilewright.dsl import bounds, ranges, statements
+from tilewright.dsl import bounds, ranges, statements, static
 from tilewright.dsl import syntax as ast
+from tilewright.dsl.attributes import shown
 from tilewright.dsl.calls import invoke
 from tilewright.dsl.indices import conditions, extent
 from tilewright.dsl.packs import AxisPacks, Names, dim_names, expand
@@ -20,7 +21,6 @@ from tilewright.dsl.program import (
     Scope,
     error,
     no_ops,
-    unknown,
 )
 from tilewright.dsl.signature import check_attributes, signature
 from tilewright.dsl.steps import steps
@@ -52,8 +52,11 @@ def specialise(
     optional = {o.name for o in op.operands if o.optional}
     program.absent = optional - set(optional if present is None else present)
     inputs = _declare(op, program, dims)
+    op = replace(op, results=tuple(static.result(r, program) for r in op.results))
+    for r in op.results:
+        program.declared[r.name] = _tensor(expand(r, dims), Scope(program))
     axes = AxisPacks(op, dims, program.used)
-    body = [axes.expand(s) for s in _chosen(op.body, program)]
+    body = [axes.expand(s) for s in static.chosen(op.body, program)]
     flat = list(_flat(body))
     program.pack_ranges = {a: program.dims[d] for a, d in axes.ranges.items() if d in program.dims}
     program.later = {n.text for s in flat for n in _targets(s)}
@@ -112,8 +115,6 @@ def _declare(op: ast.Op, program: Program, dims: Names) -> tuple[Tensor, ...]:
         if s.name in program.dims:
             raise error(f"the name {s.name} is taken", s.span, "a dim has it: rename one")
         program.scalars[s.name] = ScalarInput(s.name, program.dtype(s.dtype))
-    for r in op.results:
-        program.declared[r.name] = _tensor(expand(r, dims), scope)
     return inputs
 
 
@@ -177,7 +178,7 @@ def _require(s: ast.Require, program: Program) -> None:
     for c in conditions(s.condition, Scope(program)):
         answer = facts.prove(c) if not c.index.terms else None
         if answer is False:
-            chosen = ", ".join(f"{k} = {v}" for k, v in program.attributes.items())
+            chosen = ", ".join(f"{k} = {shown(v)}" for k, v in program.attributes.items())
             raise error(f"this condition does not hold for {chosen}", s.span, "choose other attributes")
         if answer is None:
             program.conditions.append(c)
@@ -192,17 +193,6 @@ def _declare_intermediate(s: ast.Declare, program: Program) -> None:
     program.declared[name] = Tensor(name, program.dtype(s.dtype), shape)
 
 
-def _chosen(body: Sequence[ast.Statement], program: Program) -> Iterator[ast.Statement]:
-    """The statements whose static conditions hold."""
-    for s in body:
-        if isinstance(s, ast.If):
-            yield from _chosen(s.then if _truth(s.condition, program) else s.otherwise, program)
-        elif isinstance(s, ast.Steps):
-            yield replace(s, body=tuple(_chosen(s.body, program)))
-        else:
-            yield s
-
-
 def _flat(body: Sequence[ast.Statement]) -> Iterator[ast.Statement]:
     """The statements of ``body``, those inside of steps in their place."""
     for s in body:
@@ -210,27 +200,6 @@ def _flat(body: Sequence[ast.Statement]) -> Iterator[ast.Statement]:
             yield from _flat(s.body)
         else:
             yield s
-
-
-def _truth(e: ast.Expr, program: Program) -> bool:
-    if isinstance(e, ast.Unary) and e.op == "not":
-        return not _truth(e.value, program)
-    if isinstance(e, ast.Binary) and e.op in ("and", "or"):
-        left, right = _truth(e.left, program), _truth(e.right, program)
-        return left and right if e.op == "and" else left or right
-    flags = _flags(program)
-    if not isinstance(e, ast.Name):
-        hint = "it may name optional operands and bool attributes, with not, and, or; for values use where(c, a, b)"
-        raise error("this is not known when the op is compiled", e.span, hint)
-    if e.text not in flags:
-        raise unknown("optional operand or bool attribute", e, flags)
-    return flags[e.text]
-
-
-def _flags(program: Program) -> dict[str, bool]:
-    """What a static condition may name."""
-    optional = {**dict.fromkeys(program.tensors, True), **dict.fromkeys(program.absent, False)}
-    return {**optional, **{k: v for k, v in program.attributes.items() if isinstance(v, bool)}}
 
 
 def _targets(s: ast.Statement) -> Sequence[ast.Name]:

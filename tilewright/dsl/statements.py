@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TypeGuard
 
-from tilewright.dsl import bounds, steps
+from tilewright.dsl import bounds, mend, steps
 from tilewright.dsl import syntax as ast
-from tilewright.dsl.elaborate import Elaborator, find_tensor, storage_cast
+from tilewright.dsl.elaborate import Elaborator, find_tensor, ordered, storage_cast
 from tilewright.dsl.program import Program, Scope, Site, Untyped, error
 from tilewright.dsl.ranges import axis_name, resolve
 from tilewright.dsl.reductions import IDENTITIES, Folded, folded, join_with
@@ -22,9 +23,10 @@ from tilewright.ir.tensor import (
     Reduction,
     Scan,
     Scatter,
+    Sort,
     Tensor,
 )
-from tilewright.ir.types import BOOL, DType
+from tilewright.ir.types import BOOL, I64, DType
 from tilewright.source import Span
 
 Reducing = ast.Reduce | ast.Fold
@@ -138,6 +140,8 @@ class _Statement:
         value, rounding = self.written.value, storage_cast(self.written.value)
         self._declare_own(value)
         inner = value.args[0] if rounding and isinstance(value, ast.Call) else value
+        if _is_sort(inner):
+            return [self._sort(inner)]
         if isinstance(inner, (ast.Reduce, ast.Fold)):
             if isinstance(inner, ast.Fold) and inner.kind.text == "scan":
                 return [self._scan(inner, rounding)]
@@ -190,14 +194,32 @@ class _Statement:
         results = self._results([a.dtype for a in parts.accs], rounding)
         return _scan(results, self.axes, axis.text, e.axes[0].chunk or SCAN_CHUNK, parts, self.written.span)
 
+    def _sort(self, e: ast.Reduce) -> Compute:
+        assert isinstance(self.written, ast.Assign)
+        names = [a.value.text for a in e.axes if isinstance(a.value, ast.Name) and not a.extent and not a.chunk]
+        if len(e.axes) != 1 or not self.scope.ranges.keys() & names:
+            raise error("argsort goes along one axis of its result", e.span, "as in at[..., n] = argsort[n](x[..., n])")
+        if len(self.written.targets) > 1 or e is not self.written.value:
+            hint = "read the sorted values there: y[n] = x[at[n]]"
+            raise error("argsort gives places, one i64 per element", self.written.span, hint)
+        keys = tuple(ordered(self.elaborator.typed(key, self.scope), key.span) for key in e.values)
+        if self.program.levels:
+            raise error("a sort is no part of steps", self.written.span, "write it before or after them")
+        results = self._results([I64])
+        if any(r.tensor == results[0].name for key in keys for r in scalar.reads(key)):
+            raise error("argsort cannot read its own result", e.span, "sort into a name of its own first")
+        return Compute(results, self.axes, keys, sort=Sort(names[0]), span=self.written.span)
+
     def scatter(self, s: ast.Scatter, total: Tensor, start: str | None) -> Compute:
         indices = self.elaborator.indices(s.indices, total, s.span, self.scope)
-        bounds.require(total, indices, s.indices, self.scope)
+        bounds.require(total, indices, s.indices, self.scope, writes=True)
         elaborate = self.elaborator.stored if s.combine == "set" else self.elaborator.typed
         value = elaborate(s.value, self.scope, total.dtype)
         if value.dtype is not total.dtype:
             how = "is added to" if s.combine == "add" else "is compared with"
-            raise error(f"{value.dtype} {how} {total.dtype}", s.value.span, f"cast it: {total.dtype}(...)")
+            name = self.program.spelling(total.dtype)
+            fix = mend.wrapped(s.value.span, f"{name}(")
+            raise error(f"{value.dtype} {how} {total.dtype}", s.value.span, f"cast it: {name}(...)", fix)
         if total.dtype is BOOL and s.combine != "set":
             raise error(f"a scatter of bools by {s.combine}", s.value.span, "scatter numbers, as in i32(x[i])")
         init = scalar.identity(s.combine, total.dtype.compute)
@@ -221,12 +243,23 @@ class _Statement:
         if dtype not in (declared.dtype, declared.dtype.compute) or rounding not in (None, declared.dtype):
             have = rounding or dtype
             message = f"{declared.name} is declared {declared.dtype}, but this is {have}"
-            raise error(message, self.written.span, f"cast the value: {declared.dtype}(...)")
+            name = self.program.spelling(declared.dtype)
+            fix = mend.wrapped(self.written.value.span, f"{name}(")
+            raise error(message, self.written.span, f"cast the value: {name}(...)", fix)
         for axis, extent in zip(self.axes, declared.shape, strict=True):
             if axis.extent is not extent:
                 message = f"axis {axis.name} runs over {axis.extent}, but {declared.name} has {extent} there"
-                raise error(message, self.written.span, f"declare the range {extent}, or change the result's shape")
+                fix = self._ranging(axis.name, extent)
+                hint = f"declare the range {extent}, or change the result's shape"
+                raise error(message, self.written.span, hint, fix)
         return declared
+
+    def _ranging(self, name: str, over: Index) -> mend.Fix:
+        """The axis ``name`` with the range ``over``."""
+        written = next(
+            (a for a in self.written.axes or () if isinstance(a.value, ast.Name) and a.value.text == name), None
+        )
+        return mend.replaced(written.span, f"{name}: {over}") if written else ()
 
     # --- recurrences ------------------------------------------------------------------------
 
@@ -261,7 +294,7 @@ class _Statement:
 
     def hoist(self, e: Reducing, scope: Scope) -> Read:
         """Makes the reduction ``e`` inside an expression a statement of its own, over the axes it depends on."""
-        if isinstance(e, ast.Fold) and (len(e.accumulators) != 1 or e.kind.text != "fold"):
+        if _is_sort(e) or (isinstance(e, ast.Fold) and (len(e.accumulators) != 1 or e.kind.text != "fold")):
             raise error("this stands inside an expression", e.span, "assign it to results of its own first")
         ranges = resolve(e.axes, e, scope)
         outer = replace(scope, variables={})
@@ -300,11 +333,16 @@ def check_target(name: ast.Name, program: Program) -> None:
 def _check_rank(tensor: Tensor, axes: Sequence[ast.Axis], span: Span) -> None:
     if len(axes) != len(tensor.shape):
         declared = f"{tensor.name}: {tensor.dtype}[{', '.join(map(str, tensor.shape))}]"
-        raise error(f"{tensor.name} has {len(tensor.shape)} axes, not {len(axes)}", span, f"it is {declared}")
+        many = "1 axis" if len(tensor.shape) == 1 else f"{len(tensor.shape)} axes"
+        raise error(f"{tensor.name} has {many}, not {len(axes)}", span, f"it is {declared}")
 
 
 def _reads(value: ast.Expr, tensor: str) -> list[ast.Element]:
     return [n for n, _ in ast.walk(value) if isinstance(n, ast.Element) and n.tensor.text == tensor]
+
+
+def _is_sort(e: ast.Node) -> TypeGuard[ast.Reduce]:
+    return isinstance(e, ast.Reduce) and e.kind.text == "argsort"
 
 
 def _hidden(parts: Folded, base: str, shape: tuple[Index, ...], program: Program) -> tuple[Tensor, ...]:

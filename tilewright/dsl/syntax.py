@@ -5,17 +5,20 @@ differ in layout only give equal trees.
 
 Grammar::
 
-    Module    = edition, ops: Op*
+    Module    = edition, ops: Op*, schedules: Schedule*
     Op        = name, variables: Variable*, operands: Operand*, attributes: Attribute*, scalars: Scalar*,
                 results: Result*, body: Statement*, gradient: Statement*, [equals: name]
+    Schedule  = subject: Name, statement: Name?, axes: Name*, tensors: Name*, target: Name, condition: Expr?,
+                rewrites: Rewrite*
     Statement = Assign | Scatter | Invoke | Declare | Require | If | Steps
-    Expr      = Number | Name | Element | Call | Unary | Binary | Guarded | Reduce | Fold
+    Expr      = Number | Text | Name | Element | Call | Unary | Binary | Guarded | Reduce | Fold
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any, Union
 
 from tilewright.source import Source, Span
@@ -34,6 +37,13 @@ class Number(Node):
     """A literal as written: ``1`` gives an int, ``1.0`` and ``1e3`` a float."""
 
     value: int | float
+
+
+@dataclass(frozen=True)
+class Text(Node):
+    """``"mean"``: a choice of an attribute."""
+
+    value: str
 
 
 @dataclass(frozen=True)
@@ -95,11 +105,11 @@ class Guarded(Node):
 
 @dataclass(frozen=True)
 class Reduce(Node):
-    """``sum[axes](value)``."""
+    """``sum[axes](value)``; ``argsort[axis](key, ...)`` takes several."""
 
     kind: Name
     axes: tuple[Axis, ...]
-    value: Expr
+    values: tuple[Expr, ...]
 
 
 @dataclass(frozen=True)
@@ -122,7 +132,7 @@ class Fold(Node):
     merge: tuple[Expr, ...] = ()
 
 
-Expr = Union[Number, Name, Element, Call, Unary, Binary, Guarded, Reduce, Fold]
+Expr = Union[Number, Text, Name, Element, Call, Unary, Binary, Guarded, Reduce, Fold]
 
 
 # --- statements -----------------------------------------------------------------------------
@@ -153,11 +163,18 @@ class Scatter(Node):
 
 
 @dataclass(frozen=True)
+class Several(Node):
+    """``(1, 2)``: the value of an attribute that is a tuple."""
+
+    items: tuple[Expr, ...]
+
+
+@dataclass(frozen=True)
 class Keyword(Node):
     """``name = value`` in a call of an op."""
 
     name: Name
-    value: Expr
+    value: Expr | Several
 
 
 @dataclass(frozen=True)
@@ -225,27 +242,41 @@ class Operand(Node):
 
 
 @dataclass(frozen=True)
+class Kind(Node):
+    """``int``, a tuple ``int[2]``, or the choices ``"none" | "mean"``, which have no name."""
+
+    name: Name | None
+    dims: tuple[Expr | Pack, ...] | None
+    choices: tuple[Text, ...] = ()
+
+
+@dataclass(frozen=True)
 class Attribute(Node):
     """``name: kind = default``; known when the op is compiled."""
 
     name: str
-    kind: Name
-    default: Expr
+    kind: Kind
+    default: Expr | Several
 
 
 @dataclass(frozen=True)
 class Scalar(Node):
-    """``name: scalar dtype``; known when the op is run."""
+    """``name: scalar dtype = default``; known when the op is run. Without a default it must be given."""
 
     name: str
     dtype: Name
+    default: Expr | None = None
 
 
 @dataclass(frozen=True)
 class Result(Node):
+    """``name: dtype[dims]``, or ``name: dtype[dims] if condition else ...`` with a static condition."""
+
     name: str
     dtype: Name
     dims: tuple[Expr | Pack, ...]
+    condition: Expr | None = None
+    otherwise: Result | None = None
 
 
 @dataclass(frozen=True)
@@ -263,10 +294,41 @@ class Op(Node):
     """The op that it says it gives the same as."""
 
 
+# --- schedules ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rewrite(Node):
+    """``outer, inner = split(i, 8, tail=cut)``: a primitive with its arguments and the loops that it makes."""
+
+    targets: tuple[Name, ...]
+    primitive: Name
+    args: tuple[Expr, ...]
+    keywords: tuple[Keyword, ...]
+
+
+@dataclass(frozen=True)
+class Schedule(Node):
+    """``schedule matmul for cpu when condition: rewrites``.
+
+    The subject is an op, or a statement of one (``softmax.e``), whose own axes and tensors the rewrites name; or a
+    role, ``contraction(i, j, k; a, b, c)``, with names for its ``axes`` and ``tensors`` (None for an op).
+    """
+
+    subject: Name
+    statement: Name | None
+    axes: tuple[Name, ...] | None
+    tensors: tuple[Name, ...]
+    target: Name
+    condition: Expr | None
+    rewrites: tuple[Rewrite, ...]
+
+
 @dataclass(frozen=True)
 class Module:
     source: Source = field(compare=False, repr=False)
     ops: tuple[Op, ...]
+    schedules: tuple[Schedule, ...] = ()
 
     def op(self, name: str) -> Op:
         """The op called ``name``; KeyError if there is none."""
@@ -278,12 +340,18 @@ class Module:
 
 def children(node: Node) -> Iterator[Node]:
     """The nodes directly under ``node``, in the order of its fields."""
-    for f in fields(node):
-        value: Any = getattr(node, f.name)
+    kind: type = type(node)
+    for name in _fields(kind):
+        value: Any = getattr(node, name)
         if isinstance(value, Node):
             yield value
         elif isinstance(value, tuple):
             yield from (v for v in value if isinstance(v, Node))
+
+
+@cache
+def _fields(kind: type) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind))
 
 
 def walk(*roots: Node) -> Iterator[tuple[Node, int]]:

@@ -5,13 +5,17 @@ replaced by the end of its range that makes the goal hardest, ``a // b`` and ``a
 promises of them, a known condition is subtracted; what remains holds if no term can be negative. A goal that
 fails at one of a few points which satisfy the facts (:mod:`tilewright.ir.samples`) is searched for a few steps
 only. "Unknown" is an answer: everything here is sound for all integers that the facts allow, and incomplete.
+
+An answer depends on the facts and the question alone, not on what was asked before. So answers can be kept: facts
+made by :func:`of_sizes` and extended in the same way are one object, and each step asks much that others have asked.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
+from threading import RLock
 
 from tilewright.ir.index import (
     Atom,
@@ -43,9 +47,15 @@ _DEPTH = 10
 _STEPS = 150
 _PATIENCE = 6
 """So many steps are tried before points are drawn: what holds is mostly shown by then."""
+_KEPT = 4096
+"""So many facts are kept, with the answers they gave."""
 
+Range = tuple[Index, Index]
 Bounds = tuple[int | None, int | None]
 Goals = tuple[Index, ...]
+
+_searching = RLock()
+"""Held by a search: facts are shared by threads, and have its state."""
 
 
 class Facts:
@@ -67,13 +77,7 @@ class Facts:
 
     def extended(self, ranges: Mapping[str, tuple[Index, Index]], conditions: Sequence[Condition] = ()) -> Facts:
         """These facts and more."""
-        if not self.ranges.keys().isdisjoint(ranges):
-            return Facts({**self.ranges, **ranges}, (*self.conditions, *conditions), self.sizes)
-        more = Facts.__new__(Facts)
-        more.ranges, more.conditions, more.sizes = self.ranges, self.conditions, self.sizes
-        more._given, more._least, more._most = self._given, self._least, self._most
-        more._learn(ranges, conditions)
-        return more
+        return _extended(self, tuple(ranges.items()), tuple(conditions)) if ranges or conditions else self
 
     def _learn(self, ranges: Mapping[str, tuple[Index, Index]], conditions: Sequence[Condition]) -> None:
         """Adds facts; ``_least``, ``_most``: constant bounds of symbols; ``_given``: what else is not negative."""
@@ -93,9 +97,8 @@ class Facts:
         self._given += undivided
         for k in undivided:
             self._note_minima(k)
-        self._proved: dict[Index, tuple[int, bool]] = {}
+        self._answers: dict[Index, bool] = {}
         self._simplified: dict[Index, Index] = {}
-        self._steps = 0
 
     # --- questions --------------------------------------------------------------------------
 
@@ -143,8 +146,17 @@ class Facts:
     # --- the proof search -------------------------------------------------------------------
 
     def _nonnegative(self, index: Index) -> bool:
+        found = self._answers.get(index)
+        if found is None:
+            with _searching:
+                self._begin()
+                found = self._answers[index] = self._holds(index, _DEPTH)
+        return found
+
+    def _begin(self) -> None:
+        """Each search starts anew: what one finds on its way it may have given up for want of steps."""
+        self._proved: dict[Index, tuple[int, bool]] = {}
         self._steps = _STEPS
-        return self._holds(index, _DEPTH)
 
     def _holds(self, goal: Index, depth: int) -> bool:
         """Whether ``goal >= 0`` could be shown with ``depth`` replacements."""
@@ -307,13 +319,15 @@ class Facts:
 
         It is the least value itself where each symbol occurs in one term only.
         """
-        for _ in range(len(self.ranges)):
-            ranged = [Symbol(s) for s in self.ranges if any(Symbol(s) in m for m, _ in index.terms)]
-            for atom in _innermost(ranged, self.ranges)[:1]:
-                goals = next(self._at_range_end(index, atom, 2), None)
-                if goals is None:
-                    return index
-                index = goals[0]
+        with _searching:
+            self._begin()
+            for _ in range(len(self.ranges)):
+                ranged = [s for s in map(Symbol, self.ranges) if any(s in m for m, _ in index.terms)]
+                for atom in _innermost(ranged, self.ranges)[:1]:
+                    goals = next(self._at_range_end(index, atom, 2), None)
+                    if goals is None:
+                        return index
+                    index = goals[0]
         return index
 
     def _interval(self, index: Index, depth: int) -> Bounds:
@@ -415,6 +429,23 @@ class Facts:
             if low is not None and high is not None and 0 <= low and high < g:
                 return small, g
         return None
+
+
+@lru_cache(maxsize=_KEPT)
+def of_sizes(sizes: frozenset[str]) -> Facts:
+    """That ``sizes`` are not negative."""
+    return Facts({}, (), sizes)
+
+
+@lru_cache(maxsize=_KEPT)
+def _extended(facts: Facts, ranges: tuple[tuple[str, Range], ...], conditions: tuple[Condition, ...]) -> Facts:
+    if not facts.ranges.keys().isdisjoint(name for name, _ in ranges):
+        return Facts({**facts.ranges, **dict(ranges)}, (*facts.conditions, *conditions), facts.sizes)
+    more = Facts.__new__(Facts)
+    more.ranges, more.conditions, more.sizes = facts.ranges, facts.conditions, facts.sizes
+    more._given, more._least, more._most = facts._given, facts._least, facts._most
+    more._learn(dict(ranges), conditions)
+    return more
 
 
 def _exact_quotient(index: Index, factor: int) -> Index:

@@ -105,9 +105,7 @@ class Index(metaclass=Interned):
     const: int
 
     def __add__(self, other: IndexLike) -> Index:
-        if isinstance(other, int):
-            return Index(self.terms, self.const + other) if other else self
-        return total((self, other)) if other.terms else self + other.const
+        return _plus(self, other)
 
     def __radd__(self, other: int) -> Index:
         return self + other
@@ -116,7 +114,7 @@ class Index(metaclass=Interned):
         return scaled(self, -1)
 
     def __sub__(self, other: IndexLike) -> Index:
-        return self + -other
+        return _plus(self, -other)
 
     def __rsub__(self, other: int) -> Index:
         return -self + other
@@ -172,6 +170,7 @@ def _term_text(monomial: Monomial, coef: int) -> str:
     return "*".join(factors if coef == 1 else [*factors, str(coef)] if coef > 0 else [str(coef), *factors])
 
 
+@lru_cache(maxsize=1 << 16)
 def const(value: int) -> Index:
     """The constant ``value``."""
     return Index((), value)
@@ -182,6 +181,7 @@ def symbol(name: str) -> Index:
     return of_atom(Symbol(name))
 
 
+@lru_cache(maxsize=1 << 16)
 def of_atom(atom: Atom) -> Index:
     return Index((((atom,), 1),), 0)
 
@@ -223,11 +223,19 @@ def total(parts: Iterable[Index]) -> Index:
     return result
 
 
+@lru_cache(maxsize=1 << 16)
 def scaled(index: Index, factor: int) -> Index:
     """``index * factor``."""
     if factor == 1:
         return index
     return Index(tuple([(m, c * factor) for m, c in index.terms]) if factor else (), index.const * factor)
+
+
+@lru_cache(maxsize=1 << 16)
+def _plus(a: Index, b: IndexLike) -> Index:
+    if isinstance(b, int):
+        return Index(a.terms, a.const + b) if b else a
+    return total((a, b)) if b.terms else _plus(a, b.const)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -395,6 +403,8 @@ def product(parts: Iterable[Index]) -> Index:
 
 def children(atom: Atom) -> tuple[Index, ...]:
     """The indices inside an atom."""
+    if isinstance(atom, Symbol):
+        return ()
     if isinstance(atom, (FloorDiv, Mod)):
         return (atom.num, atom.den)
     if isinstance(atom, Extremum):
@@ -436,15 +446,22 @@ def substitute(index: Index, values: Mapping[str, Index]) -> Index:
     """``index`` with symbols replaced, all at once; the same object if none occurs."""
     if symbols(index).isdisjoint(values):
         return index
-    parts = [const(index.const)]
-    for monomial, coef in index.terms:
-        parts.append(scaled(product([_substitute_atom(a, values) for a in monomial]), coef))
-    return total(parts)
+    parts = [scaled(_substitute_product(m, values), c) for m, c in index.terms]
+    if len(parts) == 1 and len(index.terms[0][0]) == 1:
+        return _plus(parts[0], index.const)
+    return total([*parts, const(index.const)])
+
+
+def _substitute_product(monomial: Monomial, values: Mapping[str, Index]) -> Index:
+    found = _substitute_atom(monomial[0], values)
+    for atom in monomial[1:]:
+        found = _multiply(found, _substitute_atom(atom, values))
+    return found
 
 
 def _substitute_atom(atom: Atom, values: Mapping[str, Index]) -> Index:
     if isinstance(atom, Symbol):
-        return values.get(atom.name, of_atom(atom))
+        return values.get(atom.name) or of_atom(atom)
     return rebuild(atom, tuple(substitute(c, values) for c in children(atom)))
 
 

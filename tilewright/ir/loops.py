@@ -101,6 +101,12 @@ class Block:
         plain = [i for w in self.writes for i in w.indices if isinstance(i, Index)]
         return frozenset().union(*found, *map(symbols, plain), *[symbols(i.extent) for i in self.iters])
 
+    @cached_property
+    def free_symbols(self) -> frozenset[str]:
+        """The symbols that the block does not bind: those of loops around it among them."""
+        placed = [*map(symbols, self.bindings), *[symbols(c.index) for c in self.predicate]]
+        return (self.symbols - {i.name for i in self.iters}).union(*placed)
+
 
 @dataclass(frozen=True)
 class Loop:
@@ -108,6 +114,11 @@ class Loop:
     extent: Index
     kind: str
     body: tuple[Stmt, ...]
+
+    @cached_property
+    def free_symbols(self) -> frozenset[str]:
+        """The symbols that nothing in the loop binds."""
+        return (_free_symbols(self.body) - {self.var}) | symbols(self.extent)
 
 
 Stmt = Union[Loop, Block]
@@ -128,17 +139,7 @@ class Kernel:
     @cached_property
     def free_symbols(self) -> frozenset[str]:
         """The symbols that no loop and no block binds: slots of the size table and counters."""
-        found: set[str] = set()
-        for b in self.buffers:
-            found.update(*map(symbols, (*b.shape, *b.strides)))
-        for s, around in walk(self.body):
-            bound = {o.var for o in around}
-            if isinstance(s, Loop):
-                found |= symbols(s.extent) - bound
-            else:
-                placed = frozenset().union(*map(symbols, s.bindings), *[symbols(c.index) for c in s.predicate])
-                found |= (placed - bound) | (s.symbols - {i.name for i in s.iters})
-        return frozenset(found)
+        return _free_symbols(self.body).union(*[symbols(i) for b in self.buffers for i in (*b.shape, *b.strides)])
 
     def buffer(self, name: str) -> Buffer:
         return next(b for b in self.buffers if b.name == name)
@@ -147,6 +148,10 @@ class Kernel:
     def tasks(self) -> Index:
         """The number of tasks: the extent of the parallel loop, or 1."""
         return next((s.extent for s in self.body if isinstance(s, Loop) and s.kind == "parallel"), const(1))
+
+
+def _free_symbols(body: tuple[Stmt, ...]) -> frozenset[str]:
+    return frozenset().union(*[s.free_symbols for s in body])
 
 
 def row_major(shape: tuple[Index, ...], dtype: DType) -> tuple[Index, ...]:

@@ -9,7 +9,7 @@ from tilewright.ir import index as ix
 from tilewright.ir import scalar
 from tilewright.ir.index import Condition, Index
 from tilewright.ir.scalar import Expr, Param, Read
-from tilewright.ir.tensor import Axis, Compute, Function, Reduction, Scan, Statement, Steps, Tensor, computes
+from tilewright.ir.tensor import Axis, Compute, Function, Reduction, Scan, Sort, Statement, Steps, Tensor, computes
 
 Rule = Callable[[Expr], Expr]
 
@@ -54,7 +54,7 @@ def map_expressions(c: Compute, rule: Rule) -> Compute:
 
 def is_pointwise(c: Compute) -> bool:
     """Whether each point of each result is computed by itself."""
-    return not (c.reduction or c.scan or c.scatter or c.ordered)
+    return not (c.reduction or c.scan or c.scatter or c.ordered or c.sort)
 
 
 def map_computes(body: Iterable[Statement], rule: Callable[[Compute], Compute]) -> tuple[Statement, ...]:
@@ -196,6 +196,7 @@ def rename_compute(
     c = map_expressions(c, lambda e: rename_tensors(scalar.substitute(e, values), tensors, scalars))
     reduction: Reduction | None = c.reduction and replace(c.reduction, axes=tuple(map(axis, c.reduction.axes)))
     scan: Scan | None = c.scan and replace(c.scan, axis=name(c.scan.axis))
+    sort: Sort | None = c.sort and Sort(name(c.sort.axis))
     scatter = c.scatter
     if scatter:
         positions = tuple(ix.substitute(i, values) if isinstance(i, Index) else i for i in scatter.indices)
@@ -209,6 +210,7 @@ def rename_compute(
         scan=scan,
         scatter=scatter,
         ordered=c.ordered and name(c.ordered),
+        sort=sort,
     )
 
 

@@ -12,11 +12,12 @@ Grammar::
     Steps     = axes: Axis+, body: Statement+, down: bool
     Tensor    = name, dtype, shape: Index*
     Compute   = results: Tensor+, axes: Axis*, values: Expr+          one per result
-                [reduction] [scan] [scatter]
+                [reduction] [scan] [scatter] [sort]
     Axis      = name, extent: Index
     Reduction = axes: Axis+, orders: Order+, accs: Var+, init: Expr+, others: Var*, merge: Expr*
     Scan      = axis: name, order: Order, ...
     Scatter   = indices: (Index | Expr)*, combine: add | set | max | min, init: Expr, [start: name]
+    Sort      = axis: name
 
 A compute defines each result at every point of ``axes``: ``results[j][axes] = values[j]``.
 
@@ -29,6 +30,7 @@ A compute defines each result at every point of ``axes``: ``results[j][axes] = v
 * With a **scan** order, an associative recurrence runs in chunks (see :class:`Scan`).
 * A **scatter** starts from ``init`` everywhere, or from the tensor ``start``, and applies its points in row-major order
   of ``axes``.
+* A **sort** gives places: its values are keys, and its one result is the order that they have (see :class:`Sort`).
 
 **Steps** compute the statements of their body together, step by step: see :class:`Steps`.
 """
@@ -155,6 +157,17 @@ SCATTERS = ("add", "set", "max", "min")
 
 
 @dataclass(frozen=True)
+class Sort:
+    """``result[..., p, ...]`` is the place along ``axis`` of the element that is at p when its row is in order.
+
+    The statement's values are the keys: integers, the first one decides, the next one where it is equal. The least
+    comes first; elements with equal keys keep their order. The result is of dtype i64.
+    """
+
+    axis: str
+
+
+@dataclass(frozen=True)
 class Compute:
     """One statement; see the module's page."""
 
@@ -165,6 +178,7 @@ class Compute:
     scan: Scan | None = None
     scatter: Scatter | None = None
     ordered: str | None = None
+    sort: Sort | None = None
     span: Span | None = field(default=None, compare=False, repr=False)
 
 

@@ -103,6 +103,8 @@ def _statement(c: Compute, outputs: Sequence[str], stepped: frozenset[str] = fro
         return _scatter(c, outputs)
     names = [r.name for r in c.results]
     axes = ", ".join(a.name if a.name in stepped else _axis(a) for a in c.axes)
+    if c.sort is not None:
+        return [f"{names[0]}[{axes}] = argsort[{c.sort.axis}]({', '.join(_text(k, 0) for k in c.values)})"]
     if c.reduction is None and c.scan is None:
         # a recurrence among literals says no dtype
         said = [] if c.ordered is None or names[0] in outputs else [_declaration(c.results[0])]

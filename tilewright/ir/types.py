@@ -30,6 +30,13 @@ class DType(metaclass=Interned):
         return self.kind in ("int", "uint")
 
     @property
+    def limits(self) -> tuple[int, int]:
+        """The least and the greatest value of an integer dtype."""
+        if self.kind == "uint":
+            return 0, (1 << self.bits) - 1
+        return -(1 << (self.bits - 1)), (1 << (self.bits - 1)) - 1
+
+    @property
     def compute(self) -> DType:
         """The type that arithmetic on this storage type is done in: f32 for f16 and bf16."""
         return F32 if self in (F16, BF16) else self
@@ -52,6 +59,7 @@ BY_NAME = {t.name: t for t in ALL}
 CONSTRAINTS: dict[str, tuple[DType, ...]] = {
     "any": tuple(t for t in ALL),
     "float": (F16, BF16, F32, F64, FIELD),
+    "wide": (F32, F64, FIELD),
     "int": (I8, I16, I32, I64, U8, U16, U32, U64),
     "index": (I32, I64),
     "number": (I8, I16, I32, I64, U8, U16, U32, U64, F16, BF16, F32, F64, FIELD),

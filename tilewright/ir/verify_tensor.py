@@ -13,7 +13,7 @@ from tilewright.ir.facts import Facts
 from tilewright.ir.index import Index, symbol
 from tilewright.ir.scalar import OPS, Apply, CheckedIndex, Const, Expr, IndexValue, Param, Read, Var
 from tilewright.ir.steps import Path, Pending
-from tilewright.ir.tensor import SCATTERS, Compute, Function, Reduction, Scan, Steps, Tensor, computes
+from tilewright.ir.tensor import SCATTERS, Compute, Function, Reduction, Scan, Sort, Steps, Tensor, computes
 from tilewright.ir.types import BOOL, I64, DType
 
 _RESERVED = {"op", "edition", "if", "else", "where", "for", "or", "and", "not", "true", "false", "inf", "nan"}
@@ -22,7 +22,7 @@ _AFFINE = ("add", "sub", "mul", "neg", "floordiv", "mod", "min", "max")
 
 def verify(f: Function) -> None:
     """VerifyError if ``f`` breaks a rule: ``names``, ``dims``, ``axes``, ``scope``, ``dtypes``, ``storage``, ``reads``,
-    ``indices``, ``results``, ``reduction``, ``scan``, ``recurrence``, ``scatter``, ``steps``, ``outputs``,
+    ``indices``, ``results``, ``reduction``, ``scan``, ``recurrence``, ``scatter``, ``sort``, ``steps``, ``outputs``,
     ``preconditions``.
     """
     dims = _verify_header(f)
@@ -95,12 +95,17 @@ class _Statement:
 
     def verify(self) -> None:
         c = self.compute
-        self.rule("results", len(c.results) == len(c.values) > 0, "one value per result")
+        if c.sort is None:
+            self.rule("results", len(c.results) == len(c.values) > 0, "one value per result")
         self.rule("results", len(c.results) == 1 or self.fold is not None, "several results come from a fold only")
-        kinds = [k for k in (c.reduction, c.scan, c.scatter) if k is not None]
-        self.rule("results", len(kinds) <= 1, "a statement is one of reduction, scan and scatter")
+        kinds = [k for k in (c.reduction, c.scan, c.scatter, c.sort) if k is not None]
+        self.rule("results", len(kinds) <= 1, "a statement is one of reduction, scan, scatter and sort")
         axes = self._verify_axes()
-        self._verify_results()
+        self._verify_shapes()
+        if c.sort is None:
+            self._verify_dtypes()
+        else:
+            self._verify_sort(c.sort)
         if c.reduction is not None:
             self._verify_reduction(c.reduction)
         if c.scan is not None:
@@ -127,15 +132,27 @@ class _Statement:
             self.rule("axes", ix.symbols(a.extent) <= self.dims, f"the extent {a.extent} of {a.name} is not of dims")
         return frozenset(names)
 
-    def _verify_results(self) -> None:
+    def _verify_shapes(self) -> None:
         shape = tuple(a.extent for a in self.compute.axes)
-        for r, value in zip(self.compute.results, self.compute.values, strict=True):
+        for r in self.compute.results:
             if self.compute.scatter is None:
                 self.rule("results", r.shape == shape, f"the shape of {r.name} is not the extents of the axes")
             for extent in r.shape:
                 self.rule("results", ix.symbols(extent) <= self.dims, f"the extent {extent} is not of dims")
+
+    def _verify_dtypes(self) -> None:
+        for r, value in zip(self.compute.results, self.compute.values, strict=True):
             stored = r.dtype if self.fold is None else r.dtype.compute
             self.rule("dtypes", value.dtype is stored, f"{value.dtype} is stored into {r.name}: {r.dtype}")
+
+    def _verify_sort(self, s: Sort) -> None:
+        c = self.compute
+        self.rule("sort", s.axis in {a.name for a in c.axes}, f"{s.axis} is not an axis")
+        places = len(c.results) == 1 and c.results[0].dtype is I64
+        self.rule("sort", places, "its one result is places, of i64")
+        self.rule("sort", len(c.values) > 0, "it sorts by at least one key")
+        for key in c.values:
+            self.rule("sort", key.dtype.is_integer, f"a key is {key.dtype}, not an integer")
 
     # --- folds ------------------------------------------------------------------------------
 
@@ -178,7 +195,7 @@ class _Statement:
         c = self.compute
         names = {r.name for r in c.results}
         own = [r for v in c.values for r in scalar.reads(v) if r.tensor in names]
-        if self.fold is not None or c.scatter is not None:
+        if self.fold or c.scatter or c.sort:
             self.rule("recurrence", not own, "only a plain statement may read its own result")
             self.rule("recurrence", c.ordered is None or c.scan is not None, "nothing here is ordered")
             return
@@ -199,7 +216,7 @@ class _Statement:
         """It reads what is there at its step."""
         c = self.compute
         stepped = [a for s in self.path for a in s.axes]
-        self.rule("steps", c.scatter is None, "a scatter is no part of steps")
+        self.rule("steps", c.scatter is None and c.sort is None, "a scatter or a sort is no part of steps")
         along = c.scan.axis if c.scan else None
         self.rule("steps", c.ordered == along, "nothing but a scan is ordered here")
         self.rule("steps", all(a.name != along for a in stepped), "a scan goes along an axis of its own")

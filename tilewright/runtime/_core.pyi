@@ -3,13 +3,20 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias, final
 
-Key: TypeAlias = tuple[tuple[tuple[str, int, int] | None, ...], tuple[int | float | bool, ...]]
+Value: TypeAlias = bool | int | float | str | tuple[bool | int | float, ...]
+Key: TypeAlias = tuple[tuple[tuple[str, int, int] | None, ...], tuple[Value, ...]]
 """What ``on_miss`` is told: per operand (dtype name, rank, unit axis or -1) or None; then the attributes' values."""
 
 Parameter: TypeAlias = tuple[
-    str, Literal["tensor", "optional", "attr_int", "attr_float", "attr_bool", "scalar"], str | None, bool, object, bool
+    str,
+    Literal["tensor", "optional", "attr_int", "attr_float", "attr_bool", "attr_choice", "scalar"],
+    str | tuple[str, ...] | int | None,
+    bool,
+    object,
+    bool,
 ]
-"""(name, kind, the dtype declared for a scalar, has a default, the default, keyword only)."""
+"""(name, kind, detail, has a default, the default, keyword only). The detail is the dtype declared for a scalar, the
+choices of an attribute, the length of one that is a tuple, or None."""
 
 Step: TypeAlias = tuple[Literal["phase"], int, int, int] | tuple[Literal["repeat"], int, Sequence[Step]]
 """("phase", kernel address, slot of tasks, slot of chunk) or ("repeat", slot of trips, steps)."""

@@ -19,6 +19,7 @@ from tilewright.ir.tensor import (
     ScalarInput,
     Scan,
     Scatter,
+    Sort,
     Statement,
     Steps,
     Tensor,
@@ -31,7 +32,7 @@ from tilewright.testing.expressions import INDEX, INDEX_DTYPES, Expressions
 
 DTYPES = (types.F32, *(t for t in types.ALL if t not in (types.F32, FIELD)))
 """Every dtype but the field, which :class:`~tilewright.passes.tensor.in_field.InField` puts in the place of floats."""
-KINDS = ("pointwise", "reduction", "tuple", "fold", "scan", "recurrence", "scatter", "steps")
+KINDS = ("pointwise", "reduction", "tuple", "fold", "scan", "recurrence", "sort", "scatter", "steps")
 ORDERED_KINDS = (*KINDS, "mix")
 """With reductions that no other order, grouping or exchange of sides gets past: their result is not a field's."""
 
@@ -109,7 +110,7 @@ class _Maker(Expressions):
         return tuple(Axis(name, self.pick(odd if self.chance(4) else self.dims)) for name in names[:count])
 
     def statement(self, kind: str, number: int) -> Statement:
-        self.outer = self.some_axes("ijk", 1 if kind in ("scan", "recurrence", "steps") else 0)
+        self.outer = self.some_axes("ijk", 1 if kind in ("scan", "recurrence", "sort", "steps") else 0)
         self.inner = ()
         made: Statement = getattr(self, f"_{kind}")(f"t{number}")
         self.tensors += [r for c in computes((made,)) for r in c.results]
@@ -254,6 +255,14 @@ class _Maker(Expressions):
         indices = tuple(self.index(self.inside(e)) for e in shape)
         scatter = Scatter(indices, combine, identity(combine, value.dtype), start.name if start else None)
         return Compute((Tensor(name, value.dtype, shape),), self.outer, (value,), scatter=scatter)
+
+    def _sort(self, name: str) -> Compute:
+        """By one or two keys, of which some are equal."""
+        integers = [d for d in self.dtypes if d.is_integer] or [I64]
+        keys = [self.value(self.pick(integers), 2) for _ in range(self.integer(1, 2))]
+        keys = [apply("mod", key, literal(3, key.dtype)) if self.chance(2) else key for key in keys]
+        result = Tensor(name, I64, tuple(a.extent for a in self.outer))
+        return Compute((result,), self.outer, tuple(keys), sort=Sort(self.pick(self.outer).name))
 
     def orders(self) -> tuple[Order, ...]:
         return tuple(self.pick(_ORDERS) for _ in self.inner)

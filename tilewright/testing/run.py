@@ -37,7 +37,7 @@ def _prepare(
     op: Op, operands: Sequence[Any], keywords: Mapping[str, Any]
 ) -> tuple[Compilation, dict[str, Any], dict[str, Any]]:
     names = op.signature.scalars
-    scalars = {k: v for k, v in keywords.items() if k in names}
+    scalars = {**op.signature.scalar_defaults, **{k: v for k, v in keywords.items() if k in names}}
     attributes = {k: v for k, v in keywords.items() if k not in names}
     compilation = op.compilation(op.request(tuple(operands), attributes))
     present = [np.asarray(x) for x in op.tensors(tuple(operands)) if x is not None]

@@ -16,8 +16,20 @@ from tilewright.ir.interpret.reduction import Fold
 from tilewright.ir.interpret.scalar import Meaning, Slots, Step, data_indices
 from tilewright.ir.interpret.status import Status
 from tilewright.ir.scalar import Expr
-from tilewright.ir.tensor import Axis, Compute, Function, Reduction, Scan, Scatter, Statement, Steps, Tensor, computes
-from tilewright.ir.types import DType
+from tilewright.ir.tensor import (
+    Axis,
+    Compute,
+    Function,
+    Reduction,
+    Scan,
+    Scatter,
+    Sort,
+    Statement,
+    Steps,
+    Tensor,
+    computes,
+)
+from tilewright.ir.types import I64, DType
 
 
 def run_function(
@@ -181,9 +193,11 @@ class _Run:
         self.stepped.difference_update(names)
 
     def _compute(self, c: Compute) -> None:
-        if [c.reduction, c.scan, c.scatter].count(None) < 2:
-            raise InternalError(f"{c.results[0].name!r} is more than one of a reduction, a scan and a scatter")
-        if c.scatter is not None:
+        if [c.reduction, c.scan, c.scatter, c.sort].count(None) < 3:
+            raise InternalError(f"{c.results[0].name!r} is more than one of a reduction, a scan, a scatter and a sort")
+        if c.sort is not None:
+            self._sort(c, c.sort)
+        elif c.scatter is not None:
             self._scatter(c, c.scatter)
         elif c.scan is not None:
             self._scan(c, c.scan)
@@ -203,12 +217,13 @@ class _Run:
             yield
 
     def _results_points(self, c: Compute) -> Iterator[None]:
-        """The points of a compute's axes but a scan's and those of steps; the ordered axis is the outermost."""
+        """The points of the axes that no scan, sort or steps go along; the ordered one is outermost."""
         extents = tuple(evaluate(a.extent, self.env) for a in c.axes)
         for r in c.results:
             if self.arrays[r.name].shape != extents:
                 raise InternalError(f"{r.name!r} has the shape {self.arrays[r.name].shape}, its axes have {extents}")
-        skipped = self.stepped | ({c.scan.axis} if c.scan else set())
+        along = c.scan or c.sort
+        skipped = self.stepped | (set() if along is None else {along.axis})
         return self._points(sorted((a for a in c.axes if a.name not in skipped), key=lambda a: a.name != c.ordered))
 
     def _writer(self, c: Compute, dtypes: Sequence[DType]) -> Callable[[Sequence[Any]], None]:
@@ -251,7 +266,7 @@ class _Run:
     def _scan(self, c: Compute, scan: Scan) -> None:
         fold = self._fold(c, scan)
         write = self._writer(c, [a.dtype for a in scan.accs])
-        extent = next(evaluate(a.extent, self.env) for a in c.axes if a.name == scan.axis)
+        extent = self._extent(c, scan.axis)
         for _ in self._results_points(c):
             result = carry = fold.init
             for i in range(extent):
@@ -261,6 +276,20 @@ class _Run:
                 local = fold.step(local, self.env)
                 result = fold.join(carry, local, self.env)
                 write(result)
+
+    def _extent(self, c: Compute, axis: str) -> int:
+        return next(evaluate(a.extent, self.env) for a in c.axes if a.name == axis)
+
+    def _sort(self, c: Compute, sort: Sort) -> None:
+        meaning, write = _TensorMeaning(c.values, self), self._writer(c, [I64])
+        places = range(self._extent(c, sort.axis))
+        for _ in self._results_points(c):
+            keys = []
+            for self.env[sort.axis] in places:
+                keys.append(list(meaning(self.env)))
+            for p, place in enumerate(sorted(places, key=keys.__getitem__)):
+                self.env[sort.axis] = p
+                write([place])
 
     def _scatter(self, c: Compute, scatter: Scatter) -> None:
         (result,), (value,) = c.results, c.values

@@ -8,8 +8,9 @@ may cut off the top of such a number. Whatever is not of this form is not proved
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import is_
 
 from tilewright.ir.facts import Facts
 from tilewright.ir.index import (
@@ -58,10 +59,18 @@ def covered_box(part: Part, facts: Facts) -> Box:
     ``facts`` speak of what is around the loops.
     """
     known = facts.extended({o.var: (const(0), o.extent) for o in part.loops})
-    single = {o.var: const(0) for o in part.loops if known.holds(eq(o.extent, 1))}
+    try:
+        return _covered(part, known, {}, part.predicate)
+    except Unproved:  # only now it is worth a search which loops have one iteration, and which conditions say nothing
+        single = {o.var: const(0) for o in part.loops if known.holds(eq(o.extent, 1))}
+        conditions = [substitute_condition(c, single) for c in part.predicate]
+        return _covered(part, known, single, [c for c in conditions if not known.holds(c)])
+
+
+def _covered(part: Part, known: Facts, single: Mapping[str, Index], conditions: Sequence[Condition]) -> Box:
+    """As :func:`covered_box`: ``single`` are loops of one iteration, ``conditions`` those that may fail."""
     bindings = [known.simplify(substitute(b, single)) for b in part.bindings]
-    conditions = [substitute_condition(c, single) for c in part.predicate]
-    clips = [c for c in conditions if not known.holds(c)]
+    clips = list(conditions)
     spoken = [*bindings, *(c.index for c in clips)]
     digits: dict[Atom, Index] = {}
     for loop in part.loops:
@@ -139,10 +148,15 @@ def partitions(boxes: Sequence[Box], whole: Box, facts: Facts) -> bool:
     if len(boxes) == 1:
         sides = zip(boxes[0], whole, strict=True)
         return all(_same(a, c, facts) and _same(b, d, facts) for (a, b), (c, d) in sides)
+    return _cut(boxes, whole, facts, is_) or _cut(boxes, whole, facts, lambda a, b: facts.holds(ge(b, a)))
+
+
+def _cut(boxes: Sequence[Box], whole: Box, facts: Facts, before: Callable[[Index, Index], bool]) -> bool:
+    """Whether some cut has boxes on both sides that partition these; ``before``: an index is not beyond another."""
     for axis, (first, last) in enumerate(whole):
         for cut in dict.fromkeys(box[axis][1] for box in boxes):
-            low = [b for b in boxes if facts.holds(ge(cut, b[axis][1]))]
-            high = [b for b in boxes if b not in low and facts.holds(ge(b[axis][0], cut))]
+            low = [b for b in boxes if before(b[axis][1], cut)]
+            high = [b for b in boxes if b not in low and before(cut, b[axis][0])]
             lower = (*whole[:axis], (first, cut), *whole[axis + 1 :])
             upper = (*whole[:axis], (cut, last), *whole[axis + 1 :])
             if 0 < len(low) == len(boxes) - len(high) < len(boxes):

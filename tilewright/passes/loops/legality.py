@@ -11,7 +11,7 @@ from itertools import product
 
 from tilewright.errors import ScheduleError
 from tilewright.ir.facts import Facts
-from tilewright.ir.index import Index, const, ge, lt, substitute, substitute_condition, symbols
+from tilewright.ir.index import Index, const, ge, lt, substitute, substitute_condition, symbol, symbols
 from tilewright.ir.loops import Iter, Kernel, Loop, Write, blocks, walk
 from tilewright.passes.loops.cover import Box, Part, Unproved, covered_box, partitions
 from tilewright.passes.loops.dependence import Access, Comparison, Distance, accesses, conflicts
@@ -121,6 +121,8 @@ def check_lanes(
     compare = Comparison(kernel_facts(kernel, around))
     shared = [a for a in accesses((loop,)) if a.buffer not in private]
     for a, b in conflicts(shared):
+        if _counts(a, b, loop.var):
+            continue
         apart = compare.distance(a, b)
         if apart is None or apart.get(loop.var) == 0 or compare.disjoint(a, b):
             continue
@@ -129,6 +131,12 @@ def check_lanes(
             return x.values[loop.var] != y.values[loop.var]
 
         _refuse(step, kernel, around, loop, a, b, broken, f"iterations of {loop.var} depend on each other")
+
+
+def _counts(a: Access, b: Access, var: str) -> bool:
+    """Whether ``var`` by itself is an index of both, so that iterations that differ in it touch different cells."""
+    pairs = zip(a.indices, b.indices, strict=True)
+    return any(i is j and i is not None and i.symbol == var for i, j in pairs)
 
 
 def check_private(step: object, kernel: Kernel, loop: Loop, buffers: Iterable[str]) -> None:
@@ -161,8 +169,10 @@ def _read_too_early(kernel: Kernel, loop: Loop, buffers: Iterable[str]) -> dict[
             continue
         if access.writes:
             earlier[access.buffer].append(access)
-        elif not _initialises(access, loop) and not any(_provides(w, access, facts) for w in earlier[access.buffer]):
-            found.setdefault(access.buffer, access)
+        elif not _initialises(access, loop):
+            shape = kernel.buffer(access.buffer).shape
+            if not any(_provides(w, access, shape, facts) for w in earlier[access.buffer]):
+                found.setdefault(access.buffer, access)
     return found
 
 
@@ -176,13 +186,18 @@ def _initialises(read: Access, loop: Loop) -> bool:
     return own and not any(loop.var in symbols(b) for b in reduced)
 
 
-def _provides(write: Access, read: Access, facts: Facts) -> bool:
-    """Whether an earlier block certainly writes the cell read, in the same iteration of the loops both are in."""
+def _provides(write: Access, read: Access, shape: Sequence[Index], facts: Facts) -> bool:
+    """Whether an earlier block certainly writes the cell read, in the same iteration of the loops both are in.
+
+    Where data decide which cell of ``shape`` is read, it must write them all.
+    """
     shared = [a for a, b in zip(write.loops, read.loops, strict=False) if a is b]
     chosen: dict[str, Index] = {}
     own = {o.var: o.extent for o in write.loops[len(shared) :]}
-    for mine, wanted in zip(write.indices, read.indices, strict=True):
-        if mine is None or wanted is None:
+    unknown = [symbol(f"{read.buffer}[{axis}]") for axis in range(len(shape))]
+    places = [place if i is None else i for i, place in zip(read.indices, unknown, strict=True)]
+    for mine, wanted in zip(write.indices, places, strict=True):
+        if mine is None:
             return False
         if mine.symbol in own and mine.symbol not in chosen:
             chosen[mine.symbol or ""] = wanted
@@ -191,7 +206,9 @@ def _provides(write: Access, read: Access, facts: Facts) -> bool:
     first = {v: const(0) for v in own} | chosen
     needed = [c for v in own for c in (ge(first[v], 0), lt(first[v], substitute(own[v], first)))]
     needed += [substitute_condition(c, first) for c in write.block.predicate]
-    known = facts.extended({o.var: (const(0), o.extent) for o in read.loops}, read.block.predicate)
+    ranges = {o.var: (const(0), o.extent) for o in read.loops}
+    ranges |= {str(place): (const(0), extent) for place, extent in zip(unknown, shape, strict=True)}
+    known = facts.extended(ranges, read.block.predicate)
     return all(known.holds(c) for c in needed)
 
 

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from tilewright.errors import ScheduleError
 from tilewright.ir import index as ix
-from tilewright.ir.facts import Facts
+from tilewright.ir.facts import Facts, of_sizes
 from tilewright.ir.index import Condition, Index, const
 from tilewright.ir.loops import Block, Kernel, Loop, Stmt, walk
 from tilewright.ir.schedule import check_arguments
@@ -124,4 +124,4 @@ def taken_names(kernel: Kernel) -> set[str]:
 def facts(kernel: Kernel, loops: Iterable[Loop], conditions: Iterable[Condition] = ()) -> Facts:
     """What holds inside ``loops``; every free symbol but a stride is a size or a counter, so not negative."""
     sizes = {s for s in kernel.free_symbols if not s.startswith("stride(")}
-    return Facts({o.var: (const(0), o.extent) for o in loops}, tuple(conditions), sizes)
+    return of_sizes(frozenset(sizes)).extended({o.var: (const(0), o.extent) for o in loops}, tuple(conditions))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from tilewright.ir import scalar
-from tilewright.ir.facts import Facts
+from tilewright.ir.facts import Facts, of_sizes
 from tilewright.ir.index import Condition, Index, const, substitute_condition
 from tilewright.ir.loops import Block, Kernel, Loop, Stmt, Write
 from tilewright.ir.scalar import Apply, CheckedIndex, Const, Expr, IndexValue, Read, literal
@@ -54,7 +54,7 @@ def _block(block: Block, known: Facts) -> tuple[Stmt, ...]:
     where = known.extended({}, predicate) if predicate else known
     bindings = tuple(where.simplify(b) for b in block.bindings)
     bound = dict(zip((i.name for i in block.iters), bindings, strict=True))
-    inside = Facts({i.name: (const(0), i.extent) for i in block.iters}, (), known.sizes)
+    inside = of_sizes(known.sizes).extended({i.name: (const(0), i.extent) for i in block.iters})
     guards = _Guards(where, bound)
     rule = _rule(inside, guards)
 

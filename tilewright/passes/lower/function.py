@@ -14,6 +14,7 @@ from tilewright.passes.loops.nest import fresh
 from tilewright.passes.lower.kernel import World
 from tilewright.passes.lower.reads import Shapes
 from tilewright.passes.lower.sizes import checks, size_facts, size_symbols
+from tilewright.passes.lower.sort import planes
 from tilewright.passes.lower.steps import Phases
 from tilewright.passes.tensor.eliminate_dead import eliminate_dead
 
@@ -28,11 +29,11 @@ def lower(function: Function, unit_axes: Mapping[str, int]) -> Plan:
     function = eliminate_dead(function)
     live = statements.live(function)
     taken = _names(function)
-    sums = {c.results[0].name: _sums(c, taken) for c in function.computes if _needs_sums(c)}
+    extra = {c.results[0].name: _extra(c, taken) for c in function.computes}
     results = [r for c in function.computes for r in c.results if r.name in live]
-    scratch = [*(r for r in results if r.name not in function.outputs), *sums.values()]
+    scratch = [*(r for r in results if r.name not in function.outputs), *(t for more in extra.values() for t in more)]
     world = _world(function, unit_axes, results, scratch, taken)
-    made = Phases(function.name, live, {name: t.name for name, t in sums.items()}, taken)
+    made = Phases(function.name, live, extra, taken)
     steps = made.of(function.body, world, {})
     return Plan(
         function.name,
@@ -45,6 +46,13 @@ def lower(function: Function, unit_axes: Mapping[str, int]) -> Plan:
         tuple(made.kernels),
         steps,
     )
+
+
+def _extra(c: Compute, taken: set[str]) -> tuple[Tensor, ...]:
+    """The memory that the kernels of ``c`` need besides its results."""
+    if c.sort is not None:
+        return planes(c, taken)
+    return (_sums(c, taken),) if _needs_sums(c) else ()
 
 
 def _needs_sums(c: Compute) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tilewright.errors import CheckError
-from tilewright.ir.facts import Facts
+from tilewright.ir.facts import Facts, of_sizes
 from tilewright.ir.index import Index, eq, ge, symbols
 from tilewright.ir.plan import Check, dim
 from tilewright.ir.tensor import Function
@@ -39,7 +39,7 @@ def size_symbols(function: Function) -> tuple[tuple[str, Index], ...]:
 
 def size_facts(function: Function) -> Facts:
     """What holds of the dims once all checks of a call have passed."""
-    return Facts({}, function.preconditions, sources(function))
+    return of_sizes(frozenset(sources(function))).extended({}, function.preconditions)
 
 
 def checks(function: Function) -> tuple[Check, ...]:

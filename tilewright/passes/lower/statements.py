@@ -9,23 +9,29 @@ from tilewright.ir import index as ix
 from tilewright.ir.index import Index, ceildiv, minimum
 from tilewright.ir.loops import Kernel, Stmt
 from tilewright.ir.scalar import Expr, apply, convert, substitute
-from tilewright.ir.tensor import Axis, Compute, Reduction, Scan, Scatter
+from tilewright.ir.tensor import Axis, Compute, Reduction, Scan, Scatter, Tensor
 from tilewright.passes.lower.fold import Fold, Where
 from tilewright.passes.lower.kernel import KernelBuilder, Nest, World, loops, positions
+from tilewright.passes.lower.sort import Sorting
 
 
 @dataclass(frozen=True)
 class Lowering:
-    """``c`` as kernels called ``name``..., with the ``live`` ones of its results; ``sums``: where a scatter adds up."""
+    """``c`` as kernels called ``name``..., with the ``live`` ones of its results.
+
+    ``extra``: the scratch tensors of a sort; where a scatter adds up, if not in its result.
+    """
 
     world: World
     c: Compute
     name: str
     live: frozenset[str]
-    sums: str
+    extra: tuple[Tensor, ...]
 
     def kernels(self, steps: Mapping[str, Index]) -> list[Kernel]:
         """The kernels, in the order in which they have to run; ``steps`` says where the axes of steps around it are."""
+        if self.c.sort is not None:
+            return Sorting(self.world, self.c, self.name, self.extra).kernels()
         if self.c.scatter is not None:
             return self._scatter(self.c.scatter)
         k = self._builder()
@@ -101,19 +107,20 @@ class Lowering:
     def _scatter(self, s: Scatter) -> list[Kernel]:
         """Cells take their first value, take in every point, and are rounded if the result is narrower."""
         (result,) = self.c.results
-        made = [self._everywhere("_init", self.sums, s.start or s.init), self._update(s)]
-        if self.sums != result.name:
-            made.append(self._everywhere("_round", result.name, self.sums))
+        sums = self.extra[0].name if self.extra else result.name
+        made = [self._everywhere("_init", sums, s.start or s.init), self._update(s, sums)]
+        if sums != result.name:
+            made.append(self._everywhere("_round", result.name, sums))
         return made
 
-    def _update(self, s: Scatter) -> Kernel:
+    def _update(self, s: Scatter, sums: str) -> Kernel:
         """Points that may meet in a cell keep their order; along an axis that is an index by itself they never meet."""
         k = self._builder()
         alone = {i.symbol for i in s.indices if isinstance(i, Index)}
         around = tuple(k.level(a.name, "parallel" if a.name in alone else "ordered", a.extent) for a in self.c.axes)
         axes = positions(self.c.axes, around)
         indices = [_moved(i, axes) for i in s.indices]
-        cell = k.cell(self.sums, indices, around)
+        cell = k.cell(sums, indices, around)
         point = convert("cast", substitute(self.c.values[0], axes), cell.dtype)
         value = point if s.combine == "set" else apply(s.combine, cell.read, point)
         return k.finish(loops(around, [k.block(s.combine, around, [cell], [value])]))

@@ -10,7 +10,7 @@ from tilewright.ir.index import Index, const, symbol
 from tilewright.ir.loops import Kernel, Stmt
 from tilewright.ir.plan import Phase, Repeat, Step
 from tilewright.ir.steps import Pending, pending
-from tilewright.ir.tensor import Axis, Compute, Statement, Steps, computes
+from tilewright.ir.tensor import Axis, Compute, Statement, Steps, Tensor, computes
 from tilewright.passes.loops.nest import fresh
 from tilewright.passes.lower.fold import Where
 from tilewright.passes.lower.kernel import KernelBuilder, Nest, World, loops
@@ -23,11 +23,11 @@ Places = Mapping[str, Index]
 
 @dataclass
 class Phases:
-    """Collects the kernels of the function ``name``; ``sums``: where scatters add up."""
+    """Collects the kernels of the function ``name``; ``extra``: the scratch memory that statements need."""
 
     name: str
     live: frozenset[str]
-    sums: Mapping[str, str]
+    extra: Mapping[str, tuple[Tensor, ...]]
     taken: set[str]
     kernels: list[Kernel] = field(default_factory=list)
     pending: dict[str, Mapping[str, Pending]] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class Phases:
         now = {name: Waiting(p, tuple(places[clock.axis.name] for clock in p.clocks)) for name, p in seen.items()}
         first = c.results[0].name
         world = replace(world, shapes=replace(world.shapes, pending=now))
-        return Lowering(world, c, f"{self.name}_{first}", self.live, self.sums.get(first, first))
+        return Lowering(world, c, f"{self.name}_{first}", self.live, self.extra[first])
 
     # --- a counted loop of the plan -------------------------------------------------------------
 

@@ -49,9 +49,9 @@ def _steps(steps: tuple[Step, ...], kernels: dict[str, Kernel], work: dict[str, 
 
 
 def _points(kernel: Kernel) -> Index:
-    """How many points the deepest block has."""
-    deepest = max((b for b, _ in blocks(kernel)), key=lambda b: len(b.iters))
-    return product(i.extent for i in deepest.iters)
+    """How many points the deepest block has that has most."""
+    depth = max(len(b.iters) for b, _ in blocks(kernel))
+    return maximum(*(product(i.extent for i in b.iters) for b, _ in blocks(kernel) if len(b.iters) == depth))
 
 
 def scheduled(kernel: Kernel, capabilities: Capabilities, hook: Hook | None = None) -> Kernel:

@@ -81,8 +81,6 @@ bool reject(const Definition& op, const Parameter& parameter, const char* wanted
                  PyUnicode_FromFormat("%U(): %R takes a value of type %s, not %R", op.name, parameter.name, wanted, value));
 }
 
-const char* attribute_type(Kind kind) { return kind == Kind::Int ? "int" : kind == Kind::Float ? "float" : "bool"; }
-
 uint64_t key_word(Tensor* tensor) {
     return (static_cast<uint64_t>(tensor->dtype) + 1) | static_cast<uint64_t>(tensor->rank()) << 8 |
            static_cast<uint64_t>(tensor->unit + 1) << 16;
@@ -95,8 +93,9 @@ bool Call::read() {
         if (is_operand(parameter.kind)) {
             if (!take_operand(values[i], parameter, *word++)) return false;
         } else if (is_attribute(parameter.kind)) {
-            if (!attribute_word(values[i], parameter.kind, *word++))
-                return reject(op, parameter, attribute_type(parameter.kind), values[i]);
+            if (!attribute_words(values[i], parameter, word))
+                return reject(op, parameter, parameter.type.c_str(), values[i]);
+            word += key_words(parameter);
         }
     }
     return !op.shares || stretch();
@@ -183,7 +182,7 @@ const Program* Call::miss(std::string_view bytes) {
 // What on_miss is told: (one (dtype, rank, unit axis) or None per operand, the attributes' values).
 PyObject* Call::describe() {
     PyObject* operands = PyTuple_New(op.operands);
-    PyObject* attributes = PyTuple_New(op.key_words - op.operands);
+    PyObject* attributes = PyTuple_New(size(op.parameters) - op.operands - op.scalars);
     Py_ssize_t operand = 0, attribute = 0;
     const uint64_t* word = key.data();
     for (const Parameter& parameter : op.parameters) {
@@ -195,7 +194,8 @@ PyObject* Call::describe() {
                              code ? Py_BuildValue("(Oii)", dtype_name(static_cast<DType>((code & 0xFF) - 1)), rank, unit)
                                   : Py_NewRef(Py_None));
         } else if (is_attribute(parameter.kind)) {
-            PyTuple_SET_ITEM(attributes, attribute++, attribute_value(*word++, parameter.kind));
+            PyTuple_SET_ITEM(attributes, attribute++, attribute_value(word, parameter));
+            word += key_words(parameter);
         }
     }
     if (!PyErr_Occurred()) return Py_BuildValue("(NN)", operands, attributes);

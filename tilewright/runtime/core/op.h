@@ -9,17 +9,19 @@
 
 namespace tw {
 
-enum class Kind : uint8_t { Tensor, Optional, Int, Float, Bool, Scalar };
+enum class Kind : uint8_t { Tensor, Optional, Int, Float, Bool, Choice, Scalar };
 
 inline bool is_operand(Kind kind) { return kind <= Kind::Optional; }
-inline bool is_attribute(Kind kind) { return kind >= Kind::Int && kind <= Kind::Bool; }
+inline bool is_attribute(Kind kind) { return kind >= Kind::Int && kind <= Kind::Choice; }
 
 struct Parameter {
     PyObject* name;      // interned
     PyObject* fallback;  // null: required
     Kind kind;
     bool keyword_only;
-    std::string dtype;  // of a scalar, as declared
+    std::string type;              // what an attribute takes, in words
+    int length = 0;                // of an attribute that is a tuple; 0: it is none
+    PyObject* choices = nullptr;   // of an attribute that is one of some texts: a tuple of them
     int lead = -1, trail = 0;  // how many axes of an operand stand before and after a shared pack; -1: it has none
 };
 
@@ -61,9 +63,13 @@ bool bind(const Definition& definition, PyObject* const* args, Py_ssize_t count,
 // Calls on_error(kind, info), which is to raise; takes the reference to info. Always returns false.
 bool raise(const Definition& definition, const char* kind, PyObject* info);
 
-// The 64-bit key word of an attribute's value; false with a Python error when the value is not of the kind.
-bool attribute_word(PyObject* value, Kind kind, uint64_t& word);
-PyObject* attribute_value(uint64_t word, Kind kind);
+// How many key words a parameter has.
+inline int key_words(const Parameter& p) { return p.kind == Kind::Scalar ? 0 : p.length ? p.length : 1; }
+
+// The key words of an attribute's value, one value standing for a tuple of equal ones; false with a Python error when
+// the value is not of the kind. And the value that they say.
+bool attribute_words(PyObject* value, const Parameter& parameter, uint64_t* words);
+PyObject* attribute_value(const uint64_t* words, const Parameter& parameter);
 
 // The 8-byte cell of a run-time scalar; false with a Python error when the value is not of the type.
 bool scalar_cell(PyObject* value, DType dtype, uint64_t& cell);

@@ -71,7 +71,8 @@ int each_object(Definition& definition, Visit visit) {
     for (PyObject** object : single)
         if (!stop) stop = visit(*object);
     for (Parameter& parameter : definition.parameters)
-        if (!stop && !(stop = visit(parameter.name))) stop = visit(parameter.fallback);
+        for (PyObject** object : {&parameter.name, &parameter.fallback, &parameter.choices})
+            if (!stop) stop = visit(*object);
     for (auto& [key, entry] : definition.programs)
         if (!stop) stop = visit(entry.object);
     return stop;

@@ -8,20 +8,40 @@ namespace tw {
 namespace {
 
 bool kind_named(std::string_view name, Kind& kind) {
-    static constexpr const char* names[] = {"tensor", "optional", "attr_int", "attr_float", "attr_bool", "scalar"};
-    for (int i = 0; i < 6; ++i)
+    static constexpr const char* names[] = {"tensor",    "optional",    "attr_int", "attr_float",
+                                            "attr_bool", "attr_choice", "scalar"};
+    for (int i = 0; i < 7; ++i)
         if (name == names[i]) return kind = static_cast<Kind>(i), true;
     return PyErr_Format(PyExc_ValueError, "unknown parameter kind '%s'", name.data()), false;
 }
 
+// An attribute's choices or length, and what it takes, in words.
+bool read_type(PyObject* detail, Parameter& parameter) {
+    if (parameter.kind == Kind::Choice) {
+        if (!PyTuple_Check(detail)) return PyErr_SetString(PyExc_TypeError, "choices are a tuple of texts"), false;
+        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(detail); ++i) {
+            const char* text = PyUnicode_AsUTF8(PyTuple_GET_ITEM(detail, i));
+            if (!text) return false;
+            parameter.type += (i ? " | \"" : "\"") + std::string(text) + "\"";
+        }
+        return parameter.choices = Py_NewRef(detail), true;
+    }
+    parameter.type = parameter.kind == Kind::Int ? "int" : parameter.kind == Kind::Float ? "float" : "bool";
+    if (detail == Py_None) return true;
+    parameter.length = PyLong_AsLong(detail);
+    parameter.type += "[" + std::to_string(parameter.length) + "]";
+    if (parameter.length < 1 && !PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, "a tuple has a length above 0");
+    return !PyErr_Occurred();
+}
+
 bool read_parameter(PyObject* item, Parameter& parameter) {
-    PyObject *name, *fallback;
-    const char *kind, *dtype;
+    PyObject *name, *fallback, *detail;
+    const char* kind;
     int has_fallback, keyword_only;
     if (!PyTuple_Check(item)) return PyErr_SetString(PyExc_TypeError, "a parameter is a tuple"), false;
-    if (!PyArg_ParseTuple(item, "UszpOp", &name, &kind, &dtype, &has_fallback, &fallback, &keyword_only)) return false;
+    if (!PyArg_ParseTuple(item, "UsOpOp", &name, &kind, &detail, &has_fallback, &fallback, &keyword_only)) return false;
     if (!kind_named(kind, parameter.kind)) return false;
-    parameter.dtype = dtype ? dtype : "";
+    if (is_attribute(parameter.kind) && !read_type(detail, parameter)) return false;
     parameter.keyword_only = keyword_only;
     if (parameter.kind == Kind::Optional) fallback = has_fallback ? fallback : Py_None;
     parameter.fallback = has_fallback || parameter.kind == Kind::Optional ? Py_NewRef(fallback) : nullptr;
@@ -66,7 +86,7 @@ bool read_parameters(PyObject* list, Definition& definition) {
         definition.parameters.push_back(parameter);
         definition.operands += is_operand(parameter.kind);
         definition.scalars += parameter.kind == Kind::Scalar;
-        definition.key_words += parameter.kind != Kind::Scalar;
+        definition.key_words += key_words(parameter);
         if (parameter.keyword_only) continue;
         if (++definition.positional <= i) {
             PyErr_SetString(PyExc_ValueError, "a positional parameter follows a keyword-only one");

@@ -66,18 +66,51 @@ bool float_cell(PyObject* value, DType dtype, uint64_t& cell) {
     }
 }
 
-}  // namespace
+bool choice(PyObject* value, PyObject* choices, uint64_t& word) {
+    if (!PyUnicode_Check(value)) return PyErr_SetString(PyExc_TypeError, "not a text"), false;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(choices); ++i)
+        if (PyUnicode_Compare(value, PyTuple_GET_ITEM(choices, i)) == 0) return word = i, true;
+    return PyErr_SetString(PyExc_ValueError, "not a choice"), false;
+}
 
-bool attribute_word(PyObject* value, Kind kind, uint64_t& word) {
-    if (kind == Kind::Bool) return boolean(value, word);
-    if (kind == Kind::Int) return integer(value, INT64_MIN, INT64_MAX, word);
+bool attribute_word(PyObject* value, const Parameter& parameter, uint64_t& word) {
+    if (parameter.kind == Kind::Choice) return choice(value, parameter.choices, word);
+    if (parameter.kind == Kind::Bool) return boolean(value, word);
+    if (parameter.kind == Kind::Int) return integer(value, INT64_MIN, INT64_MAX, word);
     return float_cell(value, DType::F64, word);
 }
 
-PyObject* attribute_value(uint64_t word, Kind kind) {
-    if (kind == Kind::Bool) return PyBool_FromLong(word != 0);
-    if (kind == Kind::Int) return PyLong_FromLongLong(static_cast<int64_t>(word));
+PyObject* one_value(uint64_t word, const Parameter& parameter) {
+    if (parameter.kind == Kind::Choice) return Py_NewRef(PyTuple_GET_ITEM(parameter.choices, word));
+    if (parameter.kind == Kind::Bool) return PyBool_FromLong(word != 0);
+    if (parameter.kind == Kind::Int) return PyLong_FromLongLong(static_cast<int64_t>(word));
     return PyFloat_FromDouble(std::bit_cast<double>(word));
+}
+
+}  // namespace
+
+bool attribute_words(PyObject* value, const Parameter& parameter, uint64_t* words) {
+    if (!parameter.length) return attribute_word(value, parameter, *words);
+    bool several = PyTuple_Check(value) || PyList_Check(value), good = true;
+    PyObject* items = several ? PySequence_Tuple(value) : nullptr;
+    if (several && !items) return false;
+    if (several && PyTuple_GET_SIZE(items) != parameter.length)
+        PyErr_SetString(PyExc_ValueError, "another number of elements"), good = false;
+    for (int i = 0; good && i < parameter.length; ++i)
+        good = attribute_word(several ? PyTuple_GET_ITEM(items, i) : value, parameter, words[i]);
+    Py_XDECREF(items);
+    return good;
+}
+
+PyObject* attribute_value(const uint64_t* words, const Parameter& parameter) {
+    if (!parameter.length) return one_value(*words, parameter);
+    PyObject* all = PyTuple_New(parameter.length);
+    for (int i = 0; all && i < parameter.length; ++i) {
+        PyObject* one = one_value(words[i], parameter);
+        if (one) PyTuple_SET_ITEM(all, i, one);
+        else Py_CLEAR(all);
+    }
+    return all;
 }
 
 bool scalar_cell(PyObject* value, DType dtype, uint64_t& cell) {

@@ -48,6 +48,7 @@ class Blocks:
         """Evaluates ``values`` in the lanes of ``guard``, then writes them all."""
         assert self._block is not None
         self.memory.mask = guard.own
+        self.memory.held = {}
         self._values = {}
         results = [self.value(v) for v in values]
         for target, expr, value in zip(self._block.writes, values, results, strict=True):
@@ -133,7 +134,16 @@ class Blocks:
         if not isinstance(index, CheckedIndex):
             return Dynamic(self._as_i64(value, index.dtype), None)
         extent, position = (substitute(i, self.env) for i in (index.extent, index.position))
+        if extent.constant is not None and _never_reaches(index.value, extent.const):
+            return Dynamic(value, None)
         return Dynamic(value, CheckedIndex(index.value, extent, index.operand, position))
+
+
+def _never_reaches(value: Expr, extent: int) -> bool:
+    """Whether the dtype of ``value`` keeps it in ``0 <= value < extent``."""
+    while isinstance(value, Apply) and value.op == "cast" and value.dtype.bits > value.args[0].dtype.bits:
+        value = value.args[0]
+    return value.dtype.kind == "uint" and 1 << value.dtype.bits <= extent
 
 
 _NODES: Mapping[type, Callable[[Blocks, Any], Value]] = {

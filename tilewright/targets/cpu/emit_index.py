@@ -14,7 +14,7 @@ from functools import reduce
 from typing import Any
 
 from tilewright.errors import InternalError
-from tilewright.ir.facts import Facts
+from tilewright.ir.facts import of_sizes
 from tilewright.ir.index import (
     Atom,
     Condition,
@@ -77,7 +77,7 @@ class Indices:
         self.fn = fn
         self.lanes: Lanes | None = None
         self._load = load
-        self._facts = Facts({}, (), sizes)
+        self._facts = of_sizes(sizes)
         self._scopes = [Scope(fn.entry)]
         self._depths: dict[str, int] = {}
         self._symbols: dict[Index, frozenset[str]] = {}
