@@ -427,6 +427,14 @@ def test_an_index_of_an_index_and_an_index_from_no_input() -> None:
         assert fault(p, inputs) == (2, 0, 4)
 
 
+def test_an_index_made_of_two_reads_is_told_of_neither() -> None:
+    x, a, b = Tensor("x", F32, (M,)), Tensor("a", I64, (N,)), Tensor("b", I64, (N,))
+    made = apply("add", Read("a", (i,), I64), Read("b", (i,), I64))
+    inputs = {"x": np.ones(3, np.float32), "a": np.array([1, 2, 5]), "b": np.array([0, 0, 1])}
+    for p in plans(pointwise(Read("x", (made,), F32), x, a, b)):
+        assert fault(p, inputs) == (3, 0, 6)
+
+
 def test_a_scatter_writes_nothing_outside() -> None:
     f = hand_built.scatter_add()
     inputs = {"dy": np.ones(3, np.float32), "idx": np.array([1, -1, 4]), "like": np.ones(2, np.float32)}

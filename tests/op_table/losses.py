@@ -148,8 +148,7 @@ def loss(
 VALUES, UNIT, POSITIVE = Draw.values, Draw.unit, Draw.positive
 KINKS: Gradient = "almost everywhere"
 X, T = zeros(2, 3), zeros(2, dtype="i64")
-CLASSES = (Wrong(case(X, T + 3), "index (is )?3, out of range"),
-           Wrong(case(X, zeros(2)), "'target' of .* has dtype f32"),
+CLASSES = (Wrong(case(X, T + 3), "index (is )?3, out"), Wrong(case(X, zeros(2)), "'target' of .* has dtype f32"),
            Wrong(case(X, zeros(3, dtype="i64")), "must be N"), Wrong(case(X, T, zeros(2)), "must be C"))  # fmt: skip
 TABLE = (
     loss("mse_loss", lambda x, t: (x - t) ** 2),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from op_table.model import ANY, FLOATS, INTS, NUMBERS, NUMPY, Array, Case, Draw, Gradient, Row, Wrong, case, zeros
+from op_table.model import ANY, FLOATS, INTS, NUMBERS, Array, Case, Draw, Gradient, Row, Wrong, case, zeros
 
 Numeric = Callable[..., Any]
 Elements = Callable[..., Array]
@@ -69,8 +69,9 @@ def wrong(bools: Sequence[bool], dtypes: tuple[str, ...], keywords: dict[str, An
 
 
 def large(draw: Draw, *shape: int) -> Array:
-    """Values of which some are so large that exp overflows."""
-    return draw.values(*shape) * np.asarray(draw.rng.choice([1, 8, 64], shape), NUMPY[draw.dtype])
+    """Values of which some are so large that exp overflows; but none so small that exp underflows."""
+    x = draw.values(*shape)
+    return np.where(x > 0, x * np.asarray(draw.rng.choice([1, 8, 64], shape), x.dtype), x)
 
 
 # --- oracles ------------------------------------------------------------------------------------

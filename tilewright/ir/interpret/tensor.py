@@ -137,11 +137,11 @@ class Place:
 
 
 class _Origin:
-    """Where a data-dependent index was read: the first read in it, inner ones first, with affine indices only."""
+    """Where a data-dependent index was read: the read in it with affine indices only, if it is the only one."""
 
     def __init__(self, run: _Run, e: Expr) -> None:
-        affine = (r for r in sc.reads(e) if all(isinstance(i, Index) for i in r.indices))
-        read = next(affine, None)
+        affine = {r for r in sc.reads(e) if all(isinstance(i, Index) for i in r.indices)}
+        read = affine.pop() if len(affine) == 1 else None
         self.name = "a computed value" if read is None else read.tensor
         self._array = None if read is None else run.array(read.tensor)
         self._indices = [index_function(i) for i in (read.indices if read else ()) if isinstance(i, Index)]

@@ -93,13 +93,14 @@ class Shapes:
         """An index of a buffer: affine ones are in bounds already, data-dependent ones get a check against ``extent``.
 
         A failing check names the element that the index was read from, the innermost one if it was read by way
-        of several.
+        of several; none if it was computed from more than one.
         """
         if isinstance(i, (Index, CheckedIndex)):
             return i
-        found = [r for r in reads(i) if all(isinstance(n, Index) for n in r.indices)]
-        position = self._row_major(found[0]) if found else const(0)
-        operand = found[0].tensor if found and found[0].tensor in self.inputs else self.elsewhere
+        found = {r for r in reads(i) if all(isinstance(n, Index) for n in r.indices)}
+        read = found.pop() if len(found) == 1 else None
+        position = self._row_major(read) if read else const(0)
+        operand = read.tensor if read and read.tensor in self.inputs else self.elsewhere
         return CheckedIndex(convert("cast", i, I64), extent, operand, position)
 
     def _row_major(self, read: Read) -> Index:
