@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase
 import tilewright
 from tilewright.compiler.op import load_ops
 from tilewright.compiler.optimise import LOOP_PASSES, TENSOR_PASSES
+from tilewright.dsl.calls import in_module
 from tilewright.dsl.check import check, variants
 from tilewright.dsl.format import format
 from tilewright.dsl.parse import parse
@@ -115,7 +116,7 @@ def _language(text: str) -> str:
         return f"{type(first).__name__}: {first.message}"
     for op in module.ops:
         for v in islice(variants(signature(op)), 2):
-            f = specialise(op, v.dtypes, v.packs, v.attributes, v.present)
+            f = specialise(op, v.dtypes, v.packs, v.attributes, v.present, in_module(module))
             verify(f)
             assert _tensor(print_function(f))
     return "accepted"
