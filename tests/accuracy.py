@@ -152,8 +152,9 @@ def patterns(bits: int, kind: np.dtype[Any], count: int) -> Iterator[list[Array]
     """All patterns, or so many of them, evenly, with varying low bits."""
     step = 2**bits // count
     for start in range(0, count, BLOCK):
-        k = np.arange(start, min(start + BLOCK, count), dtype=np.uint32) * np.uint32(step)
-        yield [(k + k * np.uint32(0x9E3779B1) % np.uint32(step)).astype(f"u{kind.itemsize}", copy=False).view(kind)]
+        k = np.arange(start, min(start + BLOCK, count), dtype=np.uint32)
+        low = (k * np.uint32(0x9E3779B1) >> np.uint32(12)) % np.uint32(step)
+        yield [(k * np.uint32(step) + low).astype(f"u{kind.itemsize}", copy=False).view(kind)]
 
 
 def short_pairs(name: str, kind: np.dtype[Any], seed: int) -> list[Array]:
