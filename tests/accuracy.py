@@ -152,8 +152,9 @@ def patterns(bits: int, kind: np.dtype[Any], count: int) -> Iterator[list[Array]
     """All patterns, or so many of them, evenly, with varying low bits."""
     step = 2**bits // count
     for start in range(0, count, BLOCK):
-        k = np.arange(start, min(start + BLOCK, count), dtype=np.uint32) * np.uint32(step)
-        yield [(k + k * np.uint32(0x9E3779B1) % np.uint32(step)).astype(f"u{kind.itemsize}", copy=False).view(kind)]
+        k = np.arange(start, min(start + BLOCK, count), dtype=np.uint32)
+        low = (k * np.uint32(0x9E3779B1) >> np.uint32(12)) % np.uint32(step)
+        yield [(k * np.uint32(step) + low).astype(f"u{kind.itemsize}", copy=False).view(kind)]
 
 
 def short_pairs(name: str, kind: np.dtype[Any], seed: int) -> list[Array]:
@@ -283,8 +284,8 @@ def full(name: str, dtype: str, count: int | None, levels: bool) -> Found:
     tw.set_threads(1)
     start = time.perf_counter()
     if levels:
-        found = Found(name, dtype, full=count is None)
-        found.levels = {v: differing(name, dtype, v, count or SAME_BITS[dtype]) for v in LEVELS}
+        found = Found(name, dtype, count or SAME_BITS[dtype], full=count is None)
+        found.levels = {v: differing(name, dtype, v, found.inputs) for v in LEVELS}
     else:
         found = measure(name, dtype, count)
         if name in ORACLES:
@@ -314,9 +315,9 @@ A row with fewer operands than what follows is that of a sample: its full run is
   worst and 10,000 others of each function were measured once more by mpmath, in 200 bits and more; *mpmath* has the
   largest difference between the two errors, in ULP.
 - *Oracle*: to how many bits the oracle itself agrees with mpmath on 200 operands (200: no difference).
-- *Same bits*: how many of 2^24 operands (f64: 2^21) give other bits at the levels {levels}.
+- *Other bits*: how many of so many results are others at the levels {levels} (in full: of 2^24, f64 2^21).
 
-| function | dtype | operands | largest error | bound | where | not nearest | oracle | mpmath | same bits | commit |
+| function | dtype | operands | largest error | bound | where | not nearest | oracle | mpmath | other bits | commit |
 | --- | --- | --: | --: | --: | --- | --: | --: | --: | --- | --- |
 """
 
@@ -324,6 +325,7 @@ A row with fewer operands than what follows is that of a sample: its full run is
 def row(f: Found, at_levels: Found | None) -> str:
     mpmath = f"{f.apart:.0e} of {f.confirmed:,}" if f.confirmed else ""
     levels = ", ".join(f"{n:,}" for n in at_levels.levels.values()) if at_levels else ""
+    levels += f" of {at_levels.inputs:,}" if at_levels else ""
     error = "at most 1/2" if f.error <= 0.5 else f"{f.error:.3f}" if f.is_right else f"**{f.error:.3f}**"
     where, bound = ", ".join(map(shortest, f.at)) if f.error > 0.5 else "", f"{f.bound:g}" if f.bound else "exact"
     cells = f"`{f.function}` | {f.dtype} | {f.inputs:,} | {error} | {bound} | {where} | {f.wrong:,}"

@@ -89,7 +89,7 @@ def test_the_page_has_the_fullest_row(tmp_path: Path, monkeypatch: pytest.Monkey
     rows = [
         Found("exp", "f32", 1 << 32, 0.9, ["0x1.8000000000000p+1"], 5, commit="abc"),
         Found("exp", "f32", 1000, 1.5, ["0x1.0p+0"], 7, full=False),
-        Found("exp", "f32", levels={"x86-64-v3": 3, "x86-64": 4}),
+        Found("exp", "f32", 2000, levels={"x86-64-v3": 3, "x86-64": 4}),
     ]
     log = tmp_path / "log"
     log.write_text("".join(json.dumps(asdict(r)) + "\n" for r in rows))
@@ -97,4 +97,4 @@ def test_the_page_has_the_fullest_row(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("accuracy.PAGE", tmp_path / "page.md")
     write_page(log)
     last = (tmp_path / "page.md").read_text().splitlines()[-1]
-    assert last == "| `exp` | f32 | 4,294,967,296 | 0.900 | 1 | 0x1.8p+1 | 5 | 0 |  | 3, 4 | abc |"
+    assert last == "| `exp` | f32 | 4,294,967,296 | 0.900 | 1 | 0x1.8p+1 | 5 | 0 |  | 3, 4 of 2,000 | abc |"
