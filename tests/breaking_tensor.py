@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,14 +11,31 @@ from breaking import GONE, NOWHERE, Site, at, first, longer, of, other, put, rep
 from tilewright.ir import index as ix
 from tilewright.ir.index import const, symbol
 from tilewright.ir.scalar import Apply, CheckedIndex, Expr, IndexValue, Param, Read, Var, literal
-from tilewright.ir.tensor import Axis, Compute, Function, Order, ScalarInput, Scatter, Sort
+from tilewright.ir.tensor import Axis, Compute, Function, Order, ScalarInput, Scatter, Sort, Steps
 from tilewright.ir.types import BOOL, F16, F32, F64, I64
 
 Breaks = Callable[[Function], Iterator[Function]]
 
 
 def computes(f: Function) -> Iterator[Site]:
-    return whole(f).each("body")
+    return _inside(whole(f).each("body"))
+
+
+def _inside(sites: Iterable[Site]) -> Iterator[Site]:
+    for s in sites:
+        if isinstance(s.part, Steps):
+            yield from _inside(s.each("body"))
+        else:
+            yield s
+
+
+def steps(f: Function) -> Iterator[Site]:
+    return (s for s in whole(f).each("body") if isinstance(s.part, Steps))
+
+
+def stepped(f: Function) -> Iterator[Site]:
+    """Statements in steps."""
+    return (c for c in computes(f) if c.within(Steps))
 
 
 def plain(f: Function) -> Iterator[Site]:
@@ -62,7 +79,25 @@ def _own(site: Site) -> bool:
 
 
 def _own_reads(f: Function) -> Iterator[Site]:
-    return (r for r in reads(f) if _own(r))
+    return (r for r in reads(f) if _own(r) and not r.within(Steps))
+
+
+def _own_in_steps(f: Function) -> Iterator[Site]:
+    return (r for r in reads(f) if _own(r) and r.within(Steps))
+
+
+def _here(site: Site) -> Any:
+    """The read of an own result, at the same point and without a guard."""
+    return replace_node(site.part, indices=tuple(symbol(a.name) for a in site.within(Compute).axes), otherwise=None)
+
+
+def _without_steps(site: Site) -> Any:
+    """The statement without the first axis of its steps."""
+    first = site.within(Steps).axes[0]
+    axes = tuple(a for a in site.part.axes if a != first)
+    kept = [n for n, a in enumerate(site.part.axes) if a != first]
+    results = tuple(replace(r, shape=tuple(r.shape[n] for n in kept)) for r in site.part.results)
+    return replace(site.part, axes=axes, results=results)
 
 
 def _moved(by: int) -> Callable[[Site], Any]:
@@ -142,7 +177,7 @@ VALUE_BREAKS: dict[str, Breaks] = {
     "read from nowhere": lambda f: at(reads(f), put(tensor="nothing")),
     "read from later": lambda f: at(
         (r for r in reads(f) if r.within(Compute) is f.body[0] and len(f.body) > 1),
-        put(tensor=f.body[-1].results[0].name),
+        put(tensor=f.computes[-1].results[0].name),
     ),
     "a read of too few indices": lambda f: at(reads(f), put(indices=shorter)),
     "a read of too many indices": lambda f: at(reads(f), put(indices=longer)),
@@ -265,4 +300,17 @@ FOLD_BREAKS: dict[str, Breaks] = {
         (c for c in plain(f) if c.part.ordered), lambda s: replace(s.part, ordered=None)
     ),
 }
-TABLES: tuple[dict[str, Breaks], ...] = (HEADER_BREAKS, STATEMENT_BREAKS, VALUE_BREAKS, FOLD_BREAKS)
+STEPS_BREAKS: dict[str, Breaks] = {
+    "steps along nothing": lambda f: at(steps(f), put(axes=())),
+    "steps along another axis": lambda f: at((a for s in steps(f) for a in s.each("axes")), put(name="elsewhere")),
+    "steps along a longer axis": lambda f: at(
+        (a for s in steps(f) for a in s.each("axes")), lambda s: replace(s.part, extent=s.part.extent + 1)
+    ),
+    "a statement without its steps": lambda f: at(stepped(f), _without_steps),
+    "a step that reads itself": lambda f: at(_own_in_steps(f), _here),
+    "a scatter in steps": lambda f: at(
+        (c for c in stepped(f) if c.part.reduction is None and c.part.results[0].dtype is F32),
+        lambda s: replace(s.part, scatter=Scatter(tuple(symbol(a.name) for a in s.part.axes), "add", literal(0, F32))),
+    ),
+}
+TABLES: tuple[dict[str, Breaks], ...] = (HEADER_BREAKS, STATEMENT_BREAKS, VALUE_BREAKS, FOLD_BREAKS, STEPS_BREAKS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from test_wrong_programs import error_of
 
 import tilewright as tw
 from tilewright.cli import main
+from tilewright.compiler.bundle import Case
+from tilewright.compiler.driver import job_of
+from tilewright.compiler.op import load_ops
 from tilewright.dsl.attributes import Kind, shown
 from tilewright.dsl.check import check
 from tilewright.dsl.format import format
@@ -71,7 +75,7 @@ def test_each_choice_is_compiled_once() -> None:
     assert op.misses == 2
 
 
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     st.tuples(st.integers(1, 3), st.integers(1, 3)),
     st.tuples(st.integers(1, 3), st.integers(1, 3)),
@@ -105,15 +109,24 @@ def test_a_call_passes_attributes_on() -> None:
         '    if how == "a": y = pool(x, size=(size[1], 1), step=1)\n'
         "    else: y = pool(x, size=(size[1], 2 - 1), keep=(true, false))\n"
     )
-    outer = _ops(text)["outer"]
+    outer = load_ops(text, "<test>")["outer"]
     np.testing.assert_array_equal(outer(X, size=(5, 2), how="a"), pooled(X, (2, 1), (1, 1)))
     np.testing.assert_array_equal(outer(X, size=2), 2 * pooled(X, (2, 1), (1, 1)))
 
 
-def _ops(text: str) -> dict[str, Any]:
-    from tilewright.compiler.op import load_ops
+def test_a_trace_passes_attributes_on() -> None:
+    op = tw.op(POOL)
+    np.testing.assert_array_equal(tw.trace(lambda x: op(x, size=2, step=[1, 2]), X)(X), pooled(X, (2, 2), (1, 2)))
 
-    return load_ops(text, "<test>")  # type: ignore[return-value]
+
+def test_a_bundle_keeps_attributes() -> None:
+    """What JSON makes of a request is the request."""
+    request = tw.op(POOL).request((X,), {"size": (2, 1), "scale": (1.5,)})
+    case = Case(POOL, request, None, "cpu", "native", "off")
+    assert Case.read(POOL, json.loads(json.dumps(case.manifest()))) == case
+    other = Case(LOSS, tw.op(LOSS).request((X[0],), {"reduction": "sum"}), None, "c", "", "off")
+    assert Case.read(LOSS, json.loads(json.dumps(other.manifest()))) == other
+    assert str(job_of(case).function.tensor("y").shape[0]) == "H - 1"
 
 
 def test_defaults_of_scalars() -> None:
@@ -122,7 +135,7 @@ def test_defaults_of_scalars() -> None:
     assert op(x, by=1.0, n=1).tolist() == [3, 5]
     assert op.misses == 1
     assert run_loops(op, (x,), {})[0].tolist() == [-2, -1]
-    caller = _ops(SCALE + "op caller(x: f32[N]) -> y: f32[N]:\n    y = scale(x, n=0)\n")["caller"]
+    caller = load_ops(f"{SCALE}op caller(x: f32[N]) -> y: f32[N]:\n    y = scale(x, n=0)\n", "<test>")["caller"]
     assert caller(x).tolist() == [1, 2]
     assert tw.trace(lambda x: op(x, n=0), x)(x).tolist() == [1, 2]
 
@@ -135,7 +148,7 @@ def test_what_a_signature_says() -> None:
     assert tw.op(SCALE).form == "scale(x: T[N], *, by: scalar T = 0.5, n: scalar i8 = -3)"
 
 
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.one_of(st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.just("sum")))
 def test_values_read_back(value: bool | int | float | str) -> None:
     """What is shown is what the source would say."""
@@ -304,3 +317,9 @@ def test_each_shape_is_checked() -> None:
     assert error_of(text.replace("f33[M]", "f32[N]").replace("if k", "if N == 1")).message == (
         "this is not known when the op is compiled"
     )
+
+
+def test_a_bool_attribute_is_a_number_in_a_shape() -> None:
+    op = tw.op("op f(x: f32[N], *, more: bool = false) -> y: f32[N + i64(more)]:\n    y[i] = (x[i] else 7)\n")
+    x = np.zeros(2, np.float32)
+    assert op(x).tolist() == [0, 0] and op(x, more=True).tolist() == [0, 0, 7]

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tilewright as tw
-from tilewright.errors import CallError
+from tilewright.compiler.op import load_ops
+from tilewright.errors import CallError, UserError
 from tilewright.testing.run import run_loops, run_tensor
 
 ADD = tw.op("op add[T: number](x: T[...], y: T[...]) -> z: T[...]:\n    z[...] = x[...] + y[...]")
@@ -98,3 +99,45 @@ def test_a_stretched_shape_compiles_once() -> None:
 
 def test_the_text_is_that_of_the_stretched_call() -> None:
     assert ADD.text("tensor", values(3, 1), values(4)) == ADD.text("tensor", values(3, 4), values(3, 4))
+
+
+INSIDE = """\
+op plus[T: number](x: T[...], y: T[...]) -> z: T[...]:
+    z[...] = x[...] + y[...]
+
+op beside[T: number](x: T[..., C], y: T[...]) -> z: T[..., C]:
+    z[..., c] = (x[..., c - 1] else 5) * y[...]
+
+op inside(x: i32[N, C], b: i32[C], u: i32[N, 1]) -> r: i32[N, C], q: i32[N, C], w: i32[N, C, C]:
+    r = plus(x, b)
+    q = plus(u, r)
+    w = beside(b, x)
+"""
+
+
+def test_calls_of_ops_by_ops_stretch_their_operands() -> None:
+    op = load_ops(INSIDE, "<inside>")["inside"]
+    x, b, u = values(3, 4), values(4), values(3, 1)
+    with tw.verify("each-pass"):
+        r, q, w = op(x, b, u)
+    np.testing.assert_array_equal(r, x + b)
+    np.testing.assert_array_equal(q, u + x + b)
+    np.testing.assert_array_equal(w, np.array([5, *b[:-1]]) * x[..., None])
+
+
+def test_traces_add_the_axes_that_are_missing() -> None:
+    scaled = tw.trace(lambda x, y, z: ADD(ADD(x, y), z), values(3, 4), values(4), values(2, 1, 4))
+    x, y, z = values(5, 4), values(4), values(3, 5, 4)
+    np.testing.assert_array_equal(scaled(x, y, z), x + y + z)
+
+
+def test_what_is_needed_in_full_shape_is_not_stretched() -> None:
+    source = """\
+op start[T: number](x: T[...], y: T[...]) -> z: T[...]:
+    z[...] += y[...] from x
+
+op caller(x: i32[C], y: i32[N, C]) -> z: i32[N, C]:
+    z = start(x, y)
+"""
+    with pytest.raises(UserError, match="start needs x in full shape here"):
+        load_ops(source, "<start>")["caller"](values(4), values(3, 4))

@@ -24,11 +24,16 @@ from tilewright.ir.verify_tensor import verify
 TENSOR = {name: broken for table in breaking_tensor.TABLES for name, broken in table.items()}
 LOOPS = {name: broken for table in breaking.TABLES for name, broken in table.items()}
 PLACES = 3
+SCALED = "op scaled(x: f32[N], *, p: scalar f32) -> y: f32[N]:\n    y[i: N] = x[i] * p\n"
+STEPPED = (
+    "op stepped(x: f32[S, N], z: f32[N]) -> y: f32[S, N]:\n    for s: S:\n"
+    "        t[s, n] = (y[s - 1, n] else z[n]) + x[s, n]\n        y[s, n] = t[s, n] * (y[s - 1, n] else 1)\n"
+)
 
 
 @cache
 def functions() -> tuple[Function, ...]:
-    return tuple(specialise(parse(text).ops[0]) for text in programs(120))
+    return tuple(specialise(parse(text).ops[0]) for text in (SCALED, STEPPED, *programs(120)))
 
 
 @cache

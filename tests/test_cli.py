@@ -86,7 +86,7 @@ def call(capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
 def test_check(call) -> None:  # type: ignore[no-untyped-def]
     assert call("check", SOFTMAX, CONV, "two.tw") == (
         0,
-        "softmax: any sizes\nconv2d: H + 1 >= R and W + 1 >= S\na: any sizes\nb: any sizes\n",
+        "softmax: any sizes\nconv2d: D == C and R >= 1 and H >= R and S >= 1 and W >= S\na: any sizes\nb: any sizes\n",
         "",
     )
 
@@ -138,8 +138,11 @@ def test_run_with_attributes_and_scalars(call, target: tuple[str, str]) -> None:
     assert call("run", DROPOUT, "--in", "x=x.npy", *scalars, "--out", "y.npy", *where)[0] == 0
     np.testing.assert_array_equal(np.load("y.npy"), tw.ops.dropout(x, p=0.5, seed=1, offset=3))
     np.save("im.npy", x.reshape(1, 1, 2, 3))
-    assert call("run", CONV, "--in", "x=im.npy", "--in", "w=im.npy", "--set", "pad=1", "--out", "y.npy", *where)[0] == 0
-    wanted = tw.ops.conv2d(x.reshape(1, 1, 2, 3), x.reshape(1, 1, 2, 3), pad=1)
+    assert (
+        call("run", CONV, "--in", "x=im.npy", "--in", "w=im.npy", "--set", "padding=1", "--out", "y.npy", *where)[0]
+        == 0
+    )
+    wanted = tw.ops.conv2d(x.reshape(1, 1, 2, 3), x.reshape(1, 1, 2, 3), padding=1)
     np.testing.assert_array_equal(np.load("y.npy"), wanted)
 
 
@@ -149,7 +152,7 @@ def test_show(call) -> None:  # type: ignore[no-untyped-def]
     assert call("show", "two.tw", "--op", "b", "--dtype", "T=i8")[1].startswith("op b(x: i8[N]) -> y: i8[N], z: i8[N]:")
     assert call("show", SOFTMAX, "--rank", "0")[1].startswith("op softmax(x: f32[C])")
     assert "x: f32[_0, _1, C]" in call("show", SOFTMAX, "--rank", "2")[1]
-    assert "// 2) + 2" in call("show", CONV, "--set", "stride=2", "--set", "pad=1")[1]
+    assert "// 2) + 2" in call("show", CONV, "--set", "stride=2", "--set", "padding=1")[1]
 
 
 @pytest.mark.parametrize("stage", ["source", "tensor", "loops", "llvm", "asm", "c"])
@@ -246,7 +249,7 @@ WRONG = {
     ),
     "show: unknown attribute": (
         ["show", CONV, "--set", "stide=2"],
-        "error: conv2d has no attribute 'stide'\nhelp: it has stride, pad\n",
+        "error: conv2d has no attribute 'stide'\nhelp: it has stride, padding, dilation, groups\n",
     ),
     "opt: unknown pass": (
         ["opt", "m.tw", "--pipeline", "simplifi"],

@@ -76,15 +76,15 @@ def test_attributes_and_absent_operands_are_part_of_the_key() -> None:
     calls: list[Any] = [
         lambda: op(x, w),
         lambda: op(x, w, b),
-        lambda: op(x, w, b, pad=3),
-        lambda: op(x, w, stride=3, pad=3),
+        lambda: op(x, w, b, padding=3),
+        lambda: op(x, w, stride=3, padding=3),
     ]
     for call in calls:
         call()
     met = op.misses
     for call in calls:
         call()
-    op(x, w, None, stride=1, pad=0)
+    op(x, w, None, stride=1, padding=0)
     op(x=x, w=w, b=None)
     assert op.misses == met
 
@@ -198,7 +198,7 @@ def test_operands_choose_what_is_shown() -> None:
 
 
 def test_attributes_choose_what_is_shown() -> None:
-    text = tw.ops.conv2d.text("tensor", stride=2, pad=1)
+    text = tw.ops.conv2d.text("tensor", stride=2, padding=1)
     assert "y: f32[N, O, ((H - R) // 2) + 2, ((-S + W) // 2) + 2]" in text
     with_bias = tw.ops.conv2d.text("tensor", f32(1, 1, 3, 3), f32(1, 1, 3, 3), f32(1))
     assert "b: f32[O]" in with_bias

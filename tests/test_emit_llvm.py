@@ -22,7 +22,7 @@ from tilewright.ir.loops import Block, Buffer, Iter, Kernel, Loop, Stmt, Write, 
 from tilewright.ir.plan import Check, Phase, Plan, dim, stride
 from tilewright.ir.scalar import CheckedIndex, Const, Expr, IndexValue, Read, apply, convert
 from tilewright.ir.tensor import Tensor
-from tilewright.ir.types import BOOL, BY_NAME, F16, F32, F64, I8, I32, I64, U32, U64, DType
+from tilewright.ir.types import BOOL, BY_NAME, F16, F32, F64, I8, I32, I64, U8, U32, U64, DType
 from tilewright.targets.cpu import build
 from tilewright.targets.cpu.elf import undefined_symbols
 from tilewright.targets.target import get_target
@@ -166,6 +166,19 @@ def test_an_index_that_fails_alone_is_noted_in_any_lane(lanes: int) -> None:
         x[at] = 99
         _, status = run(plan, loaded, {"x": x})
         assert (status.code, status.position, status.value) == (1, at, 99)
+
+
+@pytest.mark.parametrize(("dtype", "extent", "checked"), [(U8, 256, False), (U8, 255, True), (I8, 256, True)], ids=str)
+def test_an_index_that_its_dtype_keeps_inside_is_not_checked(dtype: DType, extent: int, checked: bool) -> None:
+    w, x = Tensor("w", F32, (const(extent),)), Tensor("x", dtype, (N,))
+    row = CheckedIndex(convert("cast", Read("x", (i,), dtype), I64), const(extent), "x", i)
+    plan = pointwise([w, x], [(Read("w", (row,), F32), F32)], N, 4)
+    assert ("call void @tw.note" in target("native").emit(plan)) == checked
+    at = np.arange(extent)[:127:3].astype(storage(dtype, TYPED))
+    check(plan, {"w": np.arange(extent, dtype=np.float32), "x": at})
+    at[3] = 255 if dtype is U8 else -1
+    if checked:
+        assert fault(plan, {"w": np.zeros(extent, np.float32), "x": at}) == (1, 3, int(at[3]))
 
 
 @pytest.mark.parametrize("lanes", [0, 4])
@@ -560,13 +573,13 @@ def test_code_from_outside_is_refused() -> None:
     text = "define float @f(float %a, float %b) {\n  %r = frem float %a, %b\n  ret float %r\n}\n"
     where = build.host_cpu()
     with pytest.raises(InternalError, match="the object calls outside of itself: fmodf"):
-        build.compile_object(build.header(*where) + text, *where)
+        build.compile_objects(build.header(*where) + text, *where)
     with pytest.raises(InternalError, match="LLVM refuses"):
-        build.compile_object("define void @f() {", *where)
+        build.compile_objects("define void @f() {", *where)
 
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_objects_are_complete(level: str) -> None:
     cpu = {"native": build.host_cpu(), "x86-64-v3": ("x86-64-v3", ""), "x86-64": ("x86-64", "")}[level]
-    image = build.compile_object(target(level).emit(embedding_plan()), *cpu)
-    assert undefined_symbols(image) == []
+    images = build.compile_objects(target(level).emit(embedding_plan()), *cpu)
+    assert [undefined_symbols(image) for image in images] == [[], []]

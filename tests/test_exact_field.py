@@ -124,6 +124,15 @@ def test_cells_by_hand() -> None:
     assert op("exp", literal(2.0)) == 0xFFFFFFFF << 32 | 16
     assert op("mul", literal(1e10), literal(1e10)) == cell(10**20, 10**20)
     assert not op("isnan", POISON)
+    for v, infinite, finite, signed in (
+        (literal(2.0), False, True, False),
+        (literal(-1.0), False, True, True),
+        (cell((P - 1) // 2), False, True, False),
+        (cell((P + 1) // 2), False, True, True),
+        (NEG_INF, True, False, True),
+        (POISON, False, False, False),
+    ):
+        assert (op("isinf", v), op("isfinite", v), op("signbit", v)) == (infinite, finite, signed)
 
 
 def test_hashes_by_hand() -> None:

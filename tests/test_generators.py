@@ -21,7 +21,7 @@ from tilewright.ir import scalar, statements
 from tilewright.ir.functions import FUNCTIONS
 from tilewright.ir.interpret import EXACT, TYPED, run_function
 from tilewright.ir.scalar import Apply, Expr, Param, Read
-from tilewright.ir.tensor import Compute, Function
+from tilewright.ir.tensor import Compute, Function, Steps
 from tilewright.ir.text_tensor import print_function
 from tilewright.ir.types import ALL, FIELD
 from tilewright.ir.verify_loops import verify_plan
@@ -66,12 +66,18 @@ def kind(c: Compute) -> str:
     return f"fold of {len(c.results)}, {len(c.reduction.axes)} axes, {merges}, {orders}"
 
 
+def steps_kind(s: Steps) -> str:
+    inner = "nested" if any(isinstance(part, Steps) for part in s.body) else "plain"
+    return f"steps along {len(s.axes)}, {inner}, {'down' if s.down else 'up'}"
+
+
 def test_every_kind_of_statement_and_node_is_made() -> None:
     seen: Counter[str] = Counter()
     for seed in range(400):
         f = make_function(Choices.of(Random(seed)), kinds=ORDERED_KINDS)
         verify(f)
-        seen.update(map(kind, f.body))
+        seen.update(map(kind, f.computes))
+        seen.update(steps_kind(s) for s in f.body if isinstance(s, Steps))
         seen.update(str(t.dtype) for t in f.tensors().values())
         seen.update(["several outputs"] * (len(f.outputs) > 1) + ["precondition"] * len(f.preconditions))
         for e in expressions(f):
@@ -89,6 +95,7 @@ def test_every_kind_of_statement_and_node_is_made() -> None:
     wanted = ["scatter", "sort by 1", "sort by 2", "scan", "recurrence", "pointwise", *folds]
     wanted += ["several outputs", "precondition", "scalar"]
     wanted += ["read", "guarded read", "gather", "guarded gather", *(str(t) for t in ALL if t is not FIELD)]
+    wanted += ["steps along 1, plain, up", "steps along 2, plain, down", "steps along 1, nested, up"]
     wanted += [op for op in scalar.OPS if op not in FUNCTIONS]
     assert {w: seen[w] for w in wanted if not seen[w]} == {}
     assert len([name for name in FUNCTIONS if seen[name]]) > len(FUNCTIONS) // 2

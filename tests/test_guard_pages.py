@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from op_table import PROBES, ROWS, Case, Row
+from op_table import PROBES, ROWS, Case, Row, op_of
 from test_ops import PLACES, SAMPLE, Combination, assert_agrees, laid_out, product, widened
 
 import tilewright as tw
@@ -90,7 +90,7 @@ def check_op(combination: Combination, memories: Sequence[str] = FENCES, load: L
     rng = np.random.default_rng(zlib.crc32(f"{name}{dtype}{size}".encode()))
     case = laid_out(row, layout, row.case(rng, dtype, size))
     for memory in memories:
-        results = run_in(memory, tw.ops.get(name).on(*PLACES[place]), case, load)
+        results = run_in(memory, op_of(name).on(*PLACES[place]), case, load)
         for actual, expected in zip(results, row.oracle(widened(case)), strict=True):
             assert_agrees(actual, expected, row, dtype)
 

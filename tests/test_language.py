@@ -74,9 +74,12 @@ op softmax(x: f32[_0, C]) -> y: f32[_0, C]:
     y[i0: _0, c: C] = e[i0, c] / s[i0]
 """,
     "conv2d": """\
-op conv2d(x: f32[N, C, H, W], w: f32[O, C, R, S], b: f32[O]) -> y: f32[N, O, H - R + 3, -S + W + 3]:
-    where H + 3 >= R
-    where W + 3 >= S
+op conv2d(x: f32[N, D, H, W], w: f32[O, C, R, S], b: f32[O]) -> y: f32[N, O, H - R + 3, -S + W + 3]:
+    where D == C
+    where R >= 1
+    where H + 2 >= R
+    where S >= 1
+    where W + 2 >= S
     a[n: N, o: O, p: H - R + 3, q: -S + W + 3] = fold[c: C, r: R, s: S](acc: f32 = 0.0 -> \
 acc + (x[n, c, p + r - 1, q + s - 1] else 0.0) * w[o, c, r, s]; (other) -> acc + other)
     y[n: N, o: O, p: H - R + 3, q: -S + W + 3] = a[n, o, p, q] + b[o]
@@ -113,7 +116,7 @@ op dropout(x: f32[_0], *, p: scalar f32, seed: scalar u64, offset: scalar u64) -
 def test_canonical_text(name: str) -> None:
     op = load(name)
     dtypes = {v: F32 if v == "T" else I32 for v in signature(op).variables}
-    attributes = {"pad": 1} if name == "conv2d" else {}
+    attributes = {"padding": (1, 1)} if name == "conv2d" else {}
     assert read_back(specialise(op, dtypes, {"": 1}, attributes)) == GOLDEN[name]
 
 
@@ -135,7 +138,7 @@ def test_checking_the_seven() -> None:
     found = {name: check(parse(source(name))) for name in SEVEN}
     assert not any(r.diagnostics for r in found.values())
     assert {name: r.preconditions[name] for name, r in found.items() if r.preconditions[name]} == {
-        "conv2d": ("H + 1 >= R", "W + 1 >= S"),
+        "conv2d": ("D == C", "R >= 1", "H >= R", "S >= 1", "W >= S"),
         "argmax": ("C >= 1",),
     }
 
@@ -158,7 +161,7 @@ def test_half_precision_is_widened_where_read_and_rounded_where_stored() -> None
 
 
 def test_strides_are_constants_and_absent_operands_vanish() -> None:
-    f = specialise(load("conv2d"), {"T": F32}, attributes={"stride": 2, "pad": 1}, present=())
+    f = specialise(load("conv2d"), {"T": F32}, attributes={"stride": (2, 2), "padding": (1, 1)}, present=())
     assert [t.name for t in f.inputs] == ["x", "w"]
     assert "x[n, c, p*2 + r - 1, q*2 + s - 1] else 0.0" in read_back(f)
 
@@ -334,13 +337,14 @@ def test_equal_trees_do_not_depend_on_layout() -> None:
 
 def test_signature_and_bind() -> None:
     sig = signature(load("conv2d"))
-    assert [str(o) for o in sig.operands] == ["x: T[N, C, H, W]", "w: T[O, C, R, S]", "b: T[O]?"]
-    assert sig.attributes == {"stride": 1, "pad": 0} and sig.results == ("y",) and sig.scalars == {}
+    assert [str(o) for o in sig.operands] == ["x: T[N, D, H, W]", "w: T[O, C, R, S]", "b: T[O]?"]
+    wanted = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1}
+    assert sig.attributes == wanted and sig.results == ("y",) and sig.scalars == {}
     assert signature(load("dropout")).scalars == {"p": "f32", "seed": "u64", "offset": "u64"}
     assert signature(load("embedding")).operands[1] == OperandInfo("idx", "I", False, ("...",), ("",))
     assert bind(load("embedding"), {"w": (BF16, 2), "idx": (I64, 3)}) == ({"T": BF16, "I": I64}, {"": 3}, frozenset())
     operands = {"x": (F32, 4), "w": (F32, 4), "b": (F32, 1)}
-    assert bind(load("conv2d"), operands, {"pad": 2}) == ({"T": F32}, {}, frozenset({"b"}))
+    assert bind(load("conv2d"), operands, {"padding": (2, 2)}) == ({"T": F32}, {}, frozenset({"b"}))
 
 
 # --- properties -----------------------------------------------------------------------------
@@ -405,3 +409,9 @@ def test_layout_in_full() -> None:
         "            1)\n"
         "    else: y[] = ~1\n"
     )
+
+
+def test_the_remainder_of_floats_is_a_function() -> None:
+    op = "op f[T: number](x: T[N]) -> y: T[N]:\n    y[i] = x[i] % 2\n"
+    assert "y[i: N] = remainder(x[i], 2.0)" in canonical(op, {"T": F32})
+    assert "y[i: N] = x[i] % 2" in canonical(op, {"T": I32})

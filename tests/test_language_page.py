@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import tilewright as tw
+from tilewright.compiler.claims import check
 from tilewright.compiler.op import load_ops
-from tilewright.dsl.check import check
 from tilewright.dsl.format import format
 from tilewright.dsl.parse import parse
 from tilewright.stdlib.ops import definition
@@ -31,7 +32,7 @@ def test_an_op(text: str) -> None:
 
 def test_the_calls() -> None:
     """In the order of the page: each may use the ops above it."""
-    names: dict[str, object] = {"np": np}
+    names: dict[str, object] = {"np": np, "tw": tw}
     for kind, text in SNIPPETS:
         if kind == "tw":
             names.update(load_ops(text, "language.md", shared=definition))

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from op_table import PROBES, ROWS, TABLE, Array, Case, Row, Wrong, widened
+from op_table import FAMILIES, PROBES, ROWS, TABLE, Array, Case, Row, Wrong, op_of, widened
 from op_table.product import PLACES, Combination, assert_agrees, check, pairwise, product, run, spread
 
 import tilewright as tw
@@ -37,12 +37,12 @@ def test_full_product(op: str) -> None:
 
 
 def test_every_shipped_op_has_a_row() -> None:
-    assert set(tw.ops.names()) == set(ROWS) and len(ROWS) == len(TABLE)
+    assert {*tw.ops.names(), *FAMILIES} == set(ROWS) and len(ROWS) == len(TABLE)
 
 
 @pytest.mark.parametrize("op", ROWS)
 def test_every_column_is_filled(op: str) -> None:
-    row, signature = ROWS[op], tw.ops.get(op).signature
+    row, signature = ROWS[op], op_of(op).signature
     takes = (
         signature.dtypes(next((o.dtype for o in signature.operands if o.dtype in signature.variables), ""))
         if signature.variables
@@ -62,7 +62,7 @@ WRONG = [(row.op, n) for row in TABLE for n in range(len(row.wrong))]
 def test_wrong_calls(op: str, n: int) -> None:
     wrong: Wrong = ROWS[op].wrong[n]
     with pytest.raises(UserError, match=wrong.message):
-        tw.ops.get(op)(*wrong.call.operands, **wrong.call.keywords)
+        op_of(op)(*wrong.call.operands, **wrong.call.keywords)
 
 
 # --- everywhere the same, and compiled once -----------------------------------------------------
@@ -112,7 +112,7 @@ def test_new_sizes_compile_nothing(op: str) -> None:
     """1,000 random sizes, 0 and 1 included, and random layouts, once every layout class has been met."""
     rng = np.random.default_rng(11)
     row = ROWS[op]
-    compiled, dtype = tw.ops.get(op), favourite(row)
+    compiled, dtype = op_of(op), favourite(row)
 
     def call(case: Case) -> None:
         results = compiled(*case.operands, **case.keywords)

@@ -104,6 +104,44 @@ def test_attributes_and_absence_are_in_the_key_and_scalars_are_not(make: Maker) 
         make.op(parameters, lambda key: make.program("where", 6, 3, [("u64", [2])], 3, [], scalars=["f32"]))(x)
 
 
+def detailed(name: str, kind: str, detail: object, default: object) -> Any:
+    return (name, kind, detail, True, default, True)
+
+
+def test_choices_and_tuples_in_the_key(make: Maker) -> None:
+    parameters = [
+        operand("x"),
+        detailed("size", "attr_int", 2, (1, 2)),
+        detailed("mode", "attr_choice", ("no", "yes"), "no"),
+        detailed("keep", "attr_bool", 1, True),
+        detailed("by", "attr_float", 3, 0.5),
+    ]
+    op = make.op(parameters, lambda key: make.program("where", 2, 3, [], 1, []))
+    x = np.zeros(3)
+    op(x), op(x, size=[1, 2]), op(x, size=(np.int8(1), 2), mode="".join("no"), keep=(True,), by=(0.5, 0.5, 0.5))
+    assert op.misses == 1
+    op(x, size=2), op(x, mode="yes"), op(x, by=(0.5, 0.5, 1)), op(x, keep=False)
+    whole = ((1, 2), "no", (True,), (0.5, 0.5, 0.5))
+    changed = {0: (2, 2)}, {1: "yes"}, {3: (0.5, 0.5, 1.0)}, {2: (False,)}
+    assert [key[1] for key in make.keys] == [
+        tuple(c.get(n, value) for n, value in enumerate(whole)) for c in ({}, *changed)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "detail", "error", "message"),
+    [
+        ("attr_choice", None, TypeError, "choices are a tuple of texts"),
+        ("attr_choice", ("a", 1), TypeError, "bad argument type"),
+        ("attr_int", 0, ValueError, "a tuple has a length above 0"),
+        ("attr_int", "a", TypeError, "integer"),
+    ],
+)
+def test_wrong_details(kind: str, detail: object, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        Op("probe", [detailed("a", kind, detail, 1)], refuse, refuse, refuse, refuse)
+
+
 def test_ranks_and_cells(make: Maker) -> None:
     op = make.op([operand("x")], lambda key: make.program("where", 2 * key[0][0][1], 3, [], 1, []))
     with pytest.raises(ValueError, match="no slot 1 in the size table"):
@@ -152,6 +190,8 @@ def test_wrong_arguments(make: Maker, arguments: tuple[Any, ...], keywords: dict
         ("attr_int", 1 << 63, "takes a value of type int, not 9223372036854775808"),
         ("attr_float", "x", "takes a value of type float, not 'x'"),
         ("attr_bool", 1, "takes a value of type bool, not 1"),
+        ("attr_choice", "c", 'takes a value of type "a" | "b", not \'c\''),
+        ("attr_choice", 0, 'takes a value of type "a" | "b", not 0'),
         ("scalar", None, "takes a value of type u8, not None"),
         ("scalar", 256, "takes a value of type u8, not 256"),
         ("scalar", -1, "takes a value of type u8, not -1"),
@@ -159,7 +199,8 @@ def test_wrong_arguments(make: Maker, arguments: tuple[Any, ...], keywords: dict
 )
 def test_wrong_values(make: Maker, kind: str, value: object, message: str) -> None:
     scalars = ["u8"] if kind == "scalar" else []
-    op = make.op([operand("x"), option("v", kind)], lambda key: make.program("where", 2, 3, [], 3, [], scalars=scalars))
+    parameter = detailed("v", kind, ("a", "b"), "a") if kind == "attr_choice" else option("v", kind)
+    op = make.op([operand("x"), parameter], lambda key: make.program("where", 2, 3, [], 3, [], scalars=scalars))
     with pytest.raises(Refused) as error:
         op(np.zeros(2), v=value)
     assert error.value.args == ("argument", f"probe(): 'v' {message}")

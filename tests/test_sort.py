@@ -15,10 +15,12 @@ from tilewright.dsl.parse import parse
 from tilewright.dsl.specialise import specialise
 from tilewright.errors import CheckError, UnsupportedError
 from tilewright.ir.interpret import FLOAT64, run_function
+from tilewright.ir.tensor import Function
 from tilewright.ir.types import BF16, BOOL, F16, F32, F64, FIELD, I8, I64, U8, U64, DType
 from tilewright.passes.lower.sort import LONG
 from tilewright.passes.tensor.differentiate import differentiate
 from tilewright.passes.tensor.in_field import InField
+from tilewright.stdlib.ops import definition
 from tilewright.testing.run import run_loops, run_tensor
 
 SORT = "op places[T: any](x: T[..., N]) -> at: i64[..., N]:\n    at[..., n] = argsort[n](x[..., n])\n"
@@ -89,7 +91,7 @@ def test_each_step_of_a_sort_is_checked() -> None:
 def test_rows_are_tasks() -> None:
     x = special(np.float32, (50, 2 * LONG))
     tasks = [line.strip() for line in tw.op(SORT).text("loops", x).splitlines() if "_passes tasks" in line]
-    assert tasks[0].startswith("run places_at_passes tasks _0 ")
+    assert tasks[0].startswith("run places_at_passes tasks _0 ") and "N*_0*min(1, (N // 32))*4" in tasks[0]
     with tw.threads(2):
         np.testing.assert_array_equal(tw.op(SORT)(x), np.argsort(x, axis=-1, kind="stable"))
 
@@ -159,3 +161,33 @@ def test_a_count_and_then_a_fill() -> None:
     assert values.tolist() == [1, 2, 3] and counts.tolist() == [2, 1, 3]
     np.testing.assert_array_equal(values[inverse], x)
     assert tw.ops.nonzero(x > 2, np.zeros(int(tw.ops.count_nonzero(x > 2, A=0)))).tolist() == [0, 2, 5]
+
+
+DIFFERENTIABLE: dict[str, dict[str, Any]] = {
+    "sort": {"descending": True}, "topk": {"k": 3}, "kthvalue": {"k": 2}, "median": {}, "nanmedian": {}, "quantile": {},
+    "masked_select": {}, "unique": {},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_gradients_by_finite_differences(name: str) -> None:
+    rng = np.random.default_rng(7)
+    source = tw.ops.get(name).definition
+    ranks = {} if name in ("masked_select", "unique") else {"": 1}
+    f = specialise(source, {"T": F64, "L": F64}, ranks, DIFFERENTIABLE[name], resolver=definition)
+    vjp = differentiate(f, ("x",))
+    x = rng.normal(size=(2, 7) if ranks else 7)
+    others = {"mask": x > 0, "like": np.zeros((x > 0).sum() if name == "masked_select" else 7)}
+
+    def run(g: Function, **operands: Any) -> Any:
+        operands |= others
+        given = {t.name: operands[t.name] for t in g.inputs}
+        return run_function(g, given, {s.name: 0.3 for s in g.scalars}, FLOAT64)[g.outputs[0]]
+
+    d_y = rng.normal(size=np.shape(run(f, x=x)))
+    found = run(vjp, x=x, **{f"d_{f.outputs[0]}": d_y})
+    for at in np.ndindex(x.shape):
+        step = np.zeros_like(x)
+        step[at] = 1e-6
+        slope = ((run(f, x=x + step) - run(f, x=x - step)) * d_y).sum() / 2e-6
+        assert found[at] == pytest.approx(slope, abs=1e-7)

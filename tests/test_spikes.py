@@ -310,7 +310,7 @@ def field_call(op: str, random: Random) -> tuple[list[Array], dict[str, Any]]:
     if op == "matmul":
         return [cells(random, 5, 9), cells(random, 9, 37)], {}
     if op == "conv2d":
-        return [cells(random, 2, 3, 7, 9), cells(random, 4, 3, 3, 2), cells(random, 4)], {"stride": 2, "pad": 1}
+        return [cells(random, 2, 3, 7, 9), cells(random, 4, 3, 3, 2), cells(random, 4)], {"stride": 2, "padding": 1}
     if op == "embedding":
         return [cells(random, 7, 19), np.array([random.randrange(7) for _ in range(12)])], {}
     keywords = {"p": 0.25, "seed": 7, "offset": 3} if op == "dropout" else {}

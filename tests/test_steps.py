@@ -262,11 +262,22 @@ def test_wrong_steps_say_what_is_wrong(body: str) -> None:
 
 
 def test_a_declared_type_mends_a_read_further_up() -> None:
-    body = "z: f32[N]\n    for t: N:\n        y[t] = (z[t - 1] else 3)\n        z[t] = x[t]"
+    body = "z: f32[N]\n    for t: N:\n        w[t] = 2 * x[t]\n        y[t] = (z[t - 1] else 3)\n        z[t] = w[t]"
     source = f"op f(x: f32[N]) -> y: f32[N]:\n    {body}\n"
-    assert tw.op(source)(np.arange(4, dtype=np.float32)).tolist() == [3, 0, 1, 2]
+    assert tw.op(source)(np.arange(4, dtype=np.float32)).tolist() == [3, 0, 2, 4]
 
 
 def test_an_earlier_step_needs_no_guard_where_it_is_in_bounds() -> None:
     source = "op f(x: f32[N]) -> y: f32[N], z: f32[N]:\n    for t: N:\n        y[t] = x[t]\n        z[t] = y[t // 2]\n"
     assert tw.op(source)(np.arange(5, dtype=np.float32))[1].tolist() == [0, 0, 1, 1, 2]
+
+
+def test_static_conditions_choose_among_statements_in_steps() -> None:
+    op = tw.op(
+        "op walk(x: f32[N], w: f32[N]?, *, halve: bool = false) -> y: f32[N]:\n    for i: N:\n"
+        "        if w: z[i] = x[i] * w[i]\n        else: z[i] = x[i]\n"
+        "        if halve: y[i] = (y[i - 1] else 0) / 2 + z[i]\n        else: y[i] = (y[i - 1] else 0) - z[i]\n"
+    )
+    x = np.array([1, 2, 4], np.float32)
+    assert op(x).tolist() == [-1, -3, -7]
+    assert op(x, x, halve=True).tolist() == [1, 4.5, 18.25]

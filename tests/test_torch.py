@@ -85,7 +85,7 @@ def test_conv2d(dtype: str, stride: int, pad: int, bias: bool, window: tuple[int
     given = [to_torch(v, dtype) for v in (x, w)]
     bias_there = None if b is None else to_torch(b, dtype)
     wanted = torch.nn.functional.conv2d(*given, bias_there, stride=stride, padding=pad)
-    assert_close(tw.ops.conv2d(x, w, b, stride=stride, pad=pad), wanted, dtype, 4)
+    assert_close(tw.ops.conv2d(x, w, b, stride=stride, padding=pad), wanted, dtype, 4)
 
 
 @pytest.mark.parametrize("index", ["i32", "i64"])

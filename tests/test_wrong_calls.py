@@ -66,9 +66,9 @@ def test_a_divisor_of_zero_is_shown_in_the_source() -> None:
     with pytest.raises(UserError) as caught:
         image(stride=0)
     assert str(caught.value) == (
-        "conv2d.tw:4:40: error: division by zero\n"
-        "            -> y: T[N, O, (H + 2*pad - R)//stride + 1, (W + 2*pad - S)//stride + 1]:\n"
-        "                                           ^^^^^^\n"
+        "conv2d.tw:5:69: error: division by zero\n"
+        "            -> y: T[N, O, (H + 2*padding[0] - dilation[0]*(R - 1) - 1)//stride[0] + 1,\n"
+        "                                                                        ^^^^^^^^^\n"
         "help: the divisor is 0 here: give it another value"
     )
 

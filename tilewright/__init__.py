@@ -3,6 +3,7 @@
 from tilewright.compiler.driver import verify
 from tilewright.compiler.op import Op
 from tilewright.compiler.trace import trace
+from tilewright.dsl.build import OpBuilder
 from tilewright.errors import (
     CallError,
     CallTypeError,
@@ -18,12 +19,12 @@ from tilewright.errors import (
 from tilewright.runtime import Tensor, get_threads, set_threads, threads
 from tilewright.runtime import to_tensor as tensor
 from tilewright.stdlib import ops
-from tilewright.stdlib.load import load, op
+from tilewright.stdlib.load import family, load, op
 
 __all__ = [
-    "CallError", "CallTypeError", "CheckError", "InternalError", "KernelIndexError", "Op", "ScheduleError",
-    "SyntaxUserError", "Tensor", "TilewrightError", "UnsupportedError", "UserError", "get_threads", "load", "op",
-    "ops", "set_threads", "tensor", "threads", "trace", "verify",
+    "CallError", "CallTypeError", "CheckError", "InternalError", "KernelIndexError", "Op", "OpBuilder",
+    "ScheduleError", "SyntaxUserError", "Tensor", "TilewrightError", "UnsupportedError", "UserError", "family",
+    "get_threads", "load", "op", "ops", "set_threads", "tensor", "threads", "trace", "verify",
 ]  # fmt: skip
 
 __version__ = "0.1.0"

@@ -37,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     fmt = sub.add_parser("fmt", help="lay .tw files out canonically, in place")
     fmt.add_argument("files", nargs="+", metavar="FILE")
     fmt.add_argument("--check", action="store_true", help="change nothing; exit with 1 if a file would change")
+    fmt.add_argument("--upgrade", action="store_true", help="also rewrite files for the newest edition of the language")
     fmt.set_defaults(run=commands.fmt)
 
     doc = sub.add_parser("doc", help="print a reference page for each op of a file, as Markdown")

@@ -48,6 +48,18 @@ LANGUAGE = (
     "op k(x: f32[pow2(3) + 8], i: i64[2*N + 1], j: i8[N]) -> y: f32[N]:\n"
     "    y[n] = sum[m: 4 @ 2 x 2]((x[ctz(pow2(m + 1))] else 0) * f32(j[n] % 4))"
     " + where(any[q: 3](x[q] != nan), 1, f32(i[2*n]))\n",
+    'edition 1\nop p[T: number](x: T[A..., H, B...], w: T[B...]?, *, m: "a" | "b c" = "b c", k: int[2] = (1, -2), '
+    'q: float[1] = 0.5,\n    z: scalar T = 1) -> y: T[A..., B...] if m == "a" and k[1] < 0 else T[1, A..., B...] if w '
+    "else T[A..., H, B...]:\n"
+    '    if m == "a" and k[1] < k[0]:\n        y[a..., b...] = (x[a..., k[0], b...] else z)\n'
+    "    elif w: y[i: 1, a..., b...] = (x[a..., i + k[0] * 2, b...] else T(0))\n    else:\n        y = flip(x, A=0)\n"
+    "op flip[T: any](x: T[A..., R, B...]) -> y: T[A..., R, B...]:\n    y[a..., i, b...] = x[a..., R - 1 - i, b...]\n",
+    "op s(a: f32[M, K], b: f32[K, N], *, n: int = 2, f: bool = false) -> c: f32[M, N]:\n"
+    "    c[i, j] = sum[k](a[i, k] * b[k, j])\n"
+    "schedule s for cpu when bytes(b) > 1MiB or stride(a, i) % 64 == 0 and not f:\n"
+    "    io, i = split(i, 8); ko, k, kr = split(k, 64, tail=cut)\n    reorder(io, i, j); parallel(io); unroll(k)\n"
+    "schedule s.c for c: ij = fuse(i, j); decompose_reduction(c, k)\n"
+    "schedule contraction(i, j, k; a, b, c) for cpu when extent(j) >= 2*8: vectorize(j)\n",
 )
 PIPELINE = (
     "split{loop=j factor=16 tail=cut names=[jo, j] given=[((K % 8) == 0), (N >= M + 1)]}",
@@ -122,7 +134,7 @@ def _tensor(text: str) -> str:
 def _format(text: str) -> str:
     """The layout is a fixed point and keeps the meaning."""
     formatted = format(text)
-    assert parse(formatted).ops == parse(text).ops
+    assert parse(formatted) == parse(text)
     assert format(formatted) == formatted
     return "accepted"
 

@@ -60,6 +60,7 @@ TABLE = (
     row("bmm", NUMBERS, of(BATCH, "b", "bmk", "kn"), np.matmul, mismatch("must be K", (2, 3), (2, 3)), "smooth", 8,
         layout_operands=(0, 1), unit_operands=(0, 1)),
     row("mv", NUMBERS, of(BATCH, "k", "bmk", "k"), np.matmul, mismatch("must be K", (2, 3), (2,)), "smooth", 8, **BOTH),
+    row("vm", NUMBERS, of(BATCH, "k", "bk", "kn"), np.matmul, mismatch("must be K", (2,), (3, 2)), "smooth", 8, **BOTH),
     row("dot", NUMBERS, of({"b": 3, "k": 301}, "k", "bk", "bk"), einsum("bk,bk->b"), mismatch("must be K", (2,), (3,)),
         "smooth", 8, **BOTH),
     row("outer", NUMBERS, of(BATCH, "m", "bm", "bn"), einsum("bm,bn->bmn"), mismatch("has 0 axes", (), (3,)), "smooth",

@@ -65,6 +65,10 @@ class Draw:
         one = tuple(max(1, a) for a in np.broadcast_to(least, (len(odd),)).tolist())
         return {"odd": odd, "one": one, "empty": empty}[self.size]
 
+    def pick(self, *choices: Any) -> Any:
+        """One of these, so that dtypes and sizes try all; with random sizes, which compile nothing, the first."""
+        return choices[0 if self.size == "random" else int(self.rng.integers(len(choices)))]
+
     def values(self, *shape: int) -> Array:
         return values(self.rng, self.dtype, shape)
 

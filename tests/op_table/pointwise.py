@@ -106,6 +106,10 @@ def _elu(x: Array, alpha: float = 1.0, inner: float = 1.0) -> Array:
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / inner))
 
 
+def _gelu(x: Array, approximate: str) -> Array:
+    return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+
+
 def amounts(draw: Draw, *shape: int) -> Array:
     """How far to shift: now and then by as many bits as there are or more, or by a negative number."""
     y = draw.rng.integers(0 if draw.dtype[0] == "u" else -2, int(draw.dtype[1:]) + 3, shape)
@@ -176,6 +180,7 @@ TESTS = (
     row("isnan", FLOATS, np.isnan, WHOLE, (special,)),
     row("isinf", FLOATS, np.isinf, WHOLE, (special,)),
     row("isfinite", FLOATS, np.isfinite, WHOLE, (special,)),
+    row("signbit", FLOATS, lambda x: np.signbit(x) & ~np.isnan(x), WHOLE, (special,)),
     row("logical_and", ANY, np.logical_and, WHOLE, (special, special)),
     row("logical_or", ANY, np.logical_or, WHOLE, (special, special)),
     row("logical_xor", ANY, np.logical_xor, WHOLE, (special, special)),
@@ -199,6 +204,7 @@ ACTIVATIONS = (
     row("selu", FLOATS, lambda x: 1.0507009873554805 * _elu(x, 1.6732632423543772), KINKS, ulps=4),
     row("celu", FLOATS, lambda x, alpha: _elu(x, alpha, alpha), SMOOTH, ulps=4, alpha=0.5),
     row("silu", FLOATS, lambda x: x / (1 + np.exp(-x)), SMOOTH, ulps=4),
+    row("gelu", FLOATS, _gelu, SMOOTH, (large,), 4, approximate="tanh", without="x86-64"),
     row("logsigmoid", FLOATS, lambda x: -np.logaddexp(0, -x), SMOOTH, ulps=4),
     row("mish", FLOATS, lambda x: x * np.tanh(np.logaddexp(0, x)), SMOOTH, (large,), 4, without="x86-64"),
     row("tanhshrink", FLOATS, lambda x: x - np.tanh(x), SMOOTH, ulps=4),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 import tilewright as tw
-from op_table import EPSILON, LAYOUTS, NUMPY, ROWS, Array, Case, Row, widened
+from op_table import EPSILON, LAYOUTS, NUMPY, ROWS, Array, Case, Row, op_of, widened
 from tilewright.testing.run import run_loops, run_tensor
 
 PLACES = (("cpu", "native"), ("cpu", "x86-64-v3"), ("cpu", "x86-64"), ("c", None), ("tensor", None), ("loops", None))
@@ -60,7 +60,7 @@ def laid_out(row: Row, layout: str, case: Case) -> Case:
 
 def run(op: str, place: int, threads: int, case: Case) -> tuple[Array, ...]:
     name, level = PLACES[place]
-    definition = tw.ops.get(op)
+    definition = op_of(op)
     if name in ("tensor", "loops"):
         return (run_tensor if name == "tensor" else run_loops)(definition, case.operands, case.keywords)
     with tw.threads(threads):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from op_table.model import ANY, NUMBERS, Array, Case, Draw, Row, Wrong, case, row, zeros
+from op_table.model import ANY, Array, Case, Draw, Row, Wrong, case, row, zeros
 
 Function = Callable[..., Any]
 
@@ -32,14 +32,6 @@ def moved(op: str, make: Callable[[Draw], Case], function: Function, *wrong: Wro
     return row(op, ANY, make, function, wrong, "smooth", samples=5)
 
 
-def _pad(mode: str) -> Function:
-    return lambda x, left, right: np.pad(x, ((0, 0), (left, right)), mode=mode)  # type: ignore[call-overload]
-
-
-def _pad_constant(x: Array, left: int, right: int, value: int) -> Array:
-    return np.pad(x, ((0, 0), (left, right)), constant_values=value)
-
-
 def _shuffle(x: Array, upscale_factor: int) -> Array:
     n, c, h, w = x.shape
     r = upscale_factor
@@ -59,12 +51,12 @@ def _channels(x: Array, groups: int) -> Array:
     return x.reshape(n, groups, c // groups, h).transpose(0, 2, 1, 3).reshape(x.shape)
 
 
-def _diag_embed(x: Array) -> Array:
-    return np.asarray(np.where(np.eye(x.shape[-1], dtype=bool), x[..., None], np.zeros((), x.dtype)))
-
-
-def _unfold(x: Array, size: int, step: int) -> Array:
-    return np.lib.stride_tricks.sliding_window_view(x, size, axis=-1)[:, ::step]
+def _diag_embed(x: Array, offset: int) -> Array:
+    n = x.shape[-1] + abs(offset)
+    y = np.zeros((*x.shape[:-1], n, n), x.dtype)
+    i = np.arange(x.shape[-1])
+    y[..., i - min(offset, 0), i + max(offset, 0)] = x
+    return y
 
 
 def _two(draw: Draw) -> Case:
@@ -72,41 +64,43 @@ def _two(draw: Draw) -> Case:
     return case(draw.values(a, m, b), draw.values(a, n, b), A=1)
 
 
+def _same(draw: Draw) -> Case:
+    shape = draw.shape((3, 5, 37), (3, 0, 5))
+    return case(draw.values(*shape), draw.values(*shape), A=1)
+
+
+def no_axis(**keywords: Any) -> Wrong:
+    return Wrong(case(zeros(2), A=1, **keywords), "A|axes|axis")
+
+
 NO_AXES = Wrong(case(zeros()), "has 0 axes")
 ONE_AXIS = Wrong(case(zeros(3)), "has 1 axis")
-EMPTY = Wrong(case(zeros(3, 0)), "L >= 1")
 
 
 def negative(**keywords: Any) -> Wrong:
     return Wrong(case(zeros(2, 4, 4), **keywords), "does not hold for|must be positive|division by zero|negative")
 
 
-SIDES = {"left": 2, "right": 3}
 TABLE = (
-    row("pad_constant", NUMBERS, of(37, **SIDES, value=1), _pad_constant,
-        (negative(left=-1, value=0), Wrong(case(zeros(2, 3), left=1), "needs 'value'")), "smooth", samples=5),
-    moved("pad_reflect", of(37, least=5, **SIDES), _pad("reflect"), negative(right=-1),
-          Wrong(case(zeros(2, 3), left=3), "L")),
-    moved("pad_replicate", of(37, least=1, **SIDES), _pad("edge"), negative(left=-1), EMPTY),
-    moved("pad_circular", of(37, least=5, **SIDES), _pad("wrap"), negative(left=-1),
-          Wrong(case(zeros(2, 3), left=4), "L")),
     moved("flip", of(5, 17, A=1), lambda x, A: np.flip(x, A), Wrong(case(zeros(2), A=1), "A|axes|axis")),
-    moved("roll", of(37, shifts=-40), lambda x, shifts: np.roll(x, shifts, -1), NO_AXES),
-    moved("repeat_interleave", of(37, repeats=3), lambda x, repeats: np.repeat(x, repeats, -1), negative(repeats=0)),
-    moved("tile", of(37, repeats=3), lambda x, repeats: np.tile(x, repeats), negative(repeats=-1)),
+    moved("roll", of(5, 17, A=1, shifts=-40), lambda x, A, shifts: np.roll(x, shifts, A), no_axis(shifts=1)),
+    moved("repeat_interleave", of(5, 17, A=1, repeats=3), lambda x, A, repeats: np.repeat(x, repeats, A),
+          negative(A=1, repeats=0), no_axis(repeats=1)),
+    moved("tile", of(5, 17, A=1, repeats=3), lambda x, A, repeats: np.concatenate([x] * repeats, A),
+          negative(A=1, repeats=-1), no_axis(repeats=1)),
     moved("transpose", of(5, 17), lambda x: np.swapaxes(x, -1, -2), ONE_AXIS),
     moved("cat", _two, lambda x, y, A: np.concatenate([x, y], A),
           Wrong(case(zeros(2, 3), zeros(3, 3), A=1), "must be"), Wrong(case(zeros(2, 3), zeros(2), A=1), "axis|axes")),
+    moved("stack", _same, lambda x, y, A: np.stack([x, y], A), Wrong(case(zeros(2, 3), zeros(2, 2), A=1), "must be"),
+          Wrong(case(zeros(2), zeros(2), A=2), "A")),
     moved("tril", of(17, 19, diagonal=1), lambda x, diagonal: np.tril(x, diagonal), ONE_AXIS),
     moved("triu", of(17, 19, diagonal=-2), lambda x, diagonal: np.triu(x, diagonal), ONE_AXIS),
-    moved("diagonal", of(17, 19), lambda x: np.diagonal(x, 0, -2, -1), ONE_AXIS),
-    moved("diag_embed", of(17), _diag_embed, NO_AXES),
+    moved("diagonal", of(17, 19, offset=-3), lambda x, offset: np.diagonal(x, offset, -2, -1), ONE_AXIS),
+    moved("diag_embed", of(17, offset=2), _diag_embed, NO_AXES),
     moved("pixel_shuffle", of(2, 3, 7, multiples=(4, 1, 1), upscale_factor=2), _shuffle, negative(upscale_factor=0),
           Wrong(case(zeros(3, 4, 4), upscale_factor=2), "C % 4")),
     moved("pixel_unshuffle", of(2, 3, 7, multiples=(1, 2, 2), downscale_factor=2), _unshuffle,
           negative(downscale_factor=0), Wrong(case(zeros(3, 3, 4), downscale_factor=2), "H % 2")),
     moved("channel_shuffle", of(3, 17, multiples=(2, 1), groups=2), _channels, negative(groups=0),
           Wrong(case(zeros(2, 3), groups=2), "C % 2")),
-    moved("unfold", of(37, least=4, size=4, step=3), _unfold, negative(step=0),
-          Wrong(case(zeros(3), size=4), "L >= 4")),
 )  # fmt: skip

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tilewright.dsl.check import check
+from tilewright.compiler.claims import check
 from tilewright.dsl.parse import parse
 from tilewright.errors import CheckError, SyntaxUserError, UserError
 from tilewright.source import edited

@@ -14,15 +14,16 @@ from typing import Any
 import numpy as np
 
 from tilewright.compiler import driver
+from tilewright.compiler.claims import check as check_module
 from tilewright.compiler.op import STAGES, Op, load_ops
 from tilewright.compiler.optimise import optimise
 from tilewright.dsl.attributes import Kind
-from tilewright.dsl.check import check as check_module
 from tilewright.dsl.doc import pages
 from tilewright.dsl.format import format as format_source
 from tilewright.dsl.parse import parse
 from tilewright.dsl.program import Attribute, Resolver
 from tilewright.dsl.reading import read_text
+from tilewright.dsl.upgrade import upgrade
 from tilewright.errors import UserError
 from tilewright.ir.types import dtype
 
@@ -46,11 +47,11 @@ def _check(name: str, shared: Resolver) -> bool:
 
 
 def fmt(arguments: Namespace) -> int:
-    """Rewrites files that are not in canonical layout; with ``--check`` only names them."""
-    changed = 0
+    """Rewrites files that are not in canonical layout, or of the newest edition; with ``--check`` only names them."""
+    changed, rewrite = 0, upgrade if arguments.upgrade else format_source
     for name in arguments.files:
         text = read_text(name)
-        formatted = format_source(text, name)
+        formatted = rewrite(text, name)
         if formatted != text:
             changed += 1
             print(f"{'would change' if arguments.check else 'changed'} {name}")

@@ -20,6 +20,7 @@ from tilewright.dsl.format import format as format_source
 from tilewright.dsl.parse import parse
 from tilewright.dsl.program import Resolver, no_ops
 from tilewright.dsl.reading import read_text
+from tilewright.dsl.schedules import check_schedules
 from tilewright.dsl.signature import OperandInfo, Signature, signature
 from tilewright.errors import CallError, UnsupportedError, UserError
 from tilewright.ir.tensor import Function
@@ -29,7 +30,7 @@ from tilewright.ir.types import BY_NAME, F32, DType
 from tilewright.runtime import Op as CoreOp
 from tilewright.runtime import Program, Tensor, to_numpy, to_tensor
 from tilewright.source import Span
-from tilewright.targets.target import Target, get_target
+from tilewright.targets.target import TARGETS, Target, get_target
 
 _ATTRIBUTES: Mapping[str, Literal["attr_int", "attr_float", "attr_bool", "attr_choice"]] = {
     "int": "attr_int",
@@ -236,6 +237,7 @@ def load_ops(
     """The ops of a source text by name; they may call each other and the ops that ``shared`` finds."""
     to = get_target(target, level)
     module = parse(text, name)
+    check_schedules(module, TARGETS)
     resolver = in_module(module, shared)
     return {o.name: _op_on(o, to, resolver) for o in module.ops}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any
@@ -12,10 +12,11 @@ from tilewright.compiler.bundle import Case, reporting
 from tilewright.compiler.function import FunctionOp
 from tilewright.compiler.op import Op
 from tilewright.compiler.request import OperandClass
+from tilewright.dsl.stretch import seen_through, views
 from tilewright.errors import CallTypeError, UserError
 from tilewright.ir import index as ix
 from tilewright.ir.scalar import Const, literal
-from tilewright.ir.tensor import ScalarInput, Tensor
+from tilewright.ir.tensor import Function, ScalarInput, Tensor
 from tilewright.ir.text_tensor import print_function
 from tilewright.ir.types import DType
 from tilewright.passes.pipeline import Pipeline
@@ -75,7 +76,7 @@ class Recorder:
         given = {p[0]: value for p, value in zip(op.parameters(), values, strict=True)}
         present = [p[0] for p in op.parameters() if p[1] in _OPERANDS and given[p[0]] is not None]
         operands = {name: self._own(op, name, given[name]) for name in present}
-        function = op.meaning({name: value.operand_class for name, value in operands.items()}, given)
+        function = _meaning(op, operands, given)
         results = [self._result(function.tensor(o)) for o in function.outputs]
         scalars = {s.name: _constant(op.name, s, given[s.name]) for s in function.scalars}
         names = {name: value.name for name, value in operands.items()}
@@ -98,6 +99,19 @@ class Recorder:
     def _result(self, tensor: Tensor) -> Traced:
         self.results += 1
         return Traced(f"t{self.results}", tensor.dtype, len(tensor.shape), self)
+
+
+def _meaning(op: Op | FunctionOp, operands: Mapping[str, Traced], given: Mapping[str, Any]) -> Function:
+    """The function that the op is for these operands, with axes added to those that share the pack ``...``."""
+    if isinstance(op, FunctionOp):
+        return op.meaning({name: value.operand_class for name, value in operands.items()}, given)
+    tensors = {
+        name: Tensor(name, t.dtype, tuple(ix.symbol(f"{name}_{n}") for n in range(t.rank)))
+        for name, t in operands.items()
+    }
+    seen = views(tensors, op.signature)
+    classes = {n: OperandClass.contiguous(t.dtype, len(seen[n].shape)) for n, t in operands.items()}
+    return seen_through(op.meaning(classes, given), seen, op.definition.span)
 
 
 def _constant(op: str, scalar: ScalarInput, value: Any) -> Const:

@@ -94,7 +94,8 @@ def default_of(a: ast.Attribute, kind: Kind) -> Attribute:
     value = None if written is None else kind.taken(written)
     if value is None:
         hint = "give it a default that is one of its choices" if kind.choices else f"a literal that fits {kind}"
-        raise error(f"this is not {article(kind)}", a.default.span, hint)
+        fix = replaced(a.default.span, shown(kind.choices[0])) if kind.choices else ()
+        raise error(f"this is not {article(kind)}", a.default.span, hint, fix)
     return value
 
 

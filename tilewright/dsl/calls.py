@@ -6,6 +6,7 @@ They stay statements of their own, so each keeps the FMA and the order that it h
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.elaborate import Elaborator, find_tensor
@@ -13,6 +14,7 @@ from tilewright.dsl.program import Attribute, Program, Resolver, Scope, error, m
 from tilewright.dsl.signature import Signature, bind, check_attributes, signature
 from tilewright.dsl.statements import check_target
 from tilewright.dsl.static import known
+from tilewright.dsl.stretch import seen_through, views
 from tilewright.errors import CallError, CallTypeError
 from tilewright.ir import index as ix
 from tilewright.ir import statements
@@ -42,7 +44,7 @@ def called(op: ast.Op, resolver: Resolver) -> tuple[ast.Op, ...]:
     waiting = [op]
     while waiting:
         caller = waiting.pop(0)
-        for node, _ in ast.walk(*caller.body):
+        for node, _ in ast.walk(*caller.body, *caller.gradient):
             callee = resolver(caller, node.function.text) if isinstance(node, ast.Invoke) else None
             if callee is not None and callee is not op and all(callee is not f for f in found):
                 found.append(callee)
@@ -56,18 +58,21 @@ def invoke(s: ast.Invoke, program: Program, specialise: Specialise) -> None:
         check_target(name, program)
     callee = _callee(s.function, program)
     sig = signature(callee)
-    operands = _operands(s, sig, program)
+    given = _operands(s, sig, program)
+    seen = views(given, sig)
+    operands = {name: replace(t, shape=seen[name].shape) for name, t in given.items()}
     keywords = {k.name.text: k for k in s.keywords if k.name.text not in [o.name for o in sig.operands]}
     settings = {name: _static(k, program) for name, k in keywords.items() if name not in sig.scalars}
     dtypes, packs, present = _bound(callee, operands, settings, s.span)
     attributes = {name: value for name, value in settings.items() if name not in packs}
     f = specialise(callee, dtypes, packs, attributes, present, program.resolver, program.callers)
-    dims = _dims(f, operands, s, program)
+    f = seen_through(f, seen, s.span)
+    dims = _dims(f, given, s, program)
     defaults = sig.scalar_defaults
     scalars = {p.name: _scalar(p.name, p.dtype, keywords, defaults.get(p.name), s, program) for p in f.scalars}
     for condition in statements.substitute_conditions(f.preconditions, dims):
         _need(condition, f"{f.name} requires {condition}", s.span, program)
-    names = _names(f, operands, s, program)
+    names = _names(f, given, s, program)
     axes = {a.name: _axis(a.name, program) for c in f.computes for a in statements.all_axes(c)}
     for part in f.body:
         program.add(statements.rename(part, names, dims, axes, scalars))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.attributes import Kind
 from tilewright.dsl.calls import in_module
+from tilewright.dsl.claims import equal_of, gradient_of
 from tilewright.dsl.program import Attribute, Resolver, error, no_ops
+from tilewright.dsl.schedules import check_schedules
 from tilewright.dsl.signature import Signature, signature
 from tilewright.dsl.specialise import specialise
 from tilewright.errors import UserError
@@ -47,11 +49,20 @@ class Variant:
     attributes: Mapping[str, Attribute]
     present: frozenset[str]
 
+    @property
+    def choices(self) -> tuple[Mapping[str, DType], Mapping[str, int], Mapping[str, Attribute], frozenset[str]]:
+        """What :func:`specialise` takes."""
+        return self.dtypes, self.packs, self.attributes, self.present
 
-def check(module: ast.Module, shared: Resolver = no_ops) -> Report:
+    def has_gradient(self, sig: Signature) -> bool:
+        """Whether all dtypes are floats that may be."""
+        return all(d.is_float for name, d in self.dtypes.items() if any(a.is_float for a in sig.variables[name]))
+
+
+def check(module: ast.Module, shared: Resolver = no_ops, targets: Collection[str] | None = None) -> Report:
     """Specialises each op in every variant: packs at ranks 0, 1 and 2, typical dtypes, optional operands there and not,
     bool attributes both ways, every choice, other attributes at their defaults. Ops call each other, and those that
-    ``shared`` finds.
+    ``shared`` finds. Schedules are for ``targets``; None: any.
     """
     resolver = in_module(module, shared)
     found: dict[object, UserError] = {}
@@ -67,11 +78,21 @@ def check(module: ast.Module, shared: Resolver = no_ops) -> Report:
             continue
         for variant in variants(sig):
             try:
-                f = specialise(op, variant.dtypes, variant.packs, variant.attributes, variant.present, resolver)
+                f = specialise(op, *variant.choices, resolver)
                 conditions.update((str(c), None) for c in f.preconditions)
+                if op.gradient and variant.has_gradient(sig):
+                    specialise(gradient_of(op, variant.present), *variant.choices, resolver)
             except UserError as e:
                 _note(found, e)
+        try:
+            equal_of(op, resolver)
+        except UserError as e:
+            _note(found, e)
         preconditions[op.name] = tuple(conditions)
+    try:
+        check_schedules(module, targets)
+    except UserError as e:
+        _note(found, e)
     return Report(tuple(sorted(found.values(), key=_place)), preconditions)
 
 

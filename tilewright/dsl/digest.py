@@ -16,7 +16,8 @@ from typing import Any
 from tilewright.dsl import syntax as ast
 from tilewright.source import Source, Span
 
-_LANGUAGE = ("grammar.lark", "layout.py", "parse.py", "reading.py", "syntax.py")
+_LANGUAGE = ("grammar.lark", "grammar.py", "layout.py", "parse.py", "reading.py", "syntax.py")
+_PARTS = ("ops", "schedules")
 
 
 class Digest:
@@ -35,13 +36,14 @@ class Digest:
         if known is None or known["text"] != _hash(text.encode()):
             return None
         source = Source(text, name)
-        return ast.Module(source, tuple(_decoded(op, source) for op in known["ops"]))
+        ops, schedules = (tuple(_decoded(node, source) for node in known[part]) for part in _PARTS)
+        return ast.Module(source, ops, schedules)
 
 
 def digest(modules: Mapping[str, ast.Module]) -> str:
     """The text of the digest of parsed files by name."""
     files = {
-        name: {"text": _hash(m.source.text.encode()), "ops": [_encoded(op) for op in m.ops]}
+        name: {"text": _hash(m.source.text.encode()), **{p: [_encoded(n) for n in getattr(m, p)] for p in _PARTS}}
         for name, m in modules.items()
     }
     return json.dumps({"language": fingerprint(), "files": files}, separators=(",", ":"))

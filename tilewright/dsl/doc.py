@@ -28,6 +28,10 @@ def _page(op: ast.Op, conditions: tuple[str, ...], resolver: Resolver) -> Iterat
     yield from ("", "| | |", "| --- | --- |", *_rows(op, signature(op)))
     if conditions:
         yield from ("", f"Sizes: {' and '.join(f'`{c}`' for c in conditions)}.")
+    if op.equals:
+        yield from ("", f"It gives the same as {op.equals.text}, and has its gradient.")
+    if op.gradient:
+        yield from ("", "Its gradient is written by hand.")
     callees = called(op, resolver)
     if callees:
         yield from ("", f"Calls {', '.join(c.name for c in callees)}.")

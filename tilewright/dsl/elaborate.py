@@ -348,7 +348,8 @@ def _single(e: ast.Name, value: Attribute) -> bool | int | float:
     if isinstance(value, str):
         raise error(f"{e.text} is a choice, not a value", e.span, f"compare it: if {e.text} == {shown(value)}:")
     if isinstance(value, tuple):
-        raise error(f"{e.text} is a tuple, not a value", e.span, f"say which element: {e.text}[0]")
+        hint = f"say which element: {e.text}[0]"
+        raise error(f"{e.text} is a tuple, not a value", e.span, hint, mend.behind(e.span, "[0]"))
     return value
 
 

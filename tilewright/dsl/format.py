@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from tilewright.dsl.grammar import any_token, keywords
 from tilewright.dsl.parse import parse
 
 WIDTH = 120
-_TOKEN = re.compile(
-    r"#[^\n]*|\"[^\"\n]*\"|\n|[ \t]+|(?:[0-9]+\.(?!\.)[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+|[0-9]+"
-    r"|(?:max|min)=(?!=)|[A-Za-z_][A-Za-z_0-9]*|\.\.\.|->|<-|\+=|<=|>=|==|!=|<<|>>|//|."
-)
-_KEYWORDS = {"op", "edition", "if", "elif", "else", "where", "for", "or", "and", "not"}
 _SPACED = {
     "=",
     "+=",
@@ -37,8 +32,8 @@ _SPACED = {
     "@",
 }
 _AS_WRITTEN = {"*", "/", "//", "%"}
-_TIGHT_BEFORE = {",", ";", ":", ")", "]", "?"}
-_TIGHT_AFTER = {"(", "[", "~"}
+_TIGHT_BEFORE = {",", ";", ":", ")", "]", "?", "."}
+_TIGHT_AFTER = {"(", "[", "~", "."}
 
 
 @dataclass
@@ -46,6 +41,7 @@ class _Token:
     text: str
     spaced: bool
     breaks: bool = False
+    tight: bool = False
 
 
 @dataclass
@@ -67,6 +63,8 @@ def format(text: str, name: str = "<string>") -> str:
     parse(text, name)
     lines = list(_logical_lines(text))
     _set_levels(lines)
+    for line in lines:
+        _set_tight(line.tokens)
     out: list[str] = []
     for previous, line in zip([None, *lines], lines, strict=False):
         if previous is not None and _blank_between(previous, line):
@@ -79,7 +77,7 @@ def format(text: str, name: str = "<string>") -> str:
 
 
 def _logical_lines(text: str) -> Iterator[_Line]:
-    tokens = _TOKEN.findall(text.replace("\r\n", "\n"))
+    tokens = [m.group() for m in any_token().finditer(text.replace("\r\n", "\n"))]
     line: _Line | None = None
     depth = column = newlines = 0
     spaced = False
@@ -123,6 +121,18 @@ def _set_levels(lines: Sequence[_Line]) -> None:
         line.level = len(columns) - 1 if columns and columns[-1] == line.column else len(columns)
         if not line.is_comment and line.level == len(columns):
             columns.append(line.column)
+
+
+def _set_tight(tokens: Sequence[_Token]) -> None:
+    """No spaces around the ``=`` of a keyword in a call."""
+    calls: list[bool] = []
+    for n, t in enumerate(tokens):
+        if t.text in ("(", "["):
+            calls.append(t.text == "(" and n > 0 and tokens[n - 1].text.isidentifier())
+        elif t.text in (")", "]") and calls:
+            calls.pop()
+        elif t.text == "=" and calls and calls[-1]:
+            t.tight = tokens[n - 2].text in ("(", ",")
 
 
 def _blank_between(previous: _Line, line: _Line) -> bool:
@@ -178,7 +188,7 @@ def _joined(tokens: Sequence[_Token], before: _Token | None) -> str:
 
 def _expects_value(text: str) -> bool:
     """Whether what follows ``text`` begins a value, so that a ``-`` there is a sign."""
-    return text in _SPACED or text in _AS_WRITTEN or text in _KEYWORDS or text in ("(", "[", ",", ":", ";", "~")
+    return text in _SPACED or text in _AS_WRITTEN or text in keywords() or text in ("(", "[", ",", ":", ";", "~")
 
 
 def _space(previous: _Token | None, t: _Token, unary: bool) -> bool:
@@ -187,9 +197,15 @@ def _space(previous: _Token | None, t: _Token, unary: bool) -> bool:
         return False
     if t.text.startswith("#") or previous.text.startswith("#"):
         return True
-    if t.text in _TIGHT_BEFORE or previous.text in _TIGHT_AFTER or (unary and previous.text == "-"):
+    if (
+        t.tight
+        or previous.tight
+        or t.text in _TIGHT_BEFORE
+        or previous.text in _TIGHT_AFTER
+        or (unary and previous.text == "-")
+    ):
         return False
-    if previous.text in (",", ";", ":") or previous.text in _SPACED or previous.text in _KEYWORDS:
+    if previous.text in (",", ";", ":") or previous.text in _SPACED or previous.text in keywords():
         return previous.text != "where" or t.text != "("  # where(...) is a function
     if t.text in ("(", "[", "..."):
         return t.text != "..." and previous.text in _AS_WRITTEN and previous.spaced

@@ -56,7 +56,8 @@ def affine(e: ast.Expr | ast.Pack, scope: Scope) -> Index | None:
     if isinstance(e, ast.Call) and e.function.text == "size":
         return size(e, scope)
     if isinstance(e, ast.Call) and len(e.args) == 1 and _is_index_dtype(e.function, scope):
-        return affine(e.args[0], scope)
+        flag = _flag(e.args[0], scope)
+        return affine(e.args[0], scope) if flag is None else const(int(flag))
     if isinstance(e, ast.Call) and e.function.text in _FUNCTIONS and e.args:
         args = [affine(a, scope) for a in e.args]
         return None if None in args else _in_range(e, _function(e, args))  # type: ignore[arg-type]
@@ -66,6 +67,12 @@ def affine(e: ast.Expr | ast.Pack, scope: Scope) -> Index | None:
 def _is_index_dtype(name: ast.Name, scope: Scope) -> bool:
     """Whether a call of ``name`` is a cast that leaves indices as they are."""
     return scope.program.is_dtype(name.text) and scope.program.dtype(name) is I64
+
+
+def _flag(e: ast.Expr | ast.Pack, scope: Scope) -> bool | None:
+    """The value of a bool attribute."""
+    value = scope.program.attributes.get(e.text) if isinstance(e, ast.Name) else None
+    return value if isinstance(value, bool) else None
 
 
 def _function(e: ast.Call, args: list[Index]) -> Index:

@@ -58,6 +58,8 @@ def character(char: str, span: Span) -> Remedy:
 
 def unexpected(e: UnexpectedInput, token: Token, span: Span, expected: str, parses: Parses) -> Remedy:
     """For a token that may not stand where it does."""
+    if token == ".":
+        return character(".", span)
     for special in (_header, _operator, _block, _word, _statement):
         hint, fix = special(token, span, expected)
         if hint:
@@ -219,7 +221,7 @@ def _statement(token: Token, span: Span, expected: str) -> Remedy:
         return "leave it out", replaced(span, "")
     if expected == "'('" and token.type == "_NEWLINE" or expected == "a name" and token.type in ("INT", "FLOAT"):
         return "say which element: y[i] = x[i]; y = op(x) calls an op", ()
-    if expected.endswith("'op'") and token.type == "NAME":
+    if expected.endswith("'op' or 'schedule'") and token.type == "NAME":
         return "statements stand in an op, indented: op f(x: f32[N]) -> y: f32[N]:", ()
     if expected == "'->'":
         return "name the results: op f(x: f32[N]) -> y: f32[N]:", ()

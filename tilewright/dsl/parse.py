@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from lark import Lark, Token, Tree
+from lark import Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken, VisitError
 from lark.tree import Meta
 from lark.visitors import Transformer_NonRecursive, v_args
 
 from tilewright.dsl import mend, mend_syntax
 from tilewright.dsl import syntax as ast
-from tilewright.dsl.layout import MAX_NESTING, Layout, LayoutError
+from tilewright.dsl.editions import require_newest
+from tilewright.dsl.grammar import parser
+from tilewright.dsl.layout import MAX_NESTING, LayoutError
 from tilewright.dsl.reading import MAX_DIGITS
 from tilewright.errors import SyntaxUserError
 from tilewright.source import Source, Span
@@ -25,16 +25,19 @@ _WORDS = {
     "INT": "a number",
     "FLOAT": "",
     "STRING": "",
+    "BYTES": "",
     "VALUE": "a value",
     "_NEWLINE": "the end of the line",
     "_INDENT": "an indented block",
     "_DEDENT": "",
     "WHERE": "",
     "COMBINE": "'+='",
+    "GRADIENT": "",
     "$END": "the end of the text",
 }
 _INFIX = {"COMPARE", "BAR", "CARET", "AMPERSAND", "SHIFT", "PLUS", "SLASH", "OR", "AND"}
 _OPERATORS = {*_INFIX, "MINUS", "STAR", "TILDE", "NOT"}
+_UNITS = {"KiB": 10, "MiB": 20, "GiB": 30}
 _PREFIXES = {"NAME", "INT", "FLOAT", "LPAR", "MINUS", "TILDE"}
 
 
@@ -43,7 +46,7 @@ def parse(text: str, name: str = "<string>") -> ast.Module:
     source = Source(text, name)
     try:
         # the first line break gives the layout its outermost indentation; _span takes it off again
-        tree = _parser().parse("\n" + text + "\n")
+        tree = parser().parse("\n" + text + "\n")
     except LayoutError as e:
         place = _place(e.token, source)
         fix = mend_syntax.laid_out(e, place)
@@ -64,15 +67,9 @@ def _build(tree: Tree[Token], source: Source) -> ast.Module:
     return module
 
 
-@cache
-def _parser() -> Lark:
-    grammar = Path(__file__).with_name("grammar.lark").read_text()
-    return Lark(grammar, parser="lalr", start="module", postlex=Layout(), propagate_positions=True)
-
-
 def _parses(text: str) -> bool:
     try:
-        _parser().parse("\n" + text + "\n")
+        parser().parse("\n" + text + "\n")
     except (LayoutError, UnexpectedInput):
         return False
     return True
@@ -80,7 +77,7 @@ def _parses(text: str) -> bool:
 
 def _check_depth(module: ast.Module) -> None:
     """Later stages may recurse once what they walk is known to be shallow."""
-    for node, depth in ast.walk(*module.ops):
+    for node, depth in ast.walk(*module.ops, *module.schedules):
         if depth > MAX_NESTING:
             raise SyntaxUserError(
                 f"this is nested over {MAX_NESTING} deep", node.span, "give a part of it a name of its own"
@@ -146,7 +143,7 @@ def _expected(kinds: Collection[str]) -> str:
 def _word(kind: str) -> str:
     if kind in _WORDS:
         return _WORDS[kind]
-    pattern = next((t.pattern.value for t in _parser().terminals if t.name == kind), kind)
+    pattern = next((t.pattern.value for t in parser().terminals if t.name == kind), kind)
     return f"'{pattern}'"
 
 
@@ -184,17 +181,27 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
     # module and ops
 
     def module(self, meta: Meta, parts: list[Any]) -> ast.Module:
-        return ast.Module(self.source, tuple(p for p in parts if isinstance(p, ast.Op)))
+        ops = tuple(p for p in parts if isinstance(p, ast.Op))
+        return ast.Module(self.source, ops, tuple(p for p in parts if isinstance(p, ast.Schedule)))
 
     def edition(self, meta: Meta, parts: list[Token]) -> None:
-        if parts[0] != "1":
-            place, hint = self._span(parts[0]), "write `edition 1`, or use a newer Tilewright"
-            raise SyntaxUserError(f"there is no edition {parts[0]}", place, hint, mend.replaced(place, "1"))
+        require_newest(str(parts[0]), self._span(parts[0]))
 
     def op(self, meta: Meta, parts: list[Any]) -> ast.Op:
-        name, variables, parameters, results, body = parts
+        name, variables, parameters, results, equals, (*body, gradient) = parts
         operands, attributes, scalars = self._sort_parameters(parameters)
-        return ast.Op(self._span(name), str(name), variables, operands, attributes, scalars, results, body)
+        header = self._span(name), str(name), variables, operands, attributes, scalars, results
+        return ast.Op(*header, tuple(body), gradient or (), equals)
+
+    def op_line(self, meta: Meta, parts: list[Any]) -> tuple[Any, ...]:
+        return (*parts, None)
+
+    def equals(self, meta: Meta, parts: list[Token]) -> ast.Name:
+        return self._name(parts[0])
+
+    def gradient(self, meta: Meta, parts: list[Any]) -> tuple[ast.Statement, ...]:
+        statements: tuple[ast.Statement, ...] = parts[1]
+        return statements
 
     def _sort_parameters(self, parameters: tuple[Any, ...]) -> tuple[tuple[Any, ...], ...]:
         """Operands stand before ``*``, attributes and run-time scalars after it."""
@@ -251,6 +258,37 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
     def pack(self, meta: Meta, parts: list[Token | None]) -> ast.Pack:
         return ast.Pack(self._span(meta), str(parts[0] or ""))
 
+    # schedules
+
+    def schedule(self, meta: Meta, parts: list[Any]) -> ast.Schedule:
+        (subject, statement), roles, target, condition, rewrites = parts
+        axes, tensors = roles or (None, None)
+        inner = statement and self._name(statement)
+        place = self._name(target)
+        header = self._span(meta), self._name(subject), inner, axes, tensors or (), place, condition
+        return ast.Schedule(*header, rewrites)
+
+    def rewrite(self, meta: Meta, parts: list[Any]) -> ast.Rewrite:
+        targets, primitive, *given = parts
+        args, keywords = self._arguments(given)
+        return ast.Rewrite(self._span(meta), targets or (), self._name(primitive), args, keywords)
+
+    def _arguments(self, given: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[ast.Keyword, ...]]:
+        """What stands by position, then what by keyword."""
+        args, keywords = [], []
+        for part in (g for g in given if g is not None):
+            if isinstance(part, ast.Keyword):
+                keywords.append(part)
+            elif keywords:
+                hint = "what is given by position comes first"
+                raise SyntaxUserError("this stands after a keyword", self._span_of(part), hint)
+            else:
+                args.append(part)
+        return tuple(args), tuple(keywords)
+
+    def _span_of(self, part: Token | ast.Node) -> Span:
+        return part.span if isinstance(part, ast.Node) else self._span(part)
+
     # statements
 
     def conditional(self, meta: Meta, parts: list[Any]) -> ast.If:
@@ -288,15 +326,8 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
     def invoke(self, meta: Meta, parts: list[Any]) -> ast.Invoke:
         target, function, *given = parts
         targets = self._names([target]) if isinstance(target, Token) else target
-        args, keywords = [], []
-        for part in (g for g in given if g is not None):
-            if isinstance(part, ast.Keyword):
-                keywords.append(part)
-            elif keywords:
-                raise SyntaxUserError(f"{part} stands after a keyword", self._span(part), "operands come first")
-            else:
-                args.append(self._name(part))
-        return ast.Invoke(self._span(meta), targets, self._name(function), tuple(args), tuple(keywords))
+        args, keywords = self._arguments(given)
+        return ast.Invoke(self._span(meta), targets, self._name(function), self._names(args), keywords)
 
     def keyword(self, meta: Meta, parts: list[Any]) -> ast.Keyword:
         return ast.Keyword(self._span(meta), self._name(parts[0]), parts[1])
@@ -335,6 +366,11 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
 
     def integer(self, meta: Meta, parts: list[Token]) -> ast.Number:
         return ast.Number(self._span(meta), self._whole(parts[0]))
+
+    def bytes(self, meta: Meta, parts: list[Token]) -> ast.Number:
+        number, unit = parts[0][:-3], parts[0][-3:]
+        digits = Token.new_borrow_pos("INT", number, parts[0])
+        return ast.Number(self._span(meta), self._whole(digits) << _UNITS[unit])
 
     def _whole(self, token: Token) -> int:
         if len(token) > MAX_DIGITS:

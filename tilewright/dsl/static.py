@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from tilewright.dsl import syntax as ast
-from tilewright.dsl.attributes import article, constant, kind_of, shown
+from tilewright.dsl.attributes import constant, kind_of, shown
 from tilewright.dsl.indices import affine, attribute_element
+from tilewright.dsl.mend import behind
 from tilewright.dsl.program import Attribute, Program, Scope, error, nearest, unknown
 
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
@@ -46,6 +47,8 @@ def chosen(body: Sequence[ast.Statement], program: Program) -> Iterator[ast.Stat
     for s in body:
         if isinstance(s, ast.If):
             yield from chosen(s.then if _truth(s.condition, program) else s.otherwise, program)
+        elif isinstance(s, ast.Steps):
+            yield replace(s, body=tuple(chosen(s.body, program)))
         else:
             yield s
 
@@ -72,8 +75,9 @@ def _truth(e: ast.Expr, program: Program) -> bool:
         hint = "it may name optional operands and bool attributes, compare attributes, and use not, and, or"
         raise error("this is not known when the op is compiled", e.span, f"{hint}; for values use where(c, a, b)")
     if e.text in program.attributes and e.text not in flags:
-        hint = f"compare it: {e.text} == {shown(program.attributes[e.text])}"
-        raise error(f"the attribute {e.text} is not a bool", e.span, hint)
+        compared = f" == {shown(program.attributes[e.text])}"
+        hint, fix = f"compare it: {e.text}{compared}", behind(e.span, compared)
+        raise error(f"the attribute {e.text} is not a bool", e.span, hint, fix)
     if e.text not in flags:
         raise unknown("optional operand or bool attribute", e, flags)
     return flags[e.text]
@@ -87,8 +91,8 @@ def _flags(program: Program) -> dict[str, bool]:
 
 def _compared(e: ast.Binary, program: Program) -> bool:
     left, right = (_side(side, program) for side in (e.left, e.right))
-    _check_choice(e.left, e.right, program)
-    _check_choice(e.right, e.left, program)
+    check_choice(e.left, e.right, program.callers[-1])
+    check_choice(e.right, e.left, program.callers[-1])
     if isinstance(left, str) != isinstance(right, str) or isinstance(left, bool) != isinstance(right, bool):
         raise error(f"{shown(left)} and {shown(right)} are of two kinds", e.span, "compare values of one kind")
     if isinstance(left, str) and e.op not in ("==", "!="):
@@ -110,11 +114,11 @@ def _text(e: ast.Expr) -> str:
     return e.text if isinstance(e, ast.Name) else "stride"
 
 
-def _check_choice(attribute: ast.Expr, choice: ast.Expr, program: Program) -> None:
-    """A text beside an attribute must be one of its choices."""
+def check_choice(attribute: ast.Expr, choice: ast.Expr, op: ast.Op) -> None:
+    """A text beside an attribute of ``op`` must be one of its choices; else CheckError."""
     if not isinstance(choice, ast.Text) or not isinstance(attribute, ast.Name):
         return
-    kinds = [kind_of(a) for a in program.callers[-1].attributes if a.name == attribute.text]
+    kinds = [kind_of(a) for a in op.attributes if a.name == attribute.text]
     if kinds and kinds[0].choices and choice.value not in kinds[0].choices:
-        hint = nearest(choice.value, kinds[0].choices) or f"it is {article(kinds[0])}"
+        hint = nearest(choice.value, kinds[0].choices)
         raise error(f"{attribute.text} is never {shown(choice.value)}", choice.span, hint)

@@ -5,9 +5,11 @@ differ in layout only give equal trees.
 
 Grammar::
 
-    Module    = edition, ops: Op*
+    Module    = edition, ops: Op*, schedules: Schedule*
     Op        = name, variables: Variable*, operands: Operand*, attributes: Attribute*, scalars: Scalar*,
-                results: Result*, body: Statement*
+                results: Result*, body: Statement*, gradient: Statement*, [equals: name]
+    Schedule  = subject: Name, statement: Name?, axes: Name*, tensors: Name*, target: Name, condition: Expr?,
+                rewrites: Rewrite*
     Statement = Assign | Scatter | Invoke | Declare | Require | If | Steps
     Expr      = Number | Text | Name | Element | Call | Unary | Binary | Guarded | Reduce | Fold
 """
@@ -286,12 +288,47 @@ class Op(Node):
     scalars: tuple[Scalar, ...]
     results: tuple[Result, ...]
     body: tuple[Statement, ...]
+    gradient: tuple[Statement, ...] = ()
+    """What it says of its gradient, if it does."""
+    equals: Name | None = None
+    """The op that it says it gives the same as."""
+
+
+# --- schedules ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rewrite(Node):
+    """``outer, inner = split(i, 8, tail=cut)``: a primitive with its arguments and the loops that it makes."""
+
+    targets: tuple[Name, ...]
+    primitive: Name
+    args: tuple[Expr, ...]
+    keywords: tuple[Keyword, ...]
+
+
+@dataclass(frozen=True)
+class Schedule(Node):
+    """``schedule matmul for cpu when condition: rewrites``.
+
+    The subject is an op, or a statement of one (``softmax.e``), whose own axes and tensors the rewrites name; or a
+    role, ``contraction(i, j, k; a, b, c)``, with names for its ``axes`` and ``tensors`` (None for an op).
+    """
+
+    subject: Name
+    statement: Name | None
+    axes: tuple[Name, ...] | None
+    tensors: tuple[Name, ...]
+    target: Name
+    condition: Expr | None
+    rewrites: tuple[Rewrite, ...]
 
 
 @dataclass(frozen=True)
 class Module:
     source: Source = field(compare=False, repr=False)
     ops: tuple[Op, ...]
+    schedules: tuple[Schedule, ...] = ()
 
     def op(self, name: str) -> Op:
         """The op called ``name``; KeyError if there is none."""

@@ -164,10 +164,16 @@ def row_major(shape: tuple[Index, ...], dtype: DType) -> tuple[Index, ...]:
 
 def walk(body: tuple[Stmt, ...], around: tuple[Loop, ...] = ()) -> Iterator[tuple[Stmt, tuple[Loop, ...]]]:
     """Every statement with the loops around it, outer ones first."""
+    found: list[tuple[Stmt, tuple[Loop, ...]]] = []
+    _collect(body, around, found)
+    return iter(found)
+
+
+def _collect(body: tuple[Stmt, ...], around: tuple[Loop, ...], found: list[tuple[Stmt, tuple[Loop, ...]]]) -> None:
     for s in body:
-        yield s, around
+        found.append((s, around))
         if isinstance(s, Loop):
-            yield from walk(s.body, (*around, s))
+            _collect(s.body, (*around, s), found)
 
 
 def blocks(kernel: Kernel) -> list[tuple[Block, tuple[Loop, ...]]]:

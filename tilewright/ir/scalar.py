@@ -168,7 +168,7 @@ OPS: dict[str, OpInfo] = {
     "or": OpInfo(2, operands="bool", result="bool", kinds=("bool",), text="or"),
     "not": OpInfo(1, operands="bool", result="bool", kinds=("bool",), text="not"),
     "where": OpInfo(3, operands="select", kinds=_ORDERED),
-    "isnan": OpInfo(1, result="bool", kinds=_FLOAT),
+    **{name: OpInfo(1, result="bool", kinds=_FLOAT) for name in ("isnan", "isinf", "isfinite", "signbit")},
     # bits
     "bitand": OpInfo(2, kinds=_INT, text="&"),
     "bitor": OpInfo(2, kinds=_INT, text="|"),
@@ -242,6 +242,12 @@ def operands(e: Expr) -> tuple[Expr, ...]:
 
 def walk(e: Expr) -> Iterator[Expr]:
     """Every distinct node of ``e``, operands before users (each once, however often shared)."""
+    return iter(_nodes(e))
+
+
+@lru_cache(maxsize=1 << 10)
+def _nodes(e: Expr) -> tuple[Expr, ...]:
+    found: list[Expr] = []
     seen: set[Expr] = set()
     stack: list[Expr | None] = [e]
     open_: list[Expr] = []
@@ -250,7 +256,7 @@ def walk(e: Expr) -> Iterator[Expr]:
         if node is None:
             node = open_.pop()
             seen.add(node)
-            yield node
+            found.append(node)
         elif node not in seen:
             inner = operands(node)
             if inner:
@@ -259,7 +265,8 @@ def walk(e: Expr) -> Iterator[Expr]:
                 stack += inner[::-1]
             else:
                 seen.add(node)
-                yield node
+                found.append(node)
+    return tuple(found)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -271,7 +278,8 @@ def reads(e: Expr) -> tuple[Read, ...]:
 def map_operands(e: Expr, f: Callable[[Expr], Expr]) -> Expr:
     """``e`` with ``f`` applied to its direct sub-expressions; the same object if none changes."""
     if isinstance(e, Apply):
-        return Apply(e.op, tuple(map(f, e.args)), e.dtype)
+        args = tuple(map(f, e.args))
+        return e if args == e.args else Apply(e.op, args, e.dtype)
     if isinstance(e, CheckedIndex):
         return CheckedIndex(f(e.value), e.extent, e.operand, e.position)
     if isinstance(e, Read):

@@ -51,6 +51,9 @@ NAMES = Kind("a tuple of names", _tuple_of(_is_name))
 CONDITIONS = Kind("a tuple of conditions", _tuple_of(lambda v: isinstance(v, Condition)))
 
 
+NO_LOOPS = (0, 0)
+
+
 @dataclass(frozen=True)
 class Argument:
     name: str
@@ -60,17 +63,26 @@ class Argument:
 
 @dataclass(frozen=True)
 class Signature:
-    """A primitive: its arguments in order, and what it does in one line."""
+    """A primitive: its arguments in order, and what it does in one line.
+
+    ``makes`` is how many loops it puts in the place of those that it is given, without and with a remainder; where it
+    makes none, they stay.
+    ``becomes`` is the kind that its loop gets.
+    """
 
     name: str
     arguments: tuple[Argument, ...]
     doc: str
+    makes: tuple[int, int] = NO_LOOPS
+    becomes: str = ""
 
 
-def _signature(name: str, doc: str, **kinds: Kind | tuple[Kind]) -> tuple[str, Signature]:
+def _signature(
+    name: str, doc: str, makes: tuple[int, int] = NO_LOOPS, becomes: str = "", **kinds: Kind | tuple[Kind]
+) -> tuple[str, Signature]:
     """A kind in a tuple of one marks an optional argument."""
     arguments = (Argument(a, k[0], True) if isinstance(k, tuple) else Argument(a, k) for a, k in kinds.items())
-    return name, Signature(name, tuple(arguments), doc)
+    return name, Signature(name, tuple(arguments), doc, makes, becomes)
 
 
 PRIMITIVES: dict[str, Signature] = dict(
@@ -78,17 +90,18 @@ PRIMITIVES: dict[str, Signature] = dict(
         _signature(
             "split",
             "one loop becomes two: tiles of `factor` iterations; `tail` says what happens to the last, partial tile",
+            makes=(2, 3),
             loop=LOOP,
             factor=FACTOR,
             tail=(TAIL,),
             names=(NAMES,),
             given=(CONDITIONS,),
         ),
-        _signature("fuse", "two perfectly nested loops become one", outer=LOOP, inner=LOOP, into=(NAME,)),
+        _signature("fuse", "two perfectly nested loops become one", makes=(1, 1), outer=LOOP, inner=LOOP, into=(NAME,)),
         _signature("reorder", "perfectly nested loops change places, outermost first", loops=LOOPS),
-        _signature("vectorize", "the iterations of a loop run at once, as lanes", loop=LOOP),
-        _signature("parallel", "the iterations of the outermost loop become tasks", loop=LOOP),
-        _signature("unroll", "the iterations of a loop are written out", loop=LOOP),
+        _signature("vectorize", "the iterations of a loop run at once, as lanes", becomes="vectorized", loop=LOOP),
+        _signature("parallel", "the iterations of the outermost loop become tasks", becomes="parallel", loop=LOOP),
+        _signature("unroll", "the iterations of a loop are written out", becomes="unrolled", loop=LOOP),
         _signature(
             "decompose-reduction",
             "the initialisation of a reduction becomes a block of its own, before a loop",
@@ -99,6 +112,30 @@ PRIMITIVES: dict[str, Signature] = dict(
 )
 
 
+@dataclass(frozen=True)
+class Role:
+    """A part that statements play, found by their structure: names for its axes and tensors, and what it is."""
+
+    axes: tuple[str, ...]
+    tensors: tuple[str, ...]
+    doc: str
+
+
+ROLES: dict[str, Role] = {
+    "contraction": Role(("i", "j", "k"), ("a", "b", "c"), "c[i, j] = sum[k](a[i, k] * b[k, j])"),
+    "reduction": Role(("i", "k"), ("a", "c"), "c[i] = max[k](a[i, k]), or another reduction that is no contraction"),
+    "pointwise": Role(("i",), ("c",), "c[..., i] = ..., each point by itself"),
+}
+"""What a schedule may be written for besides an op: every statement that plays the part."""
+
+
+def check_argument(signature: Signature, argument: Argument, value: object) -> None:
+    """Raises ScheduleError unless ``value`` is of the kind of ``argument``."""
+    if not argument.kind.accepts(value):
+        message = f"{signature.name}: {argument.name}={value!r} is not {argument.kind.text}"
+        raise ScheduleError(message, hint=f"{signature.name}: {signature.doc}")
+
+
 def check_arguments(name: str, arguments: Mapping[str, Any]) -> None:
     """Raises ScheduleError unless every argument of primitive ``name`` is there and of its kind."""
     signature = PRIMITIVES[name]
@@ -106,11 +143,8 @@ def check_arguments(name: str, arguments: Mapping[str, Any]) -> None:
         if argument.name not in arguments:
             if not argument.optional:
                 raise ScheduleError(f"{name} needs the argument {argument.name!r}: {argument.kind.text}")
-        elif not argument.kind.accepts(arguments[argument.name]):
-            raise ScheduleError(
-                f"{name}: {argument.name}={arguments[argument.name]!r} is not {argument.kind.text}",
-                hint=f"{name}: {signature.doc}",
-            )
+        else:
+            check_argument(signature, argument, arguments[argument.name])
     unknown = set(arguments) - {a.name for a in signature.arguments}
     if unknown:
         known = ", ".join(a.name for a in signature.arguments)

@@ -32,6 +32,8 @@ def verify(f: Function) -> None:
     for s in f.body:
         made = {r.name: r for c in computes((s,)) for r in c.results}
         if isinstance(s, Steps):
+            for c, path in steps.paths([s]):
+                _Statement(c, tensors, params, dims, path).verify_path()
             for c, path, pending in steps.pending(s):
                 _Statement(c, {**tensors, **made}, params, dims, path, pending, facts).verify()
         else:
@@ -204,11 +206,16 @@ class _Statement:
             good = all((d or 0) < 0 if a.name == c.ordered else d == 0 for d, a in zip(back, c.axes, strict=True))
             self.rule("recurrence", good, f"it reads itself at ({', '.join(map(str, r.indices))})")
 
+    def verify_path(self) -> None:
+        """It goes along the axes of the steps around it."""
+        stepped = [a for s in self.path for a in s.axes]
+        self.rule("steps", all(s.axes for s in self.path), "steps go along an axis")
+        self.rule("steps", all(a in self.compute.axes for a in stepped), "it lacks an axis of its steps")
+
     def _verify_steps(self) -> None:
-        """It goes along the axes of the steps around it, and reads what is there at its step."""
+        """It reads what is there at its step."""
         c = self.compute
         stepped = [a for s in self.path for a in s.axes]
-        self.rule("steps", bool(stepped) and all(a in c.axes for a in stepped), "it lacks an axis of its steps")
         self.rule("steps", c.scatter is None and c.sort is None, "a scatter or a sort is no part of steps")
         along = c.scan.axis if c.scan else None
         self.rule("steps", c.ordered == along, "nothing but a scan is ordered here")

@@ -1,13 +1,19 @@
-"""``tw.op`` and ``tw.load``: ops of a user's source, which may call shipped ones."""
+"""``tw.op``, ``tw.load`` and ``tw.family``: ops of a user's own, which may call shipped ones."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Concatenate, ParamSpec
 
 from tilewright.compiler import op as compiler
+from tilewright.compiler.family import Family
 from tilewright.compiler.op import Op
+from tilewright.dsl.build import OpBuilder
 from tilewright.stdlib.ops import definition
+
+P = ParamSpec("P")
 
 
 def op(source: str, *, target: str = "cpu", level: str | None = None) -> Op:
@@ -27,3 +33,20 @@ def op(source: str, *, target: str = "cpu", level: str | None = None) -> Op:
 def load(path: str | Path, *, target: str = "cpu", level: str | None = None) -> SimpleNamespace:
     """The ops of a ``.tw`` file as attributes; they may call each other and shipped ones."""
     return compiler.load(path, target=target, level=level, shared=definition)
+
+
+def family(write: Callable[Concatenate[OpBuilder, P], None]) -> Family[P]:
+    """A family of ops: ``write(builder, *key)`` says what the op for a key is, ``family.op(*key)`` is that op.
+
+    For what a text cannot leave open, such as the number of operands. Each op is made once; it may call shipped ops.
+
+    >>> import numpy as np, tilewright as tw
+    >>> @tw.family
+    ... def add(b: tw.OpBuilder, n: int) -> None:
+    ...     b.dtype("T", "number")
+    ...     b.result("y", "T[...]")
+    ...     b.statement("y[...] = " + " + ".join(b.operand(f"x{k}", "T[...]") + "[...]" for k in range(n)))
+    >>> add.op(3)(np.arange(2), np.arange(2), np.arange(2)).tolist()
+    [0, 3]
+    """
+    return Family(write, definition)

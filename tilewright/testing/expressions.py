@@ -91,7 +91,7 @@ class Expressions:
             return apply(op, *(self.truth(depth - 1) for _ in range(OPS[op].arity)))
         dtype, below = self.compute_dtype(), max(depth - 1, 0)
         if dtype.is_float and self.chance(3):
-            return apply("isnan", self.value(dtype, below))
+            return apply(self.pick(("isnan", "isinf", "isfinite", "signbit")), self.value(dtype, below))
         op = self.pick(("lt", "le", "gt", "ge", "eq", "ne"))
         return apply(op, self.value(dtype, below), self.value(dtype, below))
 

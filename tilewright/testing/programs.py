@@ -20,7 +20,10 @@ from tilewright.ir.tensor import (
     Scan,
     Scatter,
     Sort,
+    Statement,
+    Steps,
     Tensor,
+    computes,
 )
 from tilewright.ir.types import BOOL, FIELD, I64, U64, DType
 from tilewright.passes.tensor.eliminate_dead import eliminate_dead
@@ -29,10 +32,12 @@ from tilewright.testing.expressions import INDEX, INDEX_DTYPES, Expressions
 
 DTYPES = (types.F32, *(t for t in types.ALL if t not in (types.F32, FIELD)))
 """Every dtype but the field, which :class:`~tilewright.passes.tensor.in_field.InField` puts in the place of floats."""
-KINDS = ("pointwise", "reduction", "tuple", "fold", "scan", "recurrence", "sort", "scatter")
+KINDS = ("pointwise", "reduction", "tuple", "fold", "scan", "recurrence", "sort", "scatter", "steps")
 ORDERED_KINDS = (*KINDS, "mix")
 """With reductions that no other order, grouping or exchange of sides gets past: their result is not a field's."""
 
+_State = tuple[Tensor, tuple[Axis, ...]]
+"""A result of steps and the axes of its statement."""
 _ORDERS = (Order(), Order(4096, 64), Order(2, 1), Order(4, 2), Order(8, 2))
 _SUMS = {"add": 0, "mul": 1, "max": None, "min": None}
 
@@ -87,8 +92,8 @@ class _Maker(Expressions):
         inputs = tuple(self.tensors)
         self.scalars = [ScalarInput(name, d) for name, d in self.scalar_choices() if self.chance(3)]
         body = [self.statement(self.pick(kinds), n) for n in range(count)]
-        outputs = dict.fromkeys(r.name for r in body[-1].results)
-        outputs.update((c.results[0].name, None) for c in body if self.chance(3) or c.scatter)
+        outputs = dict.fromkeys(r.name for c in computes((body[-1],)) for r in c.results)
+        outputs.update((c.results[0].name, None) for c in computes(tuple(body)) if self.chance(3) or c.scatter)
         return eliminate_dead(Function("f", inputs, tuple(self.scalars), tuple(body), tuple(outputs), self.conditions))
 
     def scalar_choices(self) -> list[tuple[str, DType]]:
@@ -104,12 +109,12 @@ class _Maker(Expressions):
         count = self.integer(least, most)
         return tuple(Axis(name, self.pick(odd if self.chance(4) else self.dims)) for name in names[:count])
 
-    def statement(self, kind: str, number: int) -> Compute:
-        self.outer = self.some_axes("ijk", 1 if kind in ("scan", "recurrence", "sort") else 0)
+    def statement(self, kind: str, number: int) -> Statement:
+        self.outer = self.some_axes("ijk", 1 if kind in ("scan", "recurrence", "sort", "steps") else 0)
         self.inner = ()
-        compute: Compute = getattr(self, f"_{kind}")(f"t{number}")
-        self.tensors += compute.results
-        return compute
+        made: Statement = getattr(self, f"_{kind}")(f"t{number}")
+        self.tensors += [r for c in computes((made,)) for r in c.results]
+        return made
 
     def result(self, name: str, dtype: DType) -> Tensor:
         """A result holding values of the compute dtype ``dtype``, sometimes rounded."""
@@ -186,6 +191,60 @@ class _Maker(Expressions):
         previous = convert("cast", Read(name, indices, result.dtype, (), start), value.dtype)
         total = apply("add", apply("mul", previous, literal(2, value.dtype)), value)
         return Compute((result,), self.outer, (convert("cast", total, result.dtype),), ordered=axis)
+
+    def _steps(self, name: str) -> Steps:
+        """Up to three statements that read each other's results at other steps, and now and then at the same."""
+        axes = self.outer
+        stepped = axes[: self.integer(1, min(2, len(axes)))]
+        overs = [self.shuffled(axes) for _ in range(self.integer(1, 3))]
+        states = []
+        for n, self.outer in enumerate(overs):
+            states.append((self.result(f"{name}_{n}", self.number_dtype()), self.outer))
+        body: list[Statement] = []
+        for n, (result, self.outer) in enumerate(states):
+            self.inner = self.some_axes("u", 1, 1) if self.chance(3) else ()
+            body.append(self._step(n, result, states, frozenset(a.name for a in stepped)))
+        if len(body) > 1 and len(axes) > len(stepped) and self.chance(3):
+            inner = Steps((axes[len(stepped)],), tuple(body[1:]), self.chance(3))
+            body = [body[0], inner]
+        return Steps(stepped, tuple(body), self.chance(3))
+
+    def shuffled(self, axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
+        left, found = list(axes), []
+        while left:
+            found.append(left.pop(self.integer(0, len(left) - 1)))
+        return tuple(found)
+
+    def _step(self, number: int, result: Tensor, states: Sequence[_State], stepped: frozenset[str]) -> Compute:
+        """A value and elements of states: a sum of such, if there are inner axes."""
+        dtype = result.dtype.compute
+        value = self.value(dtype, 1)
+        for _ in range(self.integer(1, 2)):
+            n = self.integer(0, len(states) - 1)
+            element = convert("cast", self._state(states[n], stepped, n < number), dtype)
+            value = apply("add", apply("mul", element, literal(2, dtype)), value)
+        if not self.inner:
+            return Compute((result,), self.outer, (convert("cast", value, result.dtype),))
+        acc, other = Var("acc", dtype), Var("other", dtype)
+        merge = (apply("add", acc, other),)
+        how = Reduction(self.inner, self.orders(), (acc,), (literal(0, dtype),), (other,), merge)
+        return Compute((result,), self.outer, (apply("add", acc, value),), how)
+
+    def _state(self, state: _State, stepped: frozenset[str], above: bool) -> Expr:
+        """An element of a state, widened: some steps back, or here if it is computed ``above``."""
+        tensor, axes = state
+        if above and self.chance(2):
+            here = tuple(symbol(a.name) for a in axes)
+            return convert("cast", Read(tensor.name, here, tensor.dtype), tensor.dtype.compute)
+        near = [symbol(a.name) for a in self.axes]
+        indices = tuple(
+            symbol(a.name) - self.integer(-1, 2)
+            if a.name in stepped and not self.chance(5)
+            else self.index([symbol(a.name), symbol(a.name) - 1, self.pick(near)])
+            for a in axes
+        )
+        start = convert("cast", self.constant(tensor.dtype.compute), tensor.dtype)
+        return convert("cast", Read(tensor.name, indices, tensor.dtype, (), start), tensor.dtype.compute)
 
     def _scatter(self, name: str) -> Compute:
         combine = self.pick(("add", *SCATTERS))

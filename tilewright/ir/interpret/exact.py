@@ -150,6 +150,9 @@ class Field(Numbers):
             **_HASHES,
             "exp": exp,
             "isnan": lambda v: False,
+            "isinf": lambda v: v == NEG_INF,
+            "isfinite": is_finite,
+            "signbit": lambda v: v == NEG_INF or is_finite(v) and low(v) > (P - 1) // 2,
         }
         super().__init__(dtype, {**comparisons(rank), **extrema(rank), **arithmetic})
 

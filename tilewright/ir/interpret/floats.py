@@ -34,7 +34,14 @@ _EXTREMA: dict[str, Operation] = {
     "max": lambda a, b: a if a >= b or math.isnan(a) else b,
 }
 
-_EXACT: dict[str, Operation] = {"neg": lambda a: -a, "abs": abs, "isnan": math.isnan}
+_EXACT: dict[str, Operation] = {
+    "neg": lambda a: -a,
+    "abs": abs,
+    "isnan": math.isnan,
+    "isinf": math.isinf,
+    "isfinite": math.isfinite,
+    "signbit": lambda a: not math.isnan(a) and math.copysign(1.0, a) < 0,
+}
 
 _ROUNDED: dict[str, Callable[..., float]] = {
     "add": lambda a, b: a + b,

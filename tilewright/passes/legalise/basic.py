@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from math import inf
 
 from tilewright.ir.types import ALL, BOOL, F32, F64, U32, U64, DType
 from tilewright.passes.legalise.term import Term, number, where
@@ -58,6 +59,9 @@ TABLE: Mapping[tuple[str, str], Expansion] = {
     ("min", "bool"): lambda a, b: a & b,
     ("max", "bool"): lambda a, b: a | b,
     **_each("isnan", FLOATS, lambda x: x.differs(x)),
+    **_each("isinf", FLOATS, lambda x: x.op("abs").same(inf)),
+    **_each("isfinite", FLOATS, lambda x: x.op("abs") < inf),
+    **_each("signbit", FLOATS, lambda x: (x.bits(UNSIGNED_OF[x.dtype]) >= _sign_bit(x)) & x.same(x)),
     **_each("neg", INTEGERS, _neg_integer),
     **_each("neg", FLOATS, _neg_float),
     **_each("abs", INTEGERS, lambda x: _abs_integer(x) if x.dtype.kind == "int" else x),

@@ -280,6 +280,9 @@ _PREDICATES: Mapping[str, Callable[..., Term]] = {
     "ge": lambda a, b: _rank(a) >= _rank(b),
     "eq": lambda a, b: _low(a).same(_low(b)),
     "ne": lambda a, b: _low(a).differs(_low(b)),
+    "isinf": lambda v: v.same(MINUS_INF),
+    "isfinite": _is_finite,
+    "signbit": lambda v: v.same(MINUS_INF) | (_is_finite(v) & (_low(v) > (P.value - 1) // 2)),
     "isnan": lambda v: _low(v).differs(_low(v)),  # never, but what v checks is still checked
 }
 

@@ -206,6 +206,8 @@ def _provides(write: Access, read: Access, shape: Sequence[Index], facts: Facts)
     first = {v: const(0) for v in own} | chosen
     needed = [c for v in own for c in (ge(first[v], 0), lt(first[v], substitute(own[v], first)))]
     needed += [substitute_condition(c, first) for c in write.block.predicate]
+    if not needed:
+        return True
     ranges = {o.var: (const(0), o.extent) for o in read.loops}
     ranges |= {str(place): (const(0), extent) for place, extent in zip(unknown, shape, strict=True)}
     known = facts.extended(ranges, read.block.predicate)

@@ -77,14 +77,17 @@ def _make_room(f: Function, wanted: set[str]) -> Function:
 
 def _assemble(f: Function, seeds: tuple[Tensor, ...], body: list[Statement], outputs: tuple[str, ...]) -> Function:
     """The function of the forward statements, then ``body``; without what is not needed."""
-    whole = eliminate_dead(replace(f, name=f"{f.name}_vjp", body=(*f.body, *body), outputs=outputs))
-    read = {r.tensor for c in whole.computes for r in statements.reads(c)}
-    used = statements.params(whole)
-    return replace(
-        whole,
-        inputs=_keep((*f.inputs, *seeds), read, _dims_needed(whole)),
-        scalars=tuple(s for s in f.scalars if s.name in used),
-    )
+    inputs = (*f.inputs, *seeds)
+    return pruned(replace(f, name=f"{f.name}_vjp", inputs=inputs, body=(*f.body, *body), outputs=outputs))
+
+
+def pruned(f: Function) -> Function:
+    """``f`` without the statements, inputs and scalars that its outputs do not need."""
+    f = eliminate_dead(f)
+    read = {r.tensor for c in f.computes for r in statements.reads(c)}
+    used = statements.params(f)
+    scalars = tuple(s for s in f.scalars if s.name in used)
+    return replace(f, inputs=_keep(f.inputs, read, _dims_needed(f)), scalars=scalars)
 
 
 def _dims_needed(f: Function) -> frozenset[str]:

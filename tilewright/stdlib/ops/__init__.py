@@ -10,6 +10,9 @@ from tilewright.dsl import syntax as ast
 from tilewright.dsl.digest import Digest
 from tilewright.dsl.parse import parse
 from tilewright.dsl.program import nearest
+from tilewright.stdlib.families import concat, einsum, getitem, stack
+
+__all__ = ["concat", "definition", "einsum", "get", "getitem", "names", "stack"]
 
 
 @cache
@@ -49,4 +52,4 @@ def __getattr__(name: str) -> Op:
 
 
 def __dir__() -> list[str]:
-    return ["definition", "get", "names", *names()]
+    return [*__all__, *names()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -12,6 +12,7 @@ from llvmlite import binding as llvm
 
 from tilewright.errors import InternalError
 from tilewright.ir.plan import Plan
+from tilewright.targets.cpu.code import RUN_ONCE
 from tilewright.targets.cpu.elf import undefined_symbols
 from tilewright.targets.target import Loaded
 
@@ -50,11 +51,11 @@ OPTIMISATION = 1
 
 
 @cache
-def machine(cpu: str, features: str) -> Any:
+def machine(cpu: str, features: str, optimisation: int = OPTIMISATION) -> Any:
     """The code generator for a processor; position-independent code."""
     initialise()
     return llvm.Target.from_default_triple().create_target_machine(
-        cpu=cpu, features=features, opt=OPTIMISATION, reloc="pic", codemodel="default"
+        cpu=cpu, features=features, opt=optimisation, reloc="pic", codemodel="default"
     )
 
 
@@ -93,24 +94,30 @@ def _module(text: str, cpu: str, features: str) -> Any:
     return module
 
 
-def compile_object(text: str, cpu: str, features: str) -> bytes:
-    """The object file of ``text``; InternalError if it would need anything from outside."""
-    image: bytes = machine(cpu, features).emit_object(_module(text, cpu, features))
-    missing = undefined_symbols(image)
-    if missing:
+def _modules(text: str, cpu: str, features: str) -> Iterator[tuple[Any, Any]]:
+    """The modules of ``text``, each with the code generator for it."""
+    for part, optimisation in zip(text.split(RUN_ONCE), (OPTIMISATION, 0), strict=False):
+        yield _module(part, cpu, features), machine(cpu, features, optimisation)
+
+
+def compile_objects(text: str, cpu: str, features: str) -> list[bytes]:
+    """The object files of ``text``; InternalError if one would need anything from outside."""
+    images: list[bytes] = [m.emit_object(module) for module, m in _modules(text, cpu, features)]
+    for missing in filter(None, map(undefined_symbols, images)):
         raise InternalError(f"the object calls outside of itself: {', '.join(missing)}")
-    return image
+    return images
 
 
 def assembly(text: str, cpu: str, features: str) -> str:
     """The machine code of ``text`` to read."""
-    listing: str = machine(cpu, features).emit_assembly(_module(text, cpu, features))
-    return listing
+    return "".join(m.emit_assembly(module) for module, m in _modules(text, cpu, features))
 
 
-def load(text: str, plan: Plan, compile_: Callable[[str], bytes]) -> Loaded:
+def load(text: str, plan: Plan, compile_: Callable[[str], list[bytes]]) -> Loaded:
     """``text``, the emitted ``plan``, as callable code in this process."""
-    library = llvm.JITLibraryBuilder().add_object_img(compile_(text))
+    library = llvm.JITLibraryBuilder()
+    for image in compile_(text):
+        library.add_object_img(image)
     for name in (*(k.name for k in plan.kernels), "sizes"):
         library.export_symbol(name)
     tracker = library.link(_linker(), f"tilewright{next(_numbers)}")

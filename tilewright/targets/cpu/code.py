@@ -11,7 +11,14 @@ from tilewright.targets.cpu.llvm_types import Value, splat, vector
 Argument = tuple[str, str]
 """A type and a value."""
 
-METADATA = '!0 = !{}\n!1 = !{!"branch_weights", i32 1, i32 1048576}\n'
+METADATA = """\
+!0 = !{}
+!1 = !{!"branch_weights", i32 1, i32 1048576}
+attributes #0 = { nounwind }
+"""
+
+RUN_ONCE = "\n; what follows runs once per call\n"
+"""Begins the second module of a text: its code is not worth the time that optimising takes."""
 
 
 @dataclass(eq=False)

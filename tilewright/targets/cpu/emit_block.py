@@ -48,6 +48,7 @@ class Blocks:
         """Evaluates ``values`` in the lanes of ``guard``, then writes them all."""
         assert self._block is not None
         self.memory.mask = guard.own
+        self.memory.held = {}
         self._values = {}
         results = [self.value(v) for v in values]
         for target, expr, value in zip(self._block.writes, values, results, strict=True):

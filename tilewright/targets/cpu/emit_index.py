@@ -80,6 +80,7 @@ class Indices:
         self._facts = of_sizes(sizes)
         self._scopes = [Scope(fn.entry)]
         self._depths: dict[str, int] = {}
+        self._known_depths: dict[Index, int] = {}
         self._symbols: dict[Index, frozenset[str]] = {}
         self._arms = 0
 
@@ -91,11 +92,13 @@ class Indices:
         with self.fn.loop(start, stop, entered) as i:
             self._scopes.append(Scope(self.fn.current, {symbol(var): i}))
             self._depths[var] = len(self._scopes) - 1
+            self._known_depths = {}
             arms, self._arms = self._arms, 0
             yield
             self._arms = arms
             self._scopes.pop()
             del self._depths[var]
+            self._known_depths = {}
         self._settle()
 
     @contextmanager
@@ -130,7 +133,12 @@ class Indices:
         return self.lanes is not None and self.lanes.var in self.symbols(index)
 
     def _depth(self, index: Index) -> int:
-        return max((self._depths.get(s, 0) for s in self.symbols(index)), default=0)
+        """How many loops are open where all symbols of ``index`` have a value."""
+        found = self._known_depths.get(index)
+        if found is None:
+            found = max((self._depths.get(s, 0) for s in self.symbols(index)), default=0)
+            self._known_depths[index] = found
+        return found
 
     def _scope(self, index: Index) -> Scope:
         return self._scopes[self._depth(index)]

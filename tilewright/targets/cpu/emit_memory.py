@@ -56,7 +56,10 @@ class Address:
 
 
 class Memory:
-    """The loads and stores of one kernel. ``mask``: the lanes that take part now; None: all."""
+    """The loads and stores of one kernel.
+
+    ``mask``: the lanes that take part now; None: all. ``held``: the checks that the block at hand has made.
+    """
 
     def __init__(self, fn: Function, kernel: Kernel, numbers: Numbering) -> None:
         self.fn = fn
@@ -64,6 +67,7 @@ class Memory:
         self.numbers = numbers
         self.indices = Indices(fn, self._size, _sizes(numbers, kernel))
         self.mask: str | None = None
+        self.held: dict[tuple[CheckedIndex, Value, str | None, str | None], Value] = {}
         self._buffers = {b.name: b for b in kernel.buffers}
         self._bases: dict[str, str] = {}
         self._offsets: dict[tuple[str, tuple[object, ...]], Index] = {}
@@ -192,7 +196,8 @@ class Memory:
         same, own = guard.same, self._both(self.mask, guard.own, self.lanes)
         for place in places:
             if isinstance(place, Dynamic) and place.check is not None:
-                holds = self._checked(place.check, place.value, same, own)
+                key = place.check, place.value, same, own
+                holds = self.held[key] = self.held.get(key) or self._checked(*key)
                 if holds.lanes == 1:
                     same = self._both(same, holds.text, 1)
                 else:

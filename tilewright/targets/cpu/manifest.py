@@ -63,7 +63,7 @@ def _target(name: str, level: Level) -> Target:
         level=name,
         capabilities=capabilities,
         emit=text,
-        load=partial(build.load, compile_=partial(build.compile_object, **where)),
+        load=partial(build.load, compile_=partial(build.compile_objects, **where)),
         assembly=partial(build.assembly, **where),
     )
 

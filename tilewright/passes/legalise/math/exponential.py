@@ -12,7 +12,7 @@ from math import factorial
 
 from tilewright.ir.types import F32, F64, DType
 from tilewright.passes.legalise.math import coefficients
-from tilewright.passes.legalise.math.doubleword import Pair, choose, constant, pair_horner
+from tilewright.passes.legalise.math.doubleword import Pair, choose, constant, fast_two_sum, pair_horner
 from tilewright.passes.legalise.math.formats import (
     DOUBLE,
     LN2,
@@ -135,9 +135,13 @@ def tanh(fmt: Format, x: Term) -> Term:
 
 
 def sigmoid(fmt: Format, x: Term) -> Term:
-    """1 / (1 + e^-x), with e^-|x| so that it does not overflow."""
+    """1 / (1 + e^-x), with e^-|x| so that it does not overflow. What sum and quotient round away is put back."""
     e = exp(fmt, -x.op("abs"))
-    return where(x < 0.0, e, where(x.op("isnan"), x, 1.0)) / (e + 1.0)
+    above = where(x < 0.0, e, where(x.op("isnan"), x, 1.0))
+    below = fast_two_sum(x.like(1.0), e)
+    quotient = above / below.high
+    rest = (-quotient).op("fma", below.high, above) - quotient * below.low
+    return quotient + rest / below.high
 
 
 def sinh(fmt: Format, x: Term) -> Term:

@@ -75,8 +75,9 @@ class Division:
     kept: int
 
 
-BY_FORMAT = {32: Division(bits=28, steps=10, kept=53), 64: Division(bits=26, steps=81, kept=26)}
-"""Quotients of finite numbers are below 2^277 (f32) and 2^2098 (f64)."""
+BY_FORMAT = {32: Division(bits=28, steps=9, kept=53), 64: Division(bits=26, steps=80, kept=26)}
+"""Quotients of finite numbers are below 2^277 (f32) and 2^2098 (f64): the first part of one has up to 53 (f32) or 44
+(f64) bits if the divisor has one, and one less for each more that the divisor has."""
 
 
 def _centred(how: Division, a: Term, b: Term) -> Term:
