@@ -29,14 +29,13 @@ def terminals() -> Mapping[str, str]:
 
 @cache
 def keywords() -> frozenset[str]:
-    """The words that are no names.
+    """The words that are no names (``down`` and ``equals`` are words of their own in one place only).
 
     >>> sorted(keywords())[:4]
     ['and', 'edition', 'elif', 'else']
     """
-    return frozenset(
-        t.pattern.value for t in parser().terminals if t.pattern.type == "str" and t.pattern.value.isalpha()
-    )
+    words = {t.pattern.value for t in parser().terminals if t.pattern.type == "str" and t.pattern.value.isalpha()}
+    return frozenset(w for w in words if not re.fullmatch(terminals()["NAME"], w))
 
 
 @cache
