@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from op_table.model import FLOATS, Array, Case, Draw, Wrong, case, row, zeros
@@ -51,14 +53,15 @@ def _grouped(draw: Draw) -> Case:
     return case(q, k, v, None, bias, group=2, is_causal=False)
 
 
+OPERANDS: dict[str, Any] = {"layout_operands": (0, 1, 2), "without": "x86-64"}
 CAUSAL, SCALED = {"is_causal": True}, {"scale": 0.125}
 X = zeros(3, 5, 4)
 TABLE = (
     row("attention", FLOATS, _attention, attention,
         (Wrong(case(X, zeros(3, 7, 5), X), "must be D"),
          Wrong(case(X, X, X, zeros(3, 5, 5)), "'mask' of attention has"),
-         Wrong(case(X, X), "needs 'v'")), "smooth", 8, layout_operands=(0, 1, 2)),
+         Wrong(case(X, X), "needs 'v'")), "smooth", 8, **OPERANDS),
     row("grouped_attention", FLOATS, _grouped, grouped,
         (Wrong(case(X, X, X, group=2), "H == G"), Wrong(case(X, X, X, group=0), "does not hold for group = 0|zero")),
-        "smooth", 8, layout_operands=(0, 1, 2), samples=6),
+        "smooth", 8, samples=6, **OPERANDS),
 )  # fmt: skip
