@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from accuracy import Found, judge_double, judge_short, measure, oracle, oracle_bits, read, write_page
+from accuracy import Found, judge_double, judge_short, kernel, measure, oracle, oracle_bits, read, write_page
 from oracles import ORACLES
 
 from tilewright.ir.functions import FUNCTIONS
@@ -29,6 +29,13 @@ def test_f32_on_a_sample(name: str) -> None:
     found = measure(name, "f32", 1 << 16)
     assert found.is_right, found
     assert found.inputs >= 1 << 16
+
+
+def test_sigmoid_where_its_roundings_add_up() -> None:
+    """Around -4.845, where without care they come to 2.24 ULP."""
+    here = int(np.float32(-4.8456054).view(np.uint32))
+    x = np.arange(here - (1 << 17), here + (1 << 17), dtype=np.uint32).view(np.float32)
+    assert judge_short("sigmoid", "f32", [x], np.asarray(kernel("sigmoid", "f32")(x))).error < 1.7
 
 
 @pytest.mark.parametrize("name", ["exp", "pow", "digamma"])

@@ -172,6 +172,17 @@ def test_near_the_zeros_of_gamma_functions(name: str, dtype: DType) -> None:
             assert ulps(float(result), true, KINDS[dtype], near_zero=True) <= 4, value
 
 
+def test_log_gamma_up_to_its_overflow() -> None:
+    """Where y log y overflows and y log y - y does not; the last but one number has a finite value."""
+    x = np.array([2.5563481638716914e305, 2.5594e305, 2.5599833278516383e305, 2.5599833278516387e305])
+    y = native("lgamma", F64)(x)
+    for value, result in zip(x[:3], y[:3], strict=True):
+        true = exact("lgamma", (value,))
+        assert ulps(float(result), true, KINDS[F64]) <= 4
+        assert ulps(meaning("lgamma", F64)(float(value)), true, KINDS[F64]) <= 4
+    assert y[3] == meaning("lgamma", F64)(float(x[3])) == INF
+
+
 # --- at the ends ------------------------------------------------------------------------------
 
 TINY, LARGEST = 5e-324, 1.7976931348623157e308

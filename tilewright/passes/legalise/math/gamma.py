@@ -31,6 +31,8 @@ HALF_LOG_2PI = Fraction("0.91893853320467274178032973640561763986139747363778341
 SHIFT = 10
 """From here on the series are as good as double words are here."""
 TINY = 2.0**-60
+LAST = 2.5599833278516383e305
+"""The largest f64 of which lgamma is finite."""
 
 
 @dataclass(frozen=True)
@@ -112,15 +114,16 @@ def lgamma(on: Arithmetic, x: Term) -> Term:
     base = on.choose(negative, -stirling, stirling)
     base = on.choose(tiny, on.constant(y, LN2_EXACT * 256), base)
     pole = y.same(inf) | (x <= 0.0) & _turn(y).same(0.0)
-    value = where(pole | (x > 2.556348163871691e305), inf, on.value(base - on.log(argument)))
+    value = where(pole | (x > LAST), inf, on.value(base - on.log(argument)))
     return where(x.op("isnan"), x, where(x.same(1.0) | x.same(2.0), 0.0, value))
 
 
 def _stirling(on: Arithmetic, y: Any) -> Any:
+    """(y - 1/2) log y - y + ..., in a form that overflows no sooner than its value."""
     one = on.lift(on.head(y).like(1.0))
     inverse = one / y
     tail = inverse * _series(on, inverse * inverse, LGAMMA_SERIES)
-    return (y - 0.5) * on.log(y) - y + on.constant(on.head(y), HALF_LOG_2PI) + tail
+    return (y - 0.5) * (on.log(y) - 1.0) + on.constant(on.head(y), HALF_LOG_2PI - Fraction(1, 2)) + tail
 
 
 def digamma(on: Arithmetic, x: Term) -> Term:
