@@ -116,7 +116,7 @@ def shape(line: str) -> list[str]:
 
 PRODUCT = Path(tw.__file__).parent
 ENGINE = ("ir", "dsl", "passes", "runtime", "targets", "compiler")
-SPOKEN = {*OPS, *NAMED, "linear", "sort", "scatter"}
+SPOKEN = {*OPS, *NAMED, "fold", "scan", "uniform", "linear", "size", "sort", "scatter"}
 """Functions, reductions and kinds of statements of the language, whose names some shipped ops share."""
 
 
