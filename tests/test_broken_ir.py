@@ -25,11 +25,17 @@ TENSOR = {name: broken for table in breaking_tensor.TABLES for name, broken in t
 LOOPS = {name: broken for table in breaking.TABLES for name, broken in table.items()}
 PLACES = 3
 SCALED = "op scaled(x: f32[N], *, p: scalar f32) -> y: f32[N]:\n    y[i: N] = x[i] * p\n"
+STEPPED = """\
+op stepped(x: f32[N, M]) -> y: f32[N, M]:
+    for t: N:
+        y[t, m: M] = (y[t - 1, m] else 0.0) + x[t, m]
+"""
+"""What is drawn too seldom."""
 
 
 @cache
 def functions() -> tuple[Function, ...]:
-    return tuple(specialise(parse(text).ops[0]) for text in (SCALED, *programs(120)))
+    return tuple(specialise(parse(text).ops[0]) for text in (SCALED, STEPPED, *programs(120)))
 
 
 @cache
