@@ -72,14 +72,14 @@ sys.meta_path[:] = [f for f in sys.meta_path if not type(f).__name__.startswith(
 sys.path.insert(0, sys.argv[1])
 import numpy as np
 import tilewright as tw
-from tilewright.dsl import parse as language, reading
+from tilewright.dsl import grammar, reading
 from tilewright.runtime import _core
 from tilewright.stdlib import ops
 assert ops.__file__.startswith(sys.argv[1])
 parsed, parse = [], ops.parse
 ops.parse = lambda text, name: parsed.append(name) or parse(text, name)
 y = tw.ops.softmax(np.zeros(4, np.float32))
-built = language._parser.cache_info().currsize + reading._parser.cache_info().currsize
+built = grammar.parser.cache_info().currsize + reading._parser.cache_info().currsize
 print(len(tw.ops.names()), parsed, built, y.tolist())
 """
 
