@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from op_table import PROBES, ROWS, Case, Row, op_of
-from test_ops import PLACES, SAMPLE, Combination, assert_agrees, laid_out, product, widened
+from op_table import PROBES, ROWS, Case, Row, op_of, widened
+from op_table.product import PLACES, Combination, assert_agrees, laid_out, product
+from test_ops import SAMPLE
 
 import tilewright as tw
 from tilewright.compiler.stages import Compilation

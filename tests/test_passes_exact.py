@@ -18,6 +18,7 @@ from tilewright.ir.interpret import EXACT, TYPED, Domain, IndexFault, run_functi
 from tilewright.ir.interpret.arrays import HostArray
 from tilewright.ir.plan import Plan
 from tilewright.ir.scalar import Apply, Expr, apply, rewrite
+from tilewright.ir.statements import map_computes
 from tilewright.ir.tensor import Compute, Function, Order
 from tilewright.ir.types import BOOL, I32, I64, U8
 from tilewright.ir.verify_loops import verify_plan
@@ -87,7 +88,7 @@ def small_orders(f: Function) -> Function:
             return c
         return replace(c, reduction=replace(c.reduction, orders=tuple(random.choice(SMALL) for _ in c.reduction.axes)))
 
-    return replace(f, body=tuple(map(ordered, f.body)))
+    return replace(f, body=map_computes(f.body, ordered))
 
 
 @dataclass(frozen=True)

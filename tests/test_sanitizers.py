@@ -10,8 +10,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from op_table import PROBES
+from op_table.product import PLACES
 from test_guard_pages import check_op, compiled
-from test_ops import PLACES, SAMPLE
+from test_ops import SAMPLE
 
 from tilewright.errors import InternalError, UnsupportedError
 from tilewright.ir.plan import Plan

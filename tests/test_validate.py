@@ -199,7 +199,7 @@ def test_trials_fit_and_cross_lanes_and_chunks(name: str) -> None:
         assert fits(f, Env(t.sizes))
     assert {n for t in small for _, n in t.sizes} >= {1, 67}
     assert 4163 in {n for t in large for _, n in t.sizes}
-    assert name == "argmax" or any(not any(n for _, n in t.sizes) for t in small)
+    assert name in ("argmax", "conv2d") or any(not any(n for _, n in t.sizes) for t in small)
 
 
 def test_operands_have_the_layout_that_is_compiled_for() -> None:

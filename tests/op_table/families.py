@@ -60,7 +60,7 @@ TABLE: tuple[Row, ...] = (
         8, layout_operands=(0, 1), samples=5),
     row("getitem ::, array, :, None", ANY, _taken, _getitem_oracle,
         (Wrong(case(zeros(3, 4, 5), np.zeros(2, np.bool_), np.array([4]), start0=0, step0=1), "is the index 4, out of"),
-         Wrong(case(zeros(3, 4, 5), np.zeros(2, np.bool_), np.array([0]), start0=2, step0=1), "is the index 3, out of"),
+         Wrong(case(zeros(3, 4, 5), np.zeros(2, np.bool_), np.array([0]), start0=2, step0=1), "index is 3, out of"),
          Wrong(case(zeros(3, 4), np.zeros(2, np.bool_), np.array([0]), start0=0, step0=1), "has 2 axes")), "smooth",
         samples=5),
 )  # fmt: skip

@@ -240,7 +240,7 @@ def _inserted(e: UnexpectedInput, token: Token, span: Span, expected: str) -> Re
     for kind in (*first, *_INSERTED):
         sign = _INSERTED[kind]
         if kind in state.accepts():
-            trial = state.copy()
+            trial = state.copy(deepcopy_values=False)
             trial.feed_token(Token(kind, sign))
             if token.type in trial.accepts():
                 return f"write {sign!r} here", replaced(span.start, sign)
