@@ -119,7 +119,9 @@ def indices(draw: st.DrawFn, shape: tuple[int, ...]) -> tuple[Any, ...]:
     """An index of an array of this shape, its arrays of one shape or of ones."""
     entries: list[Any] = []
     around = draw(st.sampled_from([(3,), (2, 2), ()]))
-    for extent in shape[: draw(st.integers(0, len(shape)))]:
+    count = draw(st.integers(0, len(shape)))
+    at = draw(st.integers(0, count))
+    for extent in (*shape[:at], *shape[len(shape) - (count - at) :]):
         kind = draw(st.sampled_from(["int", "slice", "slice", "all", "array"]))
         number = st.integers(-extent, extent - 1)
         bound = st.one_of(st.none(), st.integers(-extent - 2, extent + 2))
@@ -132,8 +134,7 @@ def indices(draw: st.DrawFn, shape: tuple[int, ...]) -> tuple[Any, ...]:
         else:
             step = draw(st.sampled_from([None, 1, 2, -1, -3]))
             entries.append(slice(None) if kind == "all" else slice(draw(bound), draw(bound), step))
-    if len(entries) < len(shape) or draw(st.booleans()):
-        at = draw(st.integers(0, len(entries)))
+    if count < len(shape) or draw(st.booleans()):
         entries.insert(at, ...)
     for _ in range(draw(st.integers(0, 2))):
         entries.insert(draw(st.integers(0, len(entries))), None)
