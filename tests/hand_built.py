@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+from abi import run
+
 from tilewright.ir import index as ix
 from tilewright.ir.index import Index, symbol
 from tilewright.ir.loops import Block, Buffer, Iter, Kernel, Loop, Write, row_major
@@ -32,6 +35,7 @@ from tilewright.ir.tensor import (
     Tensor,
 )
 from tilewright.ir.types import BOOL, F32, I64, U32, U64, DType
+from tilewright.targets.target import Loaded
 
 M, N, K = symbol("M"), symbol("N"), symbol("K")
 i, j, k = symbol("i"), symbol("j"), symbol("k")
@@ -311,6 +315,18 @@ def pair_plan(lanes: int) -> Plan:
     kernel = Kernel("pair", (operand(x), contiguous(a), contiguous(b)), (), (Loop("t", tiles, "parallel", (inner,)),))
     symbols = (("N", dim("x", 0)), ("K", dim("x", 1)))
     return Plan("pair", (x,), (a, b), (), symbols, (), (), (kernel,), (Phase("pair", tiles, ix.const(1)),))
+
+
+def check_pairs(plan: Plan, loaded: Loaded) -> None:
+    """Runs :func:`pair_plan`, loaded, at sizes around its lanes."""
+    for shape in ((3, 1), (9, 4), (17, 5)):
+        x = np.random.default_rng(shape[0]).integers(-9, 9, shape)
+        a, b = np.ones(len(x), np.int64), np.full(len(x), 2)
+        for column in x.T:
+            a, b = b, a + b + column
+        outputs, _ = run(plan, loaded, {"x": x})
+        for name, rows in (("a", a), ("b", b)):
+            np.testing.assert_array_equal(outputs[name], np.where(np.arange(len(x)) < 2, 0, rows))
 
 
 def doubling_plan(times: Index) -> Plan:

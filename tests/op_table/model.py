@@ -233,8 +233,3 @@ def rows(draw: Draw) -> Case:
 def wrong_dtype(dtype: str, operands: int = 1, **keywords: Any) -> Wrong:
     """All operands of a dtype that the op does not take."""
     return Wrong(Case((zeros(2, 3, dtype=dtype),) * operands, keywords), f"'x'.* has dtype {dtype}")
-
-
-def too_few(*operands: Array, **keywords: Any) -> Wrong:
-    """A call with an operand missing."""
-    return Wrong(Case(operands, keywords), "missing|needs operand|takes")

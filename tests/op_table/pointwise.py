@@ -125,10 +125,6 @@ def _shift(x: Array, y: Array, left: bool) -> Array:
     return np.where(inside, x << safe if left else x >> safe, outside)
 
 
-def _nonzero(x: Array) -> Array:
-    return np.asarray(x != 0)
-
-
 def _clamp(x: Array, low: float, high: float) -> Array:
     return np.minimum(np.maximum(x, x.dtype.type(low)), x.dtype.type(high))
 
