@@ -211,6 +211,30 @@ def test_default_dtypes() -> None:
     assert [o.rank for o in request.operands if o] == [2, 2]
 
 
+# --- memory -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (
+            "y: f32[N, N]:\n    y[i, j] = x[i] * x[j]",
+            r"no memory for a result f32\[16777216, 16777216\]: 1125899906842624 bytes",
+        ),
+        (
+            "y: f32[N]:\n    t[i, j] = x[i] * x[j]\n    y[i] = max[j](t[i, j]) + sum[j](t[i, j])",
+            r"no memory for intermediates: 11259\d{11} bytes",
+        ),
+    ],
+    ids=["result", "intermediates"],
+)
+def test_what_does_not_fit_in_memory_says_how_much_it_is(body: str, message: str) -> None:
+    op = tw.op(f"op f(x: f32[N]) -> {body}\n")
+    with pytest.raises(MemoryError, match=f"^{message}$"):
+        op(np.broadcast_to(np.float32(0), (1 << 24,)))
+    assert op(f32(2)).shape[0] == 2
+
+
 # --- time -------------------------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ from tilewright.compiler.claims import check
 from tilewright.compiler.op import load_ops
 from tilewright.dsl.format import format
 from tilewright.dsl.parse import parse
-from tilewright.stdlib.ops import definition
+from tilewright.stdlib.ops import definitions
 
 PAGE = (Path(__file__).parent.parent / "docs" / "language.md").read_text()
 SNIPPETS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
@@ -26,7 +26,7 @@ def test_kinds_of_snippets() -> None:
 
 @pytest.mark.parametrize("text", OPS, ids=lambda t: t.splitlines()[0])
 def test_an_op(text: str) -> None:
-    assert not check(parse(text), definition).diagnostics
+    assert not check(parse(text), definitions).diagnostics
     assert format(text) == text
 
 
@@ -35,6 +35,6 @@ def test_the_calls() -> None:
     names: dict[str, object] = {"np": np, "tw": tw}
     for kind, text in SNIPPETS:
         if kind == "tw":
-            names.update(load_ops(text, "language.md", shared=definition))
+            names.update(load_ops(text, "language.md", shared=definitions))
         else:
             exec(compile(text, "language.md", "exec"), names)

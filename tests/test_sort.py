@@ -20,7 +20,7 @@ from tilewright.ir.types import BF16, BOOL, F16, F32, F64, FIELD, I8, I64, U8, U
 from tilewright.passes.lower.sort import LONG
 from tilewright.passes.tensor.differentiate import differentiate
 from tilewright.passes.tensor.in_field import InField
-from tilewright.stdlib.ops import definition
+from tilewright.stdlib.ops import definitions
 from tilewright.testing.run import run_loops, run_tensor
 
 SORT = "op places[T: any](x: T[..., N]) -> at: i64[..., N]:\n    at[..., n] = argsort[n](x[..., n])\n"
@@ -174,7 +174,7 @@ def test_gradients_by_finite_differences(name: str) -> None:
     rng = np.random.default_rng(7)
     source = tw.ops.get(name).definition
     ranks = {} if name in ("masked_select", "unique") else {"": 1}
-    f = specialise(source, {"T": F64, "L": F64}, ranks, DIFFERENTIABLE[name], resolver=definition)
+    f = specialise(source, {"T": F64, "L": F64}, ranks, DIFFERENTIABLE[name], resolver=definitions)
     vjp = differentiate(f, ("x",))
     x = rng.normal(size=(2, 7) if ranks else 7)
     others = {"mask": x > 0, "like": np.zeros((x > 0).sum() if name == "masked_select" else 7)}

@@ -84,7 +84,7 @@ def test_other_commands_raise_nothing_else(case: Case, tmp_path: Path, capsys: p
 def test_python_raises_nothing_else(case: Case) -> None:
     """Some are wrong only for operands that the text of a stage does not choose."""
     try:
-        for op in load_ops(case.text, "<op>", shared=ops.definition).values():
+        for op in load_ops(case.text, "<op>", shared=ops.definitions).values():
             op.text("tensor")
     except UserError as e:
         assert e.message

@@ -20,7 +20,7 @@ from tilewright.targets.cpu.emit_memory import Memory
 
 X, Y = np.ones((3, 5), np.float32), np.ones((5, 4), np.float32)
 CALLS: dict[str, Callable[[Op], Any]] = {
-    "argmax": lambda op: op(X),
+    "argmax": lambda op: op(X, R=1),
     "conv2d": lambda op: op(np.ones((1, 2, 5, 6), np.float32), np.ones((2, 2, 3, 3), np.float32)),
     "cumsum": lambda op: op(X),
     "dropout": lambda op: op(X, p=0.5, seed=1, offset=0),

@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tilewright", description="Ops written as math, compiled to kernels.")
-    parser.set_defaults(shared=ops.definition)
+    parser.set_defaults(shared=ops.definitions)
     sub = parser.add_subparsers(required=True, metavar="COMMAND")
 
     check = sub.add_parser("check", help="say what is wrong in .tw files, and which conditions their ops put on sizes")

@@ -46,19 +46,24 @@ def _three(draw: Draw) -> Case:
     return case(draw.values(n, 3), draw.values(n, 3))
 
 
+def _matmul(draw: Draw) -> Case:
+    """Matrices in some layouts and sizes, else batches that broadcast."""
+    m, k, n = draw.shape((17, 23, 37), (5, 0, 3))
+    left, right = draw.pick(((), ()), ((2, 3), (3,)), ((2,), (4, 1)))
+    return case(draw.values(*left, m, k), draw.values(*right, k, n))
+
+
 def mismatch(message: str, *shapes: tuple[int, ...], **keywords: Any) -> tuple[Wrong, ...]:
     """Operands of these shapes, and none."""
     return Wrong(Case(tuple(zeros(*s) for s in shapes), keywords), message), Wrong(Case((), keywords), "needs")
 
 
-MNK = {"m": 17, "k": 23, "n": 37}
 BATCH = {"b": 3, "m": 5, "k": 7, "n": 17}
 TABLE = (
-    row("matmul", NUMBERS, of(MNK, "k", "mk", "kn"), np.matmul,
+    row("matmul", NUMBERS, _matmul, np.matmul,
         (Wrong(case(zeros(2, 3), zeros(2, 3)), "axis 0 of 'b' must be K, the extent of axis 1 of 'a'"),
-         Wrong(case(zeros(2, 3, 4), zeros(4, 5)), "'a' of matmul has 3 axes")), "smooth", 8, **BOTH),
-    row("bmm", NUMBERS, of(BATCH, "b", "bmk", "kn"), np.matmul, mismatch("must be K", (2, 3), (2, 3)), "smooth", 8,
-        layout_operands=(0, 1), unit_operands=(0, 1)),
+         Wrong(case(zeros(2, 3, 4), zeros(3, 4, 5)), "broadcast"),
+         Wrong(case(zeros(3), zeros(3, 5)), "'a' of matmul has 1 axis")), "smooth", 8, **BOTH),
     row("mv", NUMBERS, of(BATCH, "k", "bmk", "k"), np.matmul, mismatch("must be K", (2, 3), (2,)), "smooth", 8, **BOTH),
     row("vm", NUMBERS, of(BATCH, "k", "bk", "kn"), np.matmul, mismatch("must be K", (2,), (3, 2)), "smooth", 8, **BOTH),
     row("dot", NUMBERS, of({"b": 3, "k": 301}, "k", "bk", "bk"), einsum("bk,bk->b"), mismatch("must be K", (2,), (3,)),

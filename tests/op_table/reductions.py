@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -58,6 +60,11 @@ def _same(function: Callable[..., Any]) -> Callable[..., Array]:
     return lambda x, axis: function(x, axis=axis, dtype=x.dtype)
 
 
+def _place(function: Callable[..., Array]) -> Callable[..., Array]:
+    """Counted row by row among the reduced axes."""
+    return lambda x, axis: function(x.reshape(*x.shape[: -len(axis)], math.prod(x.shape[-len(axis) :])), axis=-1)
+
+
 def _some(draw: Draw) -> Case:
     return case(draw.few(*draw.shape((3, 5, 133), (0, 3, 5), (0, 0, 1))))
 
@@ -71,6 +78,19 @@ def _logsumexp(x: Array, axis: tuple[int, ...]) -> Array:
 def _divisor(x: Array, axis: tuple[int, ...], correction: int) -> Array:
     n = np.prod([x.shape[a] for a in axis])
     return np.asarray(((x - x.mean(axis, keepdims=True)) ** 2).sum(axis) / max(0, n - correction))
+
+
+def _norm(x: Array, axis: tuple[int, ...], p: float) -> Array:
+    size = np.abs(x)
+    if p == 0:
+        return np.asarray((size != 0).sum(axis).astype(x.dtype))
+    if np.isinf(p):
+        return np.asarray(size.max(axis, initial=0) if p > 0 else size.min(axis, initial=np.inf))
+    return np.asarray((size**p).sum(axis) ** (1 / p))
+
+
+def _any_norm(draw: Draw) -> Case:
+    return plane(p=draw.pick(3.0, 2.0, 1.0, 0.0, np.inf, -np.inf, -1.0))(draw)
 
 
 def _long_rows(draw: Draw) -> Case:
@@ -118,10 +138,10 @@ TABLE = (
     reduction("var", FLOATS, _divisor, "smooth", 8, correction=1),
     reduction("std", FLOATS, lambda x, axis, correction: np.sqrt(_divisor(x, axis, correction)), "smooth", 8,
               correction=0),
-    reduction("norm", FLOATS, lambda x, axis, p: (np.abs(x) ** p).sum(axis) ** (1 / p), "smooth", 8, p=3.0),
+    replace(reduction("norm", FLOATS, _norm, "smooth", 8, p=3.0), make=_any_norm),
     reduction("logsumexp", FLOATS, _logsumexp, "smooth", 8),
-    row("argmax", NUMBERS, _some, lambda x: np.argmax(x, axis=-1), (NOT_BOOL, NO_AXES, EMPTY), "integer"),
-    row("argmin", NUMBERS, _some, lambda x: np.argmin(x, axis=-1), (NOT_BOOL, NO_AXES, EMPTY), "integer"),
+    reduction("argmax", NUMBERS, _place(np.argmax), "integer", least=1, elements=Draw.special),
+    reduction("argmin", NUMBERS, _place(np.argmin), "integer", least=1, elements=Draw.special),
     row("max", NUMBERS, _some, lambda x: (x.max(-1), x.argmax(-1)), (NOT_BOOL, NO_AXES, EMPTY), "almost everywhere"),
     row("min", NUMBERS, _some, lambda x: (x.min(-1), x.argmin(-1)), (NOT_BOOL, NO_AXES, EMPTY), "almost everywhere"),
     row("cumsum", NUMBERS, _long_rows, lambda x: np.cumsum(x, axis=-1, dtype=x.dtype), (NOT_BOOL, NO_AXES), "smooth",

@@ -70,7 +70,7 @@ def diagnostics(text: str) -> tuple[UserError, ...]:
         module = parse(text)
     except SyntaxUserError as e:
         return (e,)
-    found = check(module, ops.definition).diagnostics
+    found = check(module, ops.definitions).diagnostics
     assert all(isinstance(e, CheckError) for e in found)
     return found
 

@@ -31,9 +31,8 @@ def in_module(module: ast.Module, shared: Resolver = no_ops) -> Resolver:
     """The ops of ``module`` for its own ops; for the rest, and for others, those that ``shared`` finds."""
     own = {op.name: op for op in module.ops}
 
-    def resolve(caller: ast.Op, name: str) -> ast.Op | None:
-        found = own.get(name) if caller.span.source is module.source else None
-        return found or shared(caller, name)
+    def resolve(caller: ast.Op) -> Mapping[str, ast.Op]:
+        return {**shared(caller), **own} if caller.span.source is module.source else shared(caller)
 
     return resolve
 
@@ -45,7 +44,7 @@ def called(op: ast.Op, resolver: Resolver) -> tuple[ast.Op, ...]:
     while waiting:
         caller = waiting.pop(0)
         for node, _ in ast.walk(*caller.body, *caller.gradient):
-            callee = resolver(caller, node.function.text) if isinstance(node, ast.Invoke) else None
+            callee = resolver(caller).get(node.function.text) if isinstance(node, ast.Invoke) else None
             if callee is not None and callee is not op and all(callee is not f for f in found):
                 found.append(callee)
                 waiting.append(callee)
@@ -80,10 +79,13 @@ def invoke(s: ast.Invoke, program: Program, specialise: Specialise) -> None:
 
 def _callee(name: ast.Name, program: Program) -> ast.Op:
     caller = program.callers[-1]
-    callee = caller if name.text == caller.name else program.resolver(caller, name.text)
+    ops = program.resolver(caller)
+    callee = caller if name.text == caller.name else ops.get(name.text)
     if callee is None:
         hint = "ops of the same file and shipped ones can be called; functions stand on the right of name[axes] = ..."
-        raise error(f"there is no op {name.text!r} to call", name.span, hint)
+        fix = meant(name, ops)
+        message = f"there is no op {name.text!r} to call"
+        raise error(message, name.span, nearest(name.text, ops) if fix else hint, fix)
     chain = [c for c in program.callers if c is callee]
     if chain:
         names = [c.name for c in program.callers[program.callers.index(chain[0]) :]]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from tilewright.dsl import syntax as ast
-from tilewright.dsl.program import Resolver, error
+from tilewright.dsl.program import Resolver, error, meant, nearest
 from tilewright.ir.types import BY_NAME, CONSTRAINTS
 
 
@@ -61,10 +61,13 @@ def equal_of(op: ast.Op, resolver: Resolver) -> ast.Op | None:
     if op.equals is None:
         return None
     name = op.equals.text
-    other = None if name == op.name else resolver(op, name)
+    other = None if name == op.name else resolver(op).get(name)
     if other is None:
         hint = "it is another op of the same file, or a shipped one"
-        raise error(f"there is no op {name!r} that {op.name} could equal", op.equals.span, hint)
+        others = [o for o in resolver(op) if o != op.name]
+        fix = meant(op.equals, others)
+        message = f"there is no op {name!r} that {op.name} could equal"
+        raise error(message, op.equals.span, nearest(name, others) if fix else hint, fix)
     for what in ("variables", "operands", "attributes", "scalars", "results"):
         mine, its = getattr(op, what), getattr(other, what)
         if mine != its:

@@ -236,7 +236,7 @@ class Elaborator:
             if name in _REDUCTIONS:
                 fix = _over_free_axes(e, scope)
                 raise error(f"{name} is a reduction", e.span, f"write {name}[axes](value)", fix)
-            if name not in ELSEWHERE and scope.program.resolver(scope.program.callers[-1], name):
+            if name not in ELSEWHERE and name in scope.program.resolver(scope.program.callers[-1]):
                 hint = f"call it on whole tensors in a statement of its own: t = {name}(x)"
                 raise error(f"{name} is an op, not a function", e.span, hint, mend.whole_call(e.span))
             raise unknown("function", e.function, [*functions, *scope.program.dtypes, "f32", "i64"])

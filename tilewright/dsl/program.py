@@ -29,15 +29,17 @@ ELSEWHERE = {
     "True": "true", "False": "false", "power": "pow", "ln": "log", "maximum": "max", "minimum": "min",
     "fmax": "max", "fmin": "min", "absolute": "abs", "fabs": "abs", "rint": "round", "fix": "trunc", "mod": "remainder",
     "select": "where", "logistic": "sigmoid", "psi": "digamma", "gammaln": "lgamma",
+    "mm": "matmul", "bmm": "matmul",
     **{f"arc{name}": f"a{name}" for name in ("sin", "cos", "tan", "tan2", "sinh", "cosh", "tanh")},
 }  # fmt: skip
 """Names that other languages have for what has another name here."""
-Resolver = Callable[[ast.Op, str], ast.Op | None]
-"""The op that a name means in the body of an op, None if there is none."""
+Resolver = Callable[[ast.Op], Mapping[str, ast.Op]]
+"""The ops that can be called in the body of an op, by name."""
 
 
-def no_ops(caller: ast.Op, name: str) -> None:
+def no_ops(caller: ast.Op) -> Mapping[str, ast.Op]:
     """The resolver that knows no op."""
+    return {}
 
 
 @dataclass(frozen=True)

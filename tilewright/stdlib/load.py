@@ -11,7 +11,7 @@ from tilewright.compiler import op as compiler
 from tilewright.compiler.family import Family
 from tilewright.compiler.op import Op
 from tilewright.dsl.build import OpBuilder
-from tilewright.stdlib.ops import definition
+from tilewright.stdlib.ops import definitions
 
 P = ParamSpec("P")
 
@@ -27,12 +27,12 @@ def op(source: str, *, target: str = "cpu", level: str | None = None) -> Op:
     >>> best(np.zeros((2, 4), np.float32))
     array([0.25, 0.25], dtype=float32)
     """
-    return compiler.op(source, target=target, level=level, shared=definition)
+    return compiler.op(source, target=target, level=level, shared=definitions)
 
 
 def load(path: str | Path, *, target: str = "cpu", level: str | None = None) -> SimpleNamespace:
     """The ops of a ``.tw`` file as attributes; they may call each other and shipped ones."""
-    return compiler.load(path, target=target, level=level, shared=definition)
+    return compiler.load(path, target=target, level=level, shared=definitions)
 
 
 def family(write: Callable[Concatenate[OpBuilder, P], None]) -> Family[P]:
@@ -49,4 +49,4 @@ def family(write: Callable[Concatenate[OpBuilder, P], None]) -> Family[P]:
     >>> add.op(3)(np.arange(2), np.arange(2), np.arange(2)).tolist()
     [0, 3]
     """
-    return Family(write, definition)
+    return Family(write, definitions)

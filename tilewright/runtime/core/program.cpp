@@ -47,7 +47,8 @@ bool execute(const Program& program, TwArgs args, int64_t bytes) {
     bool enough = wanted == 0 || args.scratch;
     if (enough) run_steps(program.steps, args, thread_limit());
     if (large) PyEval_RestoreThread(state);
-    if (!enough) PyErr_NoMemory();
+    if (!enough)
+        PyErr_Format(PyExc_MemoryError, "no memory for intermediates: %lld bytes", static_cast<long long>(wanted));
     return enough;
 }
 

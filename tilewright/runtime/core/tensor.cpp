@@ -79,9 +79,19 @@ std::string listed(const int64_t* values, int count) {
     return "[" + text + "]";
 }
 
+// The element type and the dims, as in f32[2, 3].
+std::string described(Tensor* tensor) { return info(tensor->dtype).name + listed(tensor->dims(), tensor->rank()); }
+
+// Sets MemoryError for a tensor of so many bytes (negative: more than can be counted); returns false.
+bool no_memory(Tensor* tensor, int64_t bytes) {
+    std::string wanted = bytes < 0 ? "more than 2^63" : std::to_string(bytes);
+    PyErr_Format(PyExc_MemoryError, "no memory for a result %s: %s bytes", described(tensor).c_str(), wanted.c_str());
+    return false;
+}
+
 PyObject* repr(PyObject* self) {
     Tensor* tensor = as_tensor(self);
-    std::string text = info(tensor->dtype).name + listed(tensor->dims(), tensor->rank());
+    std::string text = described(tensor);
     if (!is_row_major(tensor)) text += ", strides=" + listed(tensor->strides(), tensor->rank());
     return PyUnicode_FromFormat("Tensor(%s)", text.c_str());
 }
@@ -137,7 +147,7 @@ Tensor* new_tensor(DType dtype, int rank) {
 bool give_memory(Tensor* tensor) {
     int64_t bytes = row_major(tensor->dims(), tensor->strides(), tensor->rank(), info(tensor->dtype).bytes);
     Storage* storage = bytes < 0 ? nullptr : allocate(bytes);
-    if (!storage) return PyErr_NoMemory(), false;
+    if (!storage) return no_memory(tensor, bytes);
     tensor->storage = storage;
     tensor->data = storage->data;
     tensor->bytes = bytes;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
@@ -12,11 +13,11 @@ from tilewright.dsl.parse import parse
 from tilewright.dsl.program import nearest
 from tilewright.stdlib.families import concat, einsum, getitem, stack
 
-__all__ = ["concat", "definition", "einsum", "get", "getitem", "names", "stack"]
+__all__ = ["concat", "definitions", "einsum", "get", "getitem", "names", "stack"]
 
 
 @cache
-def _definitions() -> dict[str, ast.Op]:
+def _definitions() -> Mapping[str, ast.Op]:
     folder = {file.name: file.read_text(encoding="utf-8") for file in files(__package__).iterdir() if file.is_file()}
     digest = Digest(folder.get("digest.json"))
     sources = [(name, text) for name, text in sorted(folder.items()) if name.endswith(".tw")]
@@ -24,14 +25,14 @@ def _definitions() -> dict[str, ast.Op]:
     return {op.name: op for module in modules for op in module.ops}
 
 
-def definition(caller: ast.Op, name: str) -> ast.Op | None:
-    """The definition of the shipped operator called ``name``: what the name means in every other op."""
-    return _definitions().get(name)
+def definitions(caller: ast.Op | None = None) -> Mapping[str, ast.Op]:
+    """The definitions of the shipped operators by name: those that every op can call."""
+    return _definitions()
 
 
 @cache
 def _all() -> dict[str, Op]:
-    return {name: op_of(found, shared=definition) for name, found in _definitions().items()}
+    return {name: op_of(found, shared=definitions) for name, found in _definitions().items()}
 
 
 def names() -> list[str]:
@@ -42,7 +43,7 @@ def names() -> list[str]:
 def get(name: str) -> Op:
     """The shipped operator called ``name``; AttributeError if there is none."""
     if name not in _all():
-        hint = nearest(name, _all()) or "tw.ops.names() lists them"
+        hint = nearest(name, __dir__()) or "tw.ops.names() lists them"
         raise AttributeError(f"there is no shipped op {name!r}: {hint}")
     return _all()[name]
 
