@@ -51,11 +51,8 @@ def legalise(plan: Plan, capabilities: Capabilities) -> Plan:
 
 
 def expansion(node: Apply, capabilities: Capabilities) -> Expr:
-    """``node`` made of other operations that ``capabilities`` has, by the expansion that its own operation has."""
-    operation = signature(node)
-    others = replace(
-        capabilities, native=capabilities.native - {operation}, emulated=capabilities.emulated - {operation}
-    )
+    """``node``, an emulated operation, made of the others that ``capabilities`` has."""
+    others = replace(capabilities, emulated=capabilities.emulated - {signature(node)})
     return _Legaliser(others, {}).expr(node)
 
 
