@@ -18,11 +18,12 @@ from tilewright.errors import CallError, CallTypeError
 from tilewright.ir import index as ix
 from tilewright.ir.index import Condition, Index, atoms, children, const, maximum, minimum, symbols
 from tilewright.ir.interpret.indices import Env, evaluate, holds
+from tilewright.ir.loops import Loop, blocks, walk
 from tilewright.ir.plan import Plan, tail
 from tilewright.ir.tensor import Compute, Function
 from tilewright.ir.types import I8, I32
 from tilewright.passes.lower import fit_sizes, lower
-from tilewright.passes.lower.fit import LARGEST, _extents
+from tilewright.passes.lower.fit import LARGEST
 from tilewright.passes.schedule.naive import schedule
 from tilewright.targets.cpu.manifest import target
 from tilewright.testing.programs import functions
@@ -57,8 +58,10 @@ def table(plan: Plan, dims: list[int]) -> Env:
 def sizes(plan: Plan) -> list[Index]:
     """All that is computed of dims for a call, but the lengths of chunks."""
     dims = {name for name, _ in plan.symbols}
-    extents = [e for k in plan.kernels for e in _extents(k.body) if symbols(e) <= dims]
-    return [*extents, *(v for n, v in tail(plan) if not n.startswith("chunk(") and symbols(v) <= dims)]
+    loops = [s.extent for k in plan.kernels for s, _ in walk(k.body) if isinstance(s, Loop)]
+    axes = [i.extent for k in plan.kernels for b, _ in blocks(k) for i in b.iters]
+    slots = [v for n, v in tail(plan) if not n.startswith("chunk(")]
+    return [i for i in (*loops, *axes, *slots) if symbols(i) <= dims]
 
 
 def can_exist(plan: Plan, env: Env) -> bool:
@@ -131,12 +134,18 @@ op kept(x: i8[N], y: i8[M]) -> s: i8[]:
     a[i, j] = max[k: 2](x[i] + y[j] + i8(k))
     s[] = sum[i, j](a[i, j])
 """
+STEPS = """
+op steps(x: i8[N], y: i8[M]) -> s: i8[1]:
+    for t: N*M:
+        a[t, i: 2] = x[t // M] + (a[t - 1, 1 - i] else 0)
+    s[i: 1] = a[N*M - 1, i]
+"""
 REPEATED = "op repeated(x: i8[N], *, k: int = 1) -> y: i8[N*k]:\n    y[i] = x[i // k]\n"
 
 
-def zeros(n: int) -> np.ndarray:
-    """As many zeros, in one byte."""
-    return np.broadcast_to(np.int8(0), (n,))
+def zeros(n: int, dtype: type = np.int8) -> np.ndarray:
+    """As many zeros in the memory of one."""
+    return np.broadcast_to(dtype(0), (n,))
 
 
 @pytest.mark.parametrize("place", ["cpu", "c"])
@@ -145,6 +154,8 @@ def zeros(n: int) -> np.ndarray:
     [
         (VIRTUAL, (1 << 32, 1 << 32), "M*N"),
         (KEPT, (1 << 31, 1 << 33), "M*N"),
+        (KEPT.replace("i8", "f64"), (1 << 30, 1 << 31), "M*N"),
+        (STEPS, (1 << 32, 1 << 32), "M*N*2"),
         (REPEATED, (1 << 20,), "N*35184372088832"),
     ],
 )
@@ -152,7 +163,7 @@ def test_a_call_that_would_wrap_around(place: str, text: str, dims: tuple[int, .
     op = tw.op(text, target=place)
     attributes = {"k": 1 << 45} if "k: int" in text else {}
     with pytest.raises(CallError, match=re.escape(f"{size} does not fit 64 bits, where ")):
-        op(*map(zeros, dims), **attributes)
+        op(*(zeros(n, np.float64 if "f64" in text else np.int8) for n in dims), **attributes)
 
 
 def test_no_tensor_is_larger_than_the_checks_rely_on() -> None:

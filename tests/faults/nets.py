@@ -61,6 +61,7 @@ NETS = {
         "op table": _files("ops", k="pairwise"),
         "core": (),
         "calls": _files("runtime"),
+        "objects": _files("object"),
         "memory": _files("runtime_memory"),
         "threads": _files("runtime_threads"),
         "wrong calls": _files("wrong_calls"),
@@ -90,6 +91,7 @@ AREAS: dict[str, tuple[str, ...]] = {
     "c": ("c", "ops"),
     "plan": ("numbering", "lowering", "schedule", "llvm", "ops", "wrong calls"),
     "runtime": ("core", "calls", "memory", "threads", "wrong calls"),
+    "objects": ("objects",),
     "calls": ("broadcasting", "arrays", "calls", "wrong calls", "ops", "op table"),
     "verifiers": ("verifiers", "texts"),
 }

@@ -65,7 +65,7 @@ def fit_sizes(plan: Plan) -> Plan:
     for t in plan.scratch:
         fit.size(product(t.shape), MOST // (2 * t.dtype.bytes * len(plan.scratch)))
     for name, value in tail(plan):
-        if name.startswith(("tasks(", "trips(")):
+        if name.startswith("trips("):
             fit.size(value)
     return replace(plan, checks=(*fit.checks(), *plan.checks)) if fit.limits else plan
 
