@@ -128,6 +128,20 @@ def test_a_program_without_computed_products_needs_no_check() -> None:
         assert fit_sizes(plan_of(f)) == plan_of(f)
 
 
+@pytest.mark.parametrize("extent", [N * 2 - M * 3, minimum(N - M, 0) + M])
+def test_what_terms_of_a_shape_cancel_is_not_bounded_by_it(extent: Index) -> None:
+    inputs = tuple(Tensor(name, I8, (size,)) for name, size in (("n", N), ("m", M), ("k", K)))
+    over = (Axis("i", extent), Axis("j", K))
+    y = Compute((Tensor("y", I8, (extent, K)),), over, (literal(1, I8),))
+    sum_ = hand_built.reduced("add", 0, Tensor("s", I32, ()), (), Axis("r", M * K), literal(1, I32))
+    plan = fit_sizes(plan_of(Function("f", inputs, (), (y, sum_), ("y", "s"))))
+    env = table(plan, [3 << 40, 2 << 40, 1 << 30] if extent == N * 2 - M * 3 else [0, 1 << 40, 1 << 30])
+    assert evaluate(extent, env) == 0 and can_exist(plan, env)
+    assert "f: M*K does not fit" in [c.message for c in plan.checks if not holds(c.condition, env)][0].replace(
+        "K*M", "M*K"
+    )
+
+
 VIRTUAL = "op virtual(x: i8[N], y: i8[M]) -> s: i8[]:\n    s[] = sum[k: N*M](x[k // M])\n"
 KEPT = """
 op kept(x: i8[N], y: i8[M]) -> s: i8[]:

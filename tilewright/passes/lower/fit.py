@@ -122,7 +122,7 @@ class _Fit:
         """Notes what follows from that the runtime holds ``t``."""
         shape = [substitute(extent, self.inner) for extent in t.shape]
         self.whole.update(product(shape[a:b]) for a in range(len(shape)) for b in range(a + 1, len(shape) + 1))
-        if all(c > 0 for extent in shape for _, c in extent.terms):
+        if all(map(_adds_up, shape)):
             most = LARGEST * math.prod(1 - min(0, extent.const) for extent in shape)
             for m, _ in product([Index(extent.terms, max(0, extent.const)) for extent in shape]).terms:
                 self.products[m] = min(most, self.products.get(m, most))
@@ -231,6 +231,12 @@ class _Fit:
             a, b, size = (substitute(i, self.outer) for i in (a, b, size))
             message = f"{self.plan.name}: {size} does not fit 64 bits{places_text(size, self.places)}"
             yield Check(ge(const(limit) // maximum(a, 1), b), message)
+
+
+def _adds_up(extent: Index) -> bool:
+    """Whether an ``extent`` that is not negative bounds each of its terms."""
+    plain = all(isinstance(atom, Symbol) for m, _ in extent.terms for atom in m)
+    return all(c > 0 for _, c in extent.terms) and (plain or len(extent.terms) == 1)
 
 
 def _add(sum_: dict[Monomial, Fraction], more: Polynomial) -> None:
