@@ -1,7 +1,8 @@
 """Measures how accurate the functions of mathematics are, and writes ``docs/accuracy.md``.
 
-``python tests/accuracy.py --functions exp,log --dtypes f32 --jobs 1`` adds a line to ``measured/accuracy.jsonl`` for each
-function and dtype that has none there, and writes the page from all lines; ``--inputs N`` measures samples of N operands.
+``python tests/accuracy.py --functions exp,log --dtypes f32 --jobs 1`` adds a line to ``measured/accuracy.jsonl`` for
+each function and dtype that has none there, and writes the page from all lines; ``--inputs N`` measures samples of N
+operands.
 
 f32 is measured on all 2^32 operands (functions of two: on all pairs of special values and 10^9 random pairs), f16 and
 bf16 on all 2^16 (10^7 pairs), by the C library's doubles; f64 on 10^7 operands by 113 bits (libquadmath), of which the
