@@ -17,7 +17,7 @@ from tilewright.targets.target import Loaded
 
 ALLOWED = frozenset(
     "abs ceil cttz fabs floor fma fptosi.sat fptoui.sat roundeven smax smin sqrt trunc umax "
-    "masked.load masked.store masked.gather masked.scatter".split()
+    "masked.load masked.store masked.gather masked.scatter vector.extract vector.insert".split()
 )
 """Intrinsics that the levels whose emitter uses them have instructions for; others may abort the process or become
 library calls."""
