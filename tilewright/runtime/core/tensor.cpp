@@ -82,9 +82,9 @@ std::string listed(const int64_t* values, int count) {
 // The element type and the dims, as in f32[2, 3].
 std::string described(Tensor* tensor) { return info(tensor->dtype).name + listed(tensor->dims(), tensor->rank()); }
 
-// Sets MemoryError for a tensor of so many bytes (negative: more than can be counted); returns false.
+// Sets MemoryError for a tensor of so many bytes (negative: more than any has); returns false.
 bool no_memory(Tensor* tensor, int64_t bytes) {
-    std::string wanted = bytes < 0 ? "more than 2^63" : std::to_string(bytes);
+    std::string wanted = bytes < 0 ? "more than " + std::to_string(kLargest) : std::to_string(bytes);
     PyErr_Format(PyExc_MemoryError, "no memory for a result %s: %s bytes", described(tensor).c_str(), wanted.c_str());
     return false;
 }
