@@ -175,8 +175,15 @@ op recurrence(x: f32[N, K], z: f32[K]) -> y: f32[N, K]:
     y[n, k] = ((y[n - 1, k] else z[k]) + x[n, k] * (y[n - 2, k] else 3)) * x[n, k]
 """
 POWERS = """
-op powers(x: f32[N, K]) -> p: f32[N, K]:
-    p[n, k] = (p[n, k - 1] else 1) * x[n, k] * x[n, k]
+op powers(x: f32[N, K]) -> y: f32[N, K]:
+    y[n, k] = (y[n, k - 1] else 1) * x[n, k] * x[n, k]
+"""
+LOGS = """
+op logs(x: f32[N, K]) -> y: f32[N, K]:
+    (m, s)[n, k] = scan[k @ 256](
+        m: f32 = -inf, s: f32 = 0 <- x[n, k], 1;
+        (o, t) -> max(m, o), where(m == o, s + t, where(m > o, s + t * exp(o - m), s * exp(m - o) + t)))
+    y[n, k] = m[n, k] + log(s[n, k])
 """
 LEAST = """
 op least(x: f32[N, K], z: f32[K]) -> y: f32[N, K]:
@@ -370,6 +377,8 @@ SMOOTH: dict[str, tuple[Function, tuple[str, ...]]] = {
     **{name: CASES[name] for name in ("softmax", "conv2d", "cumsum", "quotient", "maximum of two")},
     "logarithm": (unary(apply("log", apply("add", apply("mul", X, X), literal(1, F32)))), ("x",)),
     "root": (unary(apply("sqrt", apply("add", apply("abs", X), literal(2, F32)))), ("x",)),
+    **{name: CASES[name] for name in ("recurrence", "running product", "running minimum")},
+    "logarithms of running sums": (steps(LOGS), ("x",)),
     "exponential": (unary(apply("mul", Z, apply("exp", X))), ("x", "z")),
 }
 
