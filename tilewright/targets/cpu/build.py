@@ -1,8 +1,7 @@
-"""From LLVM text to addresses: checked, compiled to an object, checked again, linked into the process."""
+"""From LLVM text to addresses: checked, compiled to objects, loaded into the process."""
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -12,19 +11,18 @@ from llvmlite import binding as llvm
 
 from tilewright.errors import InternalError
 from tilewright.ir.plan import Plan
+from tilewright.runtime import Object
 from tilewright.targets.cpu.code import RUN_ONCE
-from tilewright.targets.cpu.elf import undefined_symbols
 from tilewright.targets.target import Loaded
 
 ALLOWED = frozenset(
     "abs ceil cttz fabs floor fma fptosi.sat fptoui.sat roundeven smax smin sqrt trunc umax "
-    "masked.load masked.store masked.gather masked.scatter".split()
+    "masked.load masked.store masked.gather masked.scatter vector.extract vector.insert".split()
 )
 """Intrinsics that the levels whose emitter uses them have instructions for; others may abort the process or become
 library calls."""
 
 _INTRINSIC = re.compile(r"@llvm\.([a-z.]+?)(?=\.(?:v?\d|[a-z]+\d))")
-_numbers = itertools.count()
 
 
 @cache
@@ -66,11 +64,6 @@ def header(cpu: str, features: str) -> str:
     return f'target datalayout = "{m.target_data}"\ntarget triple = "{m.triple}"\n'
 
 
-@cache
-def _linker() -> Any:
-    return llvm.create_lljit_compiler(machine(*host_cpu()), use_jit_link=True)
-
-
 def check_intrinsics(text: str) -> None:
     """InternalError if ``text`` calls an intrinsic that is not allowed."""
     for name in sorted(set(_INTRINSIC.findall(text))):
@@ -101,11 +94,8 @@ def _modules(text: str, cpu: str, features: str) -> Iterator[tuple[Any, Any]]:
 
 
 def compile_objects(text: str, cpu: str, features: str) -> list[bytes]:
-    """The object files of ``text``; InternalError if one would need anything from outside."""
-    images: list[bytes] = [m.emit_object(module) for module, m in _modules(text, cpu, features)]
-    for missing in filter(None, map(undefined_symbols, images)):
-        raise InternalError(f"the object calls outside of itself: {', '.join(missing)}")
-    return images
+    """The object files of ``text``: one of the kernels, one of ``sizes``."""
+    return [m.emit_object(module) for module, m in _modules(text, cpu, features)]
 
 
 def assembly(text: str, cpu: str, features: str) -> str:
@@ -115,10 +105,9 @@ def assembly(text: str, cpu: str, features: str) -> str:
 
 def load(text: str, plan: Plan, compile_: Callable[[str], list[bytes]]) -> Loaded:
     """``text``, the emitted ``plan``, as callable code in this process."""
-    library = llvm.JITLibraryBuilder()
-    for image in compile_(text):
-        library.add_object_img(image)
-    for name in (*(k.name for k in plan.kernels), "sizes"):
-        library.export_symbol(name)
-    tracker = library.link(_linker(), f"tilewright{next(_numbers)}")
-    return Loaded({k.name: tracker[k.name] for k in plan.kernels}, tracker["sizes"], tracker)
+    try:
+        kernels, sizes = map(Object, compile_(text))
+    except ValueError as e:
+        raise InternalError(f"what LLVM made cannot be loaded: {e}") from e
+    addresses = {k.name: kernels.address(k.name) for k in plan.kernels}
+    return Loaded(addresses, sizes.address("sizes"), (kernels, sizes))

@@ -10,6 +10,7 @@ from tilewright.ir.plan import Check, Plan, head, tail
 from tilewright.targets.cpu.code import RUN_ONCE, Function, Module
 from tilewright.targets.cpu.emit_index import Indices
 from tilewright.targets.cpu.emit_loops import emit_kernel
+from tilewright.targets.cpu.emit_operations import Operations
 from tilewright.targets.cpu.llvm_types import Value
 from tilewright.targets.target import numbering
 
@@ -17,9 +18,9 @@ from tilewright.targets.target import numbering
 def emit(plan: Plan, capabilities: Capabilities, target: str, header: str) -> str:
     """``plan`` as text; ``header`` says layout and triple. UnsupportedError names what ``target`` cannot express."""
     kernels, sizes = Module(header), Module(header)
-    numbers = numbering(plan)
+    numbers, operations = numbering(plan), Operations(kernels, capabilities)
     for kernel in plan.kernels:
-        emit_kernel(kernels, kernel, numbers, capabilities, target)
+        emit_kernel(operations, kernel, numbers, target)
     if any("@tw.note" in f for f in kernels.functions):
         kernels.functions.append(_NOTE)
     _emit_sizes(sizes, plan)
