@@ -18,7 +18,7 @@ from tilewright.errors import CallError, CallTypeError
 from tilewright.ir import index as ix
 from tilewright.ir.index import Condition, Index, atoms, children, const, maximum, minimum, symbols
 from tilewright.ir.interpret.indices import Env, evaluate, holds
-from tilewright.ir.loops import Loop, blocks, walk
+from tilewright.ir.loops import Loop, walk
 from tilewright.ir.plan import Plan, tail
 from tilewright.ir.tensor import Compute, Function
 from tilewright.ir.types import I8, I32
@@ -59,9 +59,8 @@ def sizes(plan: Plan) -> list[Index]:
     """All that is computed of dims for a call, but the lengths of chunks."""
     dims = {name for name, _ in plan.symbols}
     loops = [s.extent for k in plan.kernels for s, _ in walk(k.body) if isinstance(s, Loop)]
-    axes = [i.extent for k in plan.kernels for b, _ in blocks(k) for i in b.iters]
     slots = [v for n, v in tail(plan) if not n.startswith("chunk(")]
-    return [i for i in (*loops, *axes, *slots) if symbols(i) <= dims]
+    return [i for i in (*loops, *slots) if symbols(i) <= dims]
 
 
 def can_exist(plan: Plan, env: Env) -> bool:

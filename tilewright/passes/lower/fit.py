@@ -36,7 +36,7 @@ from tilewright.ir.index import (
     symbols,
     term,
 )
-from tilewright.ir.loops import Block, Loop, Stmt
+from tilewright.ir.loops import Loop, Stmt
 from tilewright.ir.plan import Check, Plan, dim, tail
 from tilewright.ir.tensor import Tensor
 from tilewright.passes.lower.sizes import places_text
@@ -75,8 +75,6 @@ def _extents(body: Iterable[Stmt]) -> Iterator[Index]:
         if isinstance(s, Loop):
             yield s.extent
             yield from _extents(s.body)
-        elif isinstance(s, Block):
-            yield from (i.extent for i in s.iters)
 
 
 @dataclass
