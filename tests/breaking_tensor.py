@@ -6,12 +6,28 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from breaking import GONE, NOWHERE, Site, at, first, longer, of, other, put, replace_node, shorter, twice, whole
+from breaking import (
+    GONE,
+    NOWHERE,
+    Several,
+    Site,
+    at,
+    first,
+    longer,
+    of,
+    other,
+    put,
+    replace_node,
+    shorter,
+    twice,
+    whole,
+)
 
 from tilewright.ir import index as ix
+from tilewright.ir import statements
 from tilewright.ir.index import const, symbol
 from tilewright.ir.scalar import Apply, CheckedIndex, Expr, IndexValue, Param, Read, Var, literal
-from tilewright.ir.tensor import Axis, Compute, Function, Order, ScalarInput, Scatter, Sort, Steps
+from tilewright.ir.tensor import Axis, Compute, Function, Order, ScalarInput, Scatter, Sort, Statement, Steps
 from tilewright.ir.types import BOOL, F16, F32, F64, I64
 
 Breaks = Callable[[Function], Iterator[Function]]
@@ -36,11 +52,6 @@ def steps(f: Function) -> Iterator[Site]:
 def stepped(f: Function) -> Iterator[Site]:
     """Statements in steps."""
     return (c for c in computes(f) if c.within(Steps))
-
-
-def plain(f: Function) -> Iterator[Site]:
-    """Statements that only take values."""
-    return (c for c in computes(f) if not (c.part.reduction or c.part.scan or c.part.scatter or c.part.sort))
 
 
 def stored(f: Function) -> Iterator[Site]:
@@ -78,12 +89,12 @@ def _own(site: Site) -> bool:
     return site.part.tensor in {r.name for r in site.within(Compute).results}
 
 
-def _own_reads(f: Function) -> Iterator[Site]:
-    return (r for r in reads(f) if _own(r) and not r.within(Steps))
-
-
 def _own_in_steps(f: Function) -> Iterator[Site]:
     return (r for r in reads(f) if _own(r) and r.within(Steps))
+
+
+def _reads_itself(s: Statement) -> bool:
+    return isinstance(s, Compute) and any(r.tensor == own.name for r in statements.reads(s) for own in s.results)
 
 
 def _here(site: Site) -> Any:
@@ -98,16 +109,6 @@ def _without_steps(site: Site) -> Any:
     kept = [n for n, a in enumerate(site.part.axes) if a != first]
     results = tuple(replace(r, shape=tuple(r.shape[n] for n in kept)) for r in site.part.results)
     return replace(site.part, axes=axes, results=results)
-
-
-def _moved(by: int) -> Callable[[Site], Any]:
-    """The read of an own result, at the same point plus ``by``."""
-
-    def change(site: Site) -> Any:
-        c = site.within(Compute)
-        return replace_node(site.part, indices=tuple(symbol(a.name) + by * (a.name == c.ordered) for a in c.axes))
-
-    return change
 
 
 def _cast(value: Expr, site: Site) -> Expr | None:
@@ -168,9 +169,6 @@ STATEMENT_BREAKS: dict[str, Breaks] = {
     "an axis up to nowhere": lambda f: at((a for c in computes(f) for a in c.each("axes")), put(extent=NOWHERE)),
     "an axis up to another": lambda f: at(
         computes(f), lambda s: put(axes=(*s.part.axes, Axis("z1", const(2)), Axis("z2", symbol("z1"))))(s)
-    ),
-    "ordered for nothing": lambda f: at(
-        (c for c in plain(f) if c.part.axes and not c.part.ordered), lambda s: put(ordered=s.part.axes[0].name)(s)
     ),
 }
 VALUE_BREAKS: dict[str, Breaks] = {
@@ -266,9 +264,6 @@ FOLD_BREAKS: dict[str, Breaks] = {
     ),
     "a scan of nothing": lambda f: at(folds(f, "scan"), put(axis="nothing")),
     "a scan in chunks of nothing": lambda f: at(folds(f, "scan"), put(chunk=0)),
-    "a scan in no order": lambda f: at(
-        (c for c in computes(f) if c.part.scan), lambda s: replace(s.part, ordered=None)
-    ),
     "two kinds at once": lambda f: at(
         (c for c in computes(f) if c.part.reduction or c.part.scan),
         put(scatter=Scatter((), "add", literal(0, F32))),
@@ -293,12 +288,6 @@ FOLD_BREAKS: dict[str, Breaks] = {
         (v for v in values(f) if v.within(Compute).sort), lambda s: Apply("eq", (s.part, s.part), BOOL)
     ),
     "a sort of a reduction": lambda f: at((c for c in computes(f) if c.part.reduction), put(sort=Sort("i"))),
-    "a recurrence on itself": lambda f: at(_own_reads(f), _moved(0)),
-    "a recurrence on later points": lambda f: at(_own_reads(f), _moved(1)),
-    "a recurrence unguarded": lambda f: at(_own_reads(f), lambda s: replace_node(s.part, otherwise=None)),
-    "a recurrence in no order": lambda f: at(
-        (c for c in plain(f) if c.part.ordered), lambda s: replace(s.part, ordered=None)
-    ),
 }
 STEPS_BREAKS: dict[str, Breaks] = {
     "steps along nothing": lambda f: at(steps(f), put(axes=())),
@@ -308,6 +297,9 @@ STEPS_BREAKS: dict[str, Breaks] = {
     ),
     "a statement without its steps": lambda f: at(stepped(f), _without_steps),
     "a step that reads itself": lambda f: at(_own_in_steps(f), _here),
+    "a statement that reads itself in no steps": lambda f: at(
+        (s for s in steps(f) if _reads_itself(s.part.body[0])), lambda s: Several(s.part.body)
+    ),
     "a scatter in steps": lambda f: at(
         (c for c in stepped(f) if c.part.reduction is None and c.part.results[0].dtype is F32),
         lambda s: replace(s.part, scatter=Scatter(tuple(symbol(a.name) for a in s.part.axes), "add", literal(0, F32))),

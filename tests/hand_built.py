@@ -32,6 +32,7 @@ from tilewright.ir.tensor import (
     ScalarInput,
     Scan,
     Scatter,
+    Steps,
     Tensor,
 )
 from tilewright.ir.types import BOOL, F32, I64, U32, U64, DType
@@ -120,7 +121,7 @@ def cumsum(chunk: int, dtype: DType = F32) -> Function:
     value = read(x, i, j)
     acc, other = Var("acc", value.dtype), Var("other", value.dtype)
     scan = Scan("j", chunk, (acc,), (literal(0, value.dtype),), (other,), (apply("add", acc, other),))
-    body = Compute((y,), (Axis("i", M), Axis("j", N)), (apply("add", acc, value),), scan=scan, ordered="j")
+    body = Compute((y,), (Axis("i", M), Axis("j", N)), (apply("add", acc, value),), scan=scan)
     return Function("cumsum", (x,), (), (body,), ("y",))
 
 
@@ -129,7 +130,8 @@ def recurrence() -> Function:
     x, y = Tensor("x", I64, (N,)), Tensor("y", I64, (N,))
     before = read(y, i - 2, otherwise=literal(1, I64))
     value = apply("add", apply("mul", before, literal(2, I64)), read(x, i))
-    return Function("recurrence", (x,), (), (Compute((y,), (Axis("i", N),), (value,), ordered="i"),), ("y",))
+    body = Compute((y,), (Axis("i", N),), (value,))
+    return Function("recurrence", (x,), (), (Steps((Axis("i", N),), (body,)),), ("y",))
 
 
 def argmax(order: Order = CHAIN) -> Function:

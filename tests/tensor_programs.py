@@ -68,7 +68,7 @@ def running(name: str, over: tuple[Axis, ...], along: str, element: Expr, op: st
     acc, other = Var("acc", element.dtype), Var("other", element.dtype)
     start = literal(0 if op == "add" else 1, element.dtype)
     how = Scan(along, SCAN_CHUNK, (acc,), (start,), (other,), (apply(op, acc, other),))
-    return Compute((result(name, over, element.dtype),), over, (apply(op, acc, element),), scan=how, ordered=along)
+    return Compute((result(name, over, element.dtype),), over, (apply(op, acc, element),), scan=how)
 
 
 def scattered(target: Tensor, over: tuple[Axis, ...], indices: Sequence[Position], value: Expr) -> Compute:

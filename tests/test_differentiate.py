@@ -19,7 +19,6 @@ from tensor_programs import (
     positions,
     read,
     relu,
-    running,
     scale_shift,
     scattered,
     softmax,
@@ -171,6 +170,33 @@ op largest(x: f32[K, N]) -> y: f32[K, N]:
         y[t, n] = m[t] * x[t, n]
 """
 
+RECURRENCE = """
+op recurrence(x: f32[N, K], z: f32[K]) -> y: f32[N, K]:
+    y[n, k] = ((y[n - 1, k] else z[k]) + x[n, k] * (y[n - 2, k] else 3)) * x[n, k]
+"""
+POWERS = """
+op powers(x: f32[N, K]) -> y: f32[N, K]:
+    y[n, k] = (y[n, k - 1] else 1) * x[n, k] * x[n, k]
+"""
+LOGS = """
+op logs(x: f32[N, K]) -> y: f32[N, K]:
+    (m, s)[n, k] = scan[k @ 256](
+        m: f32 = -inf, s: f32 = 0 <- x[n, k], 1;
+        (o, t) -> max(m, o), where(m == o, s + t, where(m > o, s + t * exp(o - m), s * exp(m - o) + t)))
+    y[n, k] = m[n, k] + log(s[n, k])
+"""
+LEAST = """
+op least(x: f32[N, K], z: f32[K]) -> y: f32[N, K]:
+    y[n, k] = min((y[n, k - 1] else inf), x[n, k] * z[k])
+"""
+MAPS = """
+op maps(x: f32[N, K], z: f32[N, K]) -> b: f32[N, K], d: f32[K]:
+    (a, b)[n, k] = scan[n @ 256](a: f32 = 1, b: f32 = 0 <- x[n, k], z[n, k]; (c, d) -> a * c, b * c + d)
+    for k: K:
+        e[k, n] = scan[n @ 256](p: f32 = 1 <- b[n, k] + (d[k - 1] else 2); (q) -> p * q)
+        d[k] = sum[n](e[k, n] * x[n, k])
+"""
+
 SIZES = {"M": 4, "K": 3, "N": 5, "V": 6, "D": 2, "R": 3, "C": 4, "O": 2, "H": 6, "W": 5, "S": 3}
 
 CASES: dict[str, tuple[Function, tuple[str, ...]]] = {
@@ -218,6 +244,10 @@ CASES: dict[str, tuple[Function, tuple[str, ...]]] = {
     "steps in steps": (steps(NESTED), ("x",)),
     "steps that read a row and a column": (steps(PIVOT), ("a",)),
     "steps with a maximum": (steps(LARGEST), ("x",)),
+    "recurrence": (steps(RECURRENCE), ("x", "z")),
+    "running product": (steps(POWERS), ("x",)),
+    "scans, of two and in steps": (steps(MAPS), ("x", "z")),
+    "running minimum": (steps(LEAST), ("x", "z")),
     "difference": (
         one_op(
             Compute(
@@ -347,6 +377,8 @@ SMOOTH: dict[str, tuple[Function, tuple[str, ...]]] = {
     **{name: CASES[name] for name in ("softmax", "conv2d", "cumsum", "quotient", "maximum of two")},
     "logarithm": (unary(apply("log", apply("add", apply("mul", X, X), literal(1, F32)))), ("x",)),
     "root": (unary(apply("sqrt", apply("add", apply("abs", X), literal(2, F32)))), ("x",)),
+    **{name: CASES[name] for name in ("recurrence", "running product", "running minimum")},
+    "logarithms of running sums": (steps(LOGS), ("x",)),
     "exponential": (unary(apply("mul", Z, apply("exp", X))), ("x", "z")),
 }
 
@@ -464,12 +496,6 @@ def test_names_that_are_taken() -> None:
     assert [v.tolist() for v in found.values()] == [[36.0], [24.0]]
 
 
-def recurrence() -> Function:
-    before = Read("y", (ix.symbol("i") - 1,), F32, (), literal(0, F32))
-    y = pointwise("y", axes(i="N"), apply("add", apply("mul", before, X), X))
-    return one_op(Compute(y.results, y.axes, y.values, ordered="i"), X1)
-
-
 def strict_fold() -> Function:
     c = fold("y", "mul", (), axes(i="N"), X, 1)
     assert c.reduction
@@ -484,10 +510,8 @@ NO_SUM = "what it folds with is neither a sum nor a maximum or minimum"
 @pytest.mark.parametrize(
     ("f", "reason"),
     [
-        (recurrence(), "it is a recurrence"),
         (strict_fold(), NO_SUM),
         (one_op(fold("y", "mul", (), axes(i="N"), X, 1), X1), NO_SUM),
-        (one_op(running("y", axes(i="N"), "i", X, "mul"), X1), NO_SUM),
     ],
 )
 def test_what_cannot_be_differentiated_is_named(f: Function, reason: str) -> None:

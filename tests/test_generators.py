@@ -57,8 +57,6 @@ def kind(c: Compute) -> str:
         return f"sort by {len(c.values)}"
     if c.scan:
         return "scan"
-    if c.ordered:
-        return "recurrence"
     if c.reduction is None:
         return "pointwise"
     merges = "merge" if c.reduction.merge else "strict"
@@ -92,7 +90,7 @@ def test_every_kind_of_statement_and_node_is_made() -> None:
         (1, 1, "merge, tree"), (1, 1, "merge, chain"), (1, 2, "merge, tree"), (1, 2, "strict, chain"),
         (2, 1, "merge, tree"), (2, 1, "merge, chain"),
     )]  # fmt: skip
-    wanted = ["scatter", "sort by 1", "sort by 2", "scan", "recurrence", "pointwise", *folds]
+    wanted = ["scatter", "sort by 1", "sort by 2", "scan", "pointwise", *folds]
     wanted += ["several outputs", "precondition", "scalar"]
     wanted += ["read", "guarded read", "gather", "guarded gather", *(str(t) for t in ALL if t is not FIELD)]
     wanted += ["steps along 1, plain, up", "steps along 2, plain, down", "steps along 1, nested, up"]

@@ -21,6 +21,7 @@ from hand_built import (
     Read,
     Reduction,
     ScalarInput,
+    Steps,
     Tensor,
     Var,
     apply,
@@ -411,16 +412,16 @@ def test_recurrence() -> None:
     assert got.tolist() == [2, 3, 2 * 2 + 2, 2 * 3 + 3, 2 * 6 + 4]
 
 
-def test_a_recurrence_runs_its_ordered_axis_outermost() -> None:
+def test_a_recurrence_runs_along_its_axis_first() -> None:
     y = Tensor("y", I64, (symbol("A"), symbol("B")))
     x = Tensor("x", I64, (symbol("A"), symbol("B")))
     value = apply("add", read(y, i + 1, j - 1, otherwise=literal(0, I64)), read(x, i, j))
-    body = Compute((y,), (Axis("i", symbol("A")), Axis("j", symbol("B"))), (value,), ordered="j")
-    got = run_function(Function("diagonal", (x,), (), (body,), ("y",)), {"x": np.arange(6).reshape(2, 3)}, {}, TYPED)
+    body = Compute((y,), (Axis("i", symbol("A")), Axis("j", symbol("B"))), (value,))
+    along = Steps(body.axes[1:], (body,))
+    got = run_function(Function("diagonal", (x,), (), (along,), ("y",)), {"x": np.arange(6).reshape(2, 3)}, {}, TYPED)
     assert got["y"].tolist() == [[0, 1 + 3, 2 + 4], [3, 4, 5]]
-    unordered = Compute((y,), body.axes, (value,))
     with pytest.raises(InternalError, match=r"y\[1, 0\] is read before it is computed"):
-        run_function(Function("diagonal", (x,), (), (unordered,), ("y",)), {"x": np.ones((2, 3), np.int64)}, {}, TYPED)
+        run_function(Function("diagonal", (x,), (), (body,), ("y",)), {"x": np.ones((2, 3), np.int64)}, {}, TYPED)
 
 
 @pytest.mark.parametrize("order", [Order(), Order(4, 1), Order(2, 1)])

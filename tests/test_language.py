@@ -21,7 +21,7 @@ from tilewright.dsl.specialise import specialise
 from tilewright.errors import CheckError
 from tilewright.ir import types
 from tilewright.ir.interpret import TYPED, run_function
-from tilewright.ir.tensor import Function, Scan
+from tilewright.ir.tensor import Function, Scan, Steps
 from tilewright.ir.text_tensor import print_function
 from tilewright.ir.types import BF16, BOOL, F16, F32, F64, FIELD, I8, I32, I64, U8, U64, DType
 from tilewright.ir.verify_tensor import verify
@@ -212,7 +212,7 @@ def test_named_packs() -> None:
         ),
         (
             "y[i] = (y[i - 2] else 1) * z[0]",
-            ["where M >= 1", "y[i: N] = (y[i - 2] else 1.0) * z[0]"],
+            ["where M >= 1", "for i: N:", "y[i] = (y[i - 2] else 1.0) * z[0]"],
         ),
         (
             "y[i] = max(z[0], (y[i - 1] else -inf))",
@@ -221,7 +221,7 @@ def test_named_packs() -> None:
                 "y[i: N] = scan[i @ 256](acc: f32 = -inf -> max(z[0], acc); (other) -> max(other, acc))",
             ],
         ),
-        ("y[i] = (y[i - 1] else 1) + 2", ["y[i: N] = (y[i - 1] else 1.0) + 2.0"]),
+        ("y[i] = (y[i - 1] else 1) + 2", ["for i: N:", "y[i] = (y[i - 1] else 1.0) + 2.0"]),
         (
             "y[i] = x[i, 0] / sum[k](x[i, k]) - max[k](z[k])",
             [
@@ -272,8 +272,9 @@ def test_a_recurrence_becomes_a_scan_only_if_it_is_one() -> None:
         specialise(parse(f"op f(x: i32[N]) -> y: i32[N]:\n    y[i] = {value}\n").ops[0])
         for value in ("(y[i - 1] else 1) * x[i]", "(y[i - 1] else 0) * x[i]")
     )
-    assert isinstance(scan.body[0].scan, Scan) and scan.body[0].ordered == "i"
-    assert strict.body[0].scan is None and strict.body[0].ordered == "i"
+    assert isinstance(scan.computes[0].scan, Scan) and scan.body == scan.computes
+    (along,) = strict.body
+    assert isinstance(along, Steps) and along.axes == strict.computes[0].axes and strict.computes[0].scan is None
 
 
 def test_a_scatter_into_half_precision_is_summed_in_single() -> None:

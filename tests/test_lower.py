@@ -163,7 +163,7 @@ def mixing_scan(chunk: int) -> Function:
     acc, other = Var("acc", I64), Var("other", I64)
     how = Scan("j", chunk, (acc,), (literal(5, I64),), (other,), (mixed(acc, 7, other),))
     axes, step = (Axis("i", M), Axis("j", N)), mixed(acc, 3, read(x, i, j))
-    return Function("mixing", (x,), (), (Compute((y,), axes, (step,), scan=how, ordered="j"),), ("y",))
+    return Function("mixing", (x,), (), (Compute((y,), axes, (step,), scan=how),), ("y",))
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 5])

@@ -207,7 +207,10 @@ def mistaken(rule: Callable[[Expr], Expr]) -> Rewrite:
     """A wrong pass: it applies ``rule`` wherever it can."""
 
     def run(f: Function) -> Function:
-        return replace(f, body=tuple(statements.map_expressions(c, lambda e: rewrite(e, rule)) for c in f.computes))
+        def change(c: Compute) -> Compute:
+            return statements.map_expressions(c, lambda e: rewrite(e, rule))
+
+        return replace(f, body=map_computes(f.body, change))
 
     return Rewrite(run, (EXACT,))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from tilewright.compiler.op import Op
 from tilewright.dsl.parse import parse
 from tilewright.dsl.specialise import specialise
 from tilewright.errors import CheckError
+from tilewright.ir.interpret import TYPED, run_function
 from tilewright.ir.text_tensor import print_function
 from tilewright.ir.types import F32
 from tilewright.ir.verify_tensor import verify
@@ -281,3 +283,39 @@ def test_static_conditions_choose_among_statements_in_steps() -> None:
     x = np.array([1, 2, 4], np.float32)
     assert op(x).tolist() == [-1, -3, -7]
     assert op(x, x, halve=True).tolist() == [1, 4.5, 18.25]
+
+
+# --- how many steps are kept --------------------------------------------------------------------
+
+KEPT: dict[str, tuple[str, int | None]] = {
+    "its own step": ("s[t, j] = 2 * x[t, j]\n        y[t, j] = s[t, j]", 1),
+    "one before": ("s[t, j] = (s[t - 1, j] else 1) * x[t, j]\n        y[t, j] = s[t, j]", 2),
+    "two before": ("s[t, j] = (s[t - 2, j] else 1) + x[t, j]\n        y[t, j] = s[t, j]", 4),
+    "the last three": ("y[t, j] = x[t, j] + sum[k: 3]((s[t - 1 - k, j] else 1))\n        s[t, j] = 2 * y[t, j]", 4),
+    "nine before": ("s[t, j] = (s[t - 9, j] else 1) + x[t, j]\n        y[t, j] = s[t, j]", None),
+    "any before": ("s[t, j] = (s[i64(x[t, j]), j] else 1) + 1\n        y[t, j] = s[t, j]", None),
+    "as far from the end": ("s[t, j] = (s[T - 1 - t, j] else 1) + 1\n        y[t, j] = s[t, j]", None),
+    "other columns": ("y[t, j] = (s[t - 1, j + 1] else 1) + x[t, j]\n        s[t, j] = 2 * y[t, j]", 2),
+    "other columns of its own": ("s[t, j] = (s[t - 1, j + 1] else 1) + x[t, j]\n        y[t, j] = s[t, j]", None),
+    "the end": ("s[t, j] = 2 * x[t, j]\n        y[t, j] = s[t, j]\n    z[j] = (s[T - 2, j] else 7)", 2),
+    "the start": ("s[t, j] = 2 * x[t, j]\n        y[t, j] = s[t, j]\n    z[j] = (s[1, j] else 7)", None),
+    "all": ("s[t, j] = 2 * x[t, j]\n        y[t, j] = s[t, j]\n    z[j] = sum[t](s[t, j])", None),
+}
+
+
+@pytest.mark.parametrize("down", [False, True])
+@pytest.mark.parametrize("what", KEPT)
+def test_only_the_steps_that_are_read_are_kept(what: str, down: bool) -> None:
+    """Going down means the same of the operand turned around."""
+    body, slots = KEPT[what]
+    if "z[" not in body:
+        body += "\n    z[j] = x[0, j]"
+    turned = {"t - ": "t + ", "- k": "+ k", "s[T - 2": "s[1", "s[1": "s[T - 2"}
+    if down:
+        body = re.sub("|".join(map(re.escape, turned)), lambda found: turned[found[0]], body)
+    head = "op f(x: f32[T, J]) -> y: f32[T, J], z: f32[J]:\n    where T >= 1\n    s: f32[T, J]\n"
+    source = f"{head}    for t: T{' down' if down else ''}:\n        {body}\n"
+    op, x = tw.op(source), RANDOM.integers(0, 4, (11, 5)).astype("f4")
+    assert f"scratch s: f32[{slots or 'T'}, J]\n" in op.text("loops", x)
+    expected = run_function(specialise(parse(source).ops[0]), {"x": x}, {}, TYPED)
+    same(op(x), tuple(expected.values()))

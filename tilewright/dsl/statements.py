@@ -24,6 +24,8 @@ from tilewright.ir.tensor import (
     Scan,
     Scatter,
     Sort,
+    Statement,
+    Steps,
     Tensor,
 )
 from tilewright.ir.types import BOOL, I64, DType
@@ -46,8 +48,8 @@ def assign(s: ast.Assign, program: Program) -> None:
         [a for a in s.axes if not _is_step(a, stepped)], s.value, scope.inside(stepped), declared, _demanded(s, program)
     )
     in_place = {name: {**stepped, **found}[name] for name in (axis_name(a, scope) for a in s.axes)}
-    for compute in _Statement(s, scope.inside(in_place)).computes():
-        program.add(compute)
+    for made in _Statement(s, scope.inside(in_place)).made():
+        program.add(made)
 
 
 def _is_step(axis: ast.Axis, stepped: Mapping[str, Index]) -> bool:
@@ -135,7 +137,7 @@ class _Statement:
 
     # --- kinds of statements ----------------------------------------------------------------
 
-    def computes(self) -> list[Compute]:
+    def made(self) -> Sequence[Statement]:
         assert isinstance(self.written, ast.Assign)
         value, rounding = self.written.value, storage_cast(self.written.value)
         self._declare_own(value)
@@ -150,7 +152,7 @@ class _Statement:
             raise error("several results come from a fold", value.span, "write (a, b)[...] = fold[i](...)")
         return [self._pointwise(value)]
 
-    def _pointwise(self, value: ast.Expr) -> Compute:
+    def _pointwise(self, value: ast.Expr) -> Statement:
         assert isinstance(self.written, ast.Assign)
         name = self.written.targets[0].text
         declared = self.program.declared.get(name)
@@ -179,9 +181,7 @@ class _Statement:
         shape = tuple(a.extent for a in self.axes)
         hidden = _hidden(parts, self._base(), shape, self.program)
         results = hidden + self._results([a.dtype for a in parts.accs[parts.hidden :]], rounding)
-        own = {t.name for t in results}
-        if not self.program.levels and any(r.tensor in own for s in parts.steps for r in scalar.reads(s)):
-            raise error("a reduction cannot read its own result", e.span, "reduce into a name of its own first")
+        self._check_own("a reduction", parts.steps, e)
         return _reduced(results, self.axes, parts, _reduction(e, ranges, parts), self.written.span)
 
     def _scan(self, e: ast.Fold, rounding: DType | None) -> Compute:
@@ -191,6 +191,7 @@ class _Statement:
         if axis.text in self.program.stepped():
             raise error(f"a scan along {axis.text}, which the steps go along", e.span, "scan along an axis of its own")
         parts = folded(e, {}, self.scope, self.elaborator)
+        self._check_own("a scan", parts.steps, e)
         results = self._results([a.dtype for a in parts.accs], rounding)
         return _scan(results, self.axes, axis.text, e.axes[0].chunk or SCAN_CHUNK, parts, self.written.span)
 
@@ -206,9 +207,16 @@ class _Statement:
         if self.program.levels:
             raise error("a sort is no part of steps", self.written.span, "write it before or after them")
         results = self._results([I64])
-        if any(r.tensor == results[0].name for key in keys for r in scalar.reads(key)):
-            raise error("argsort cannot read its own result", e.span, "sort into a name of its own first")
+        self._check_own("argsort", keys, e)
         return Compute(results, self.axes, keys, sort=Sort(names[0]), span=self.written.span)
+
+    def _check_own(self, what: str, values: Sequence[Expr], e: Reducing) -> None:
+        """CheckError if ``values``, of the reduction, scan or sort ``e``, read what the statement computes."""
+        targets = self.written.targets if isinstance(self.written, ast.Assign) else (self.written.target,)
+        own = {t.text for t in targets}
+        if not self.program.levels and any(r.tensor in own for v in values for r in scalar.reads(v)):
+            hint = "give it a name of its own, or write steps: `for i: N:` computes one point after the other"
+            raise error(f"{what} cannot read its own result", e.span, hint)
 
     def scatter(self, s: ast.Scatter, total: Tensor, start: str | None) -> Compute:
         indices = self.elaborator.indices(s.indices, total, s.span, self.scope)
@@ -263,21 +271,21 @@ class _Statement:
 
     # --- recurrences ------------------------------------------------------------------------
 
-    def _recurrence(self, compute: Compute, own: Sequence[Read]) -> Compute:
-        axis = self._ordered_axis(compute, own)
-        scanned = _associative(compute, own, axis)
-        return scanned or replace(compute, ordered=axis)
+    def _recurrence(self, compute: Compute, own: Sequence[Read]) -> Statement:
+        axis = self._axis_back(compute, own)
+        scanned = _associative(compute, own, axis.name)
+        return scanned or Steps((axis,), (compute,), span=compute.span)
 
-    def _ordered_axis(self, compute: Compute, own: Sequence[Read]) -> str:
+    def _axis_back(self, compute: Compute, own: Sequence[Read]) -> Axis:
         """The one axis along which ``own`` look back, by a constant each."""
-        found: set[str] = set()
+        found: set[Axis] = set()
         for read in own:
             for axis, index in zip(compute.axes, read.indices, strict=True):
                 back = index - symbol(axis.name) if isinstance(index, Index) else None
                 if back is None or back.constant is None or back.const > 0:
                     raise self._bad_recurrence(read)
                 if back.const < 0:
-                    found.add(axis.name)
+                    found.add(axis)
         stuck = [r for r in own if all(i is symbol(a.name) for a, i in zip(compute.axes, r.indices, strict=True))]
         if len(found) != 1 or stuck:
             raise self._bad_recurrence([*stuck, *own][0])
@@ -299,6 +307,7 @@ class _Statement:
         ranges = resolve(e.axes, e, scope)
         outer = replace(scope, variables={})
         parts = folded(e, ranges, outer, self.elaborator)
+        self._check_own("a reduction", parts.steps, e)
         depth = steps.depth(parts.steps, self.program)
         needed = frozenset(self.program.stepped(depth)).union(*map(scalar.index_symbols, parts.steps))
         axes = tuple(Axis(n, x) for n, x in scope.ranges.items() if n in needed)
@@ -375,7 +384,7 @@ def _scan(
     results: tuple[Tensor, ...], axes: tuple[Axis, ...], axis: str, chunk: int, parts: Folded, span: Span | None
 ) -> Compute:
     scan = Scan(axis, chunk, parts.accs, parts.init, parts.others, parts.merge)
-    return Compute(results, axes, parts.steps, scan=scan, ordered=axis, span=span)
+    return Compute(results, axes, parts.steps, scan=scan, span=span)
 
 
 def _associative(compute: Compute, own: Sequence[Read], axis: str) -> Compute | None:

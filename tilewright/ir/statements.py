@@ -54,7 +54,7 @@ def map_expressions(c: Compute, rule: Rule) -> Compute:
 
 def is_pointwise(c: Compute) -> bool:
     """Whether each point of each result is computed by itself."""
-    return not (c.reduction or c.scan or c.scatter or c.ordered or c.sort)
+    return not (c.reduction or c.scan or c.scatter or c.sort)
 
 
 def map_computes(body: Iterable[Statement], rule: Callable[[Compute], Compute]) -> tuple[Statement, ...]:
@@ -209,7 +209,6 @@ def rename_compute(
         reduction=reduction,
         scan=scan,
         scatter=scatter,
-        ordered=c.ordered and name(c.ordered),
         sort=sort,
     )
 

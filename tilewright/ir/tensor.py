@@ -25,8 +25,6 @@ A compute defines each result at every point of ``axes``: ``results[j][axes] = v
   accumulators (``Var``) and the reads at one point; ``merge`` joins two partial results (left: ``accs``,
   right: ``others``); without ``merge`` the reduction is a strict left fold. The result is the final
   accumulator, rounded to the result's dtype.
-* A **recurrence** is a compute whose values read its own result at earlier points: ``ordered``
-  names the axis that runs in order.
 * With a **scan** order, an associative recurrence runs in chunks (see :class:`Scan`).
 * A **scatter** starts from ``init`` everywhere, or from the tensor ``start``, and applies its points in row-major order
   of ``axes``.
@@ -177,7 +175,6 @@ class Compute:
     reduction: Reduction | None = None
     scan: Scan | None = None
     scatter: Scatter | None = None
-    ordered: str | None = None
     sort: Sort | None = None
     span: Span | None = field(default=None, compare=False, repr=False)
 

@@ -106,9 +106,7 @@ def _statement(c: Compute, outputs: Sequence[str], stepped: frozenset[str] = fro
     if c.sort is not None:
         return [f"{names[0]}[{axes}] = argsort[{c.sort.axis}]({', '.join(_text(k, 0) for k in c.values)})"]
     if c.reduction is None and c.scan is None:
-        # a recurrence among literals says no dtype
-        said = [] if c.ordered is None or names[0] in outputs else [_declaration(c.results[0])]
-        return [*said, f"{names[0]}[{axes}] = {_text(c.values[0], 0)}"]
+        return [f"{names[0]}[{axes}] = {_text(c.values[0], 0)}"]
     fold = _reduction(c, c.reduction) if c.reduction else _scan(c, c.scan) if c.scan else ""
     if len(names) == 1:
         return [f"{names[0]}[{axes}] = {_rounded(c.results[0].dtype, fold)}"]

@@ -10,7 +10,7 @@ from tilewright.errors import VerifyError
 from tilewright.ir import index as ix
 from tilewright.ir import scalar, statements, steps
 from tilewright.ir.facts import Facts
-from tilewright.ir.index import Index, symbol
+from tilewright.ir.index import Index
 from tilewright.ir.scalar import OPS, Apply, CheckedIndex, Const, Expr, IndexValue, Param, Read, Var
 from tilewright.ir.steps import Path, Pending
 from tilewright.ir.tensor import SCATTERS, Compute, Function, Reduction, Scan, Sort, Steps, Tensor, computes
@@ -22,7 +22,7 @@ _AFFINE = ("add", "sub", "mul", "neg", "floordiv", "mod", "min", "max")
 
 def verify(f: Function) -> None:
     """VerifyError if ``f`` breaks a rule: ``names``, ``dims``, ``axes``, ``scope``, ``dtypes``, ``storage``, ``reads``,
-    ``indices``, ``results``, ``reduction``, ``scan``, ``recurrence``, ``scatter``, ``sort``, ``steps``, ``outputs``,
+    ``indices``, ``results``, ``reduction``, ``scan``, ``scatter``, ``sort``, ``steps``, ``outputs``,
     ``preconditions``.
     """
     dims = _verify_header(f)
@@ -115,8 +115,6 @@ class _Statement:
             self.verify_expr(value, axes, variables)
         if self.path:
             self._verify_steps()
-        else:
-            self._verify_own_reads()
         if c.scatter is not None:
             self._verify_scatter(axes)
 
@@ -167,7 +165,6 @@ class _Statement:
 
     def _verify_scan(self, s: Scan) -> None:
         self.rule("scan", s.axis in {a.name for a in self.compute.axes}, f"{s.axis} is not an axis")
-        self.rule("scan", self.compute.ordered == s.axis, "a scan's axis is the ordered one")
         self.rule("scan", s.chunk > 0, "a chunk has elements")
         self._verify_fold("scan", s, True)
 
@@ -188,23 +185,7 @@ class _Statement:
             self.rule(rule, pure, "a merge depends on its two sides only")
             self.verify_expr(merge, frozenset(), frozenset((*f.accs, *f.others)))
 
-    # --- recurrences and scatters -----------------------------------------------------------
-
-    def _verify_own_reads(self) -> None:
-        """The statement may read itself only at earlier points of its ordered axis, guarded."""
-        c = self.compute
-        names = {r.name for r in c.results}
-        own = [r for v in c.values for r in scalar.reads(v) if r.tensor in names]
-        if self.fold or c.scatter or c.sort:
-            self.rule("recurrence", not own, "only a plain statement may read its own result")
-            self.rule("recurrence", c.ordered is None or c.scan is not None, "nothing here is ordered")
-            return
-        self.rule("recurrence", bool(own) == (c.ordered is not None), "ordered if, and only if, it reads itself")
-        for r in own:
-            self.rule("recurrence", r.otherwise is not None, "a read of the own result is guarded")
-            back = [_distance(i, a.name) for i, a in zip(r.indices, c.axes, strict=True)]
-            good = all((d or 0) < 0 if a.name == c.ordered else d == 0 for d, a in zip(back, c.axes, strict=True))
-            self.rule("recurrence", good, f"it reads itself at ({', '.join(map(str, r.indices))})")
+    # --- steps and scatters -----------------------------------------------------------------
 
     def verify_path(self) -> None:
         """It goes along the axes of the steps around it."""
@@ -218,7 +199,6 @@ class _Statement:
         stepped = [a for s in self.path for a in s.axes]
         self.rule("steps", c.scatter is None and c.sort is None, "a scatter or a sort is no part of steps")
         along = c.scan.axis if c.scan else None
-        self.rule("steps", c.ordered == along, "nothing but a scan is ordered here")
         self.rule("steps", all(a.name != along for a in stepped), "a scan goes along an axis of its own")
         ranges = {a.name: (ix.const(0), a.extent) for a in statements.all_axes(c)}
         facts = self.facts.extended(ranges)
@@ -273,8 +253,7 @@ class _Statement:
         self.rule("scope", not free, f"{sorted(free)} of {index} is neither an axis nor a dim")
 
     def _verify_read(self, e: Read, axes: frozenset[str], variables: frozenset[Var]) -> None:
-        own = {r.name: r for r in self.compute.results}
-        tensor = self.tensors.get(e.tensor) or own.get(e.tensor)
+        tensor = self.tensors.get(e.tensor)
         self.rule("scope", tensor is not None, f"{e.tensor} is not defined before this")
         assert tensor is not None
         self.rule("reads", e.dtype is tensor.dtype, f"{e.tensor} is {tensor.dtype}, not {e.dtype}")
@@ -314,10 +293,6 @@ def _storage_places(e: Expr) -> Iterable[Expr]:
     if isinstance(e, Apply) and e.op == "cast" and e.dtype is e.args[0].dtype.compute:
         return e.args
     return (e.otherwise,) if isinstance(e, Read) and e.otherwise is not None else ()
-
-
-def _distance(index: Index | Expr, axis: str) -> int | None:
-    return (index - symbol(axis)).constant if isinstance(index, Index) else None
 
 
 def _affine(e: Expr) -> bool:

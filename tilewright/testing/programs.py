@@ -179,18 +179,19 @@ class _Maker(Expressions):
         acc, other = Var("acc", value.dtype), Var("other", value.dtype)
         init, merge = _identity(op, value.dtype), apply(op, acc, other)
         scan = Scan(axis, self.pick((256, 1, 2, 3)), (acc,), (init,), (other,), (merge,))
-        return Compute((self.result(name, value.dtype),), self.outer, (apply(op, acc, value),), scan=scan, ordered=axis)
+        return Compute((self.result(name, value.dtype),), self.outer, (apply(op, acc, value),), scan=scan)
 
-    def _recurrence(self, name: str) -> Compute:
-        axis = self.pick(self.outer).name
+    def _recurrence(self, name: str) -> Steps:
+        """One statement that reads itself at earlier points of an axis."""
+        axis = self.pick(self.outer)
         value = self.value(self.number_dtype(), 2)
         result = self.result(name, value.dtype)
         back = self.integer(1, 2)
-        indices = tuple(symbol(a.name) - (back if a.name == axis else 0) for a in self.outer)
+        indices = tuple(symbol(a.name) - (back if a is axis else 0) for a in self.outer)
         start = convert("cast", literal(1, value.dtype), result.dtype)
         previous = convert("cast", Read(name, indices, result.dtype, (), start), value.dtype)
         total = apply("add", apply("mul", previous, literal(2, value.dtype)), value)
-        return Compute((result,), self.outer, (convert("cast", total, result.dtype),), ordered=axis)
+        return Steps((axis,), (Compute((result,), self.outer, (convert("cast", total, result.dtype),)),))
 
     def _steps(self, name: str) -> Steps:
         """Up to three statements that read each other's results at other steps, and now and then at the same."""

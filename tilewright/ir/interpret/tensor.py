@@ -217,14 +217,14 @@ class _Run:
             yield
 
     def _results_points(self, c: Compute) -> Iterator[None]:
-        """The points of the axes that no scan, sort or steps go along; the ordered one is outermost."""
+        """The points of the axes that no scan, sort or steps go along."""
         extents = tuple(evaluate(a.extent, self.env) for a in c.axes)
         for r in c.results:
             if self.arrays[r.name].shape != extents:
                 raise InternalError(f"{r.name!r} has the shape {self.arrays[r.name].shape}, its axes have {extents}")
         along = c.scan or c.sort
         skipped = self.stepped | (set() if along is None else {along.axis})
-        return self._points(sorted((a for a in c.axes if a.name not in skipped), key=lambda a: a.name != c.ordered))
+        return self._points([a for a in c.axes if a.name not in skipped])
 
     def _writer(self, c: Compute, dtypes: Sequence[DType]) -> Callable[[Sequence[Any]], None]:
         """A function that stores one value per result at the current point, rounded to the results' dtypes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from tilewright.ir import statements
 from tilewright.ir.index import const, symbols
@@ -13,6 +14,7 @@ from tilewright.ir.tensor import Compute, Function, Tensor
 from tilewright.passes.loops.nest import fresh
 from tilewright.passes.lower.kernel import World
 from tilewright.passes.lower.reads import Shapes
+from tilewright.passes.lower.rings import Rings, find_rings
 from tilewright.passes.lower.sizes import checks, size_facts, size_symbols
 from tilewright.passes.lower.sort import planes
 from tilewright.passes.lower.steps import Phases
@@ -31,8 +33,11 @@ def lower(function: Function, unit_axes: Mapping[str, int]) -> Plan:
     taken = _names(function)
     extra = {c.results[0].name: _extra(c, taken) for c in function.computes}
     results = [r for c in function.computes for r in c.results if r.name in live]
-    scratch = [*(r for r in results if r.name not in function.outputs), *(t for more in extra.values() for t in more)]
-    world = _world(function, unit_axes, results, scratch, taken)
+    facts = size_facts(function)
+    rings = find_rings(function, facts)
+    kept = [_kept(r, rings) for r in results if r.name not in function.outputs]
+    scratch = [*kept, *(t for more in extra.values() for t in more)]
+    world = World(*_memory(function, unit_axes, results, scratch), function.scalars, facts, frozenset(taken), rings)
     made = Phases(function.name, live, extra, taken)
     steps = made.of(function.body, world, {})
     return Plan(
@@ -65,17 +70,21 @@ def _sums(c: Compute, taken: set[str]) -> Tensor:
     return Tensor(fresh(f"{c.results[0].name}_sums", taken), c.values[0].dtype.compute, c.results[0].shape)
 
 
-def _world(
-    f: Function, unit_axes: Mapping[str, int], results: list[Tensor], scratch: list[Tensor], taken: set[str]
-) -> World:
+def _kept(r: Tensor, rings: Rings) -> Tensor:
+    """The memory of a result."""
+    return replace(r, shape=rings[r.name].shape(r.shape)) if r.name in rings else r
+
+
+def _memory(
+    f: Function, unit_axes: Mapping[str, int], results: list[Tensor], scratch: list[Tensor]
+) -> tuple[dict[str, Buffer], Shapes]:
     buffers = {t.name: _operand(t, unit_axes[t.name]) for t in f.inputs}
-    kept = {t.name for t in scratch}
-    for t in dict.fromkeys((*results, *scratch)):
-        scope = "scratch" if t.name in kept else "global"
-        buffers[t.name] = Buffer(t.name, t.dtype, t.shape, row_major(t.shape, t.dtype), scope)
-    extents = {name: b.shape for name, b in buffers.items()}
-    shapes = Shapes(extents, frozenset(t.name for t in f.inputs), f.outputs[0])
-    return World(buffers, shapes, f.scalars, size_facts(f), frozenset(taken))
+    inside = {t.name: t for t in scratch}
+    for name, t in ({r.name: r for r in results} | inside).items():
+        scope = "scratch" if name in inside else "global"
+        buffers[name] = Buffer(name, t.dtype, t.shape, row_major(t.shape, t.dtype), scope)
+    extents = {name: b.shape for name, b in buffers.items()} | {r.name: r.shape for r in results}
+    return buffers, Shapes(extents, frozenset(t.name for t in f.inputs), f.outputs[0])
 
 
 def _operand(t: Tensor, unit_axis: int) -> Buffer:

@@ -15,6 +15,7 @@ from tilewright.ir.tensor import Axis, ScalarInput
 from tilewright.ir.types import DType
 from tilewright.passes.loops.nest import fresh
 from tilewright.passes.lower.reads import Shapes
+from tilewright.passes.lower.rings import Rings, in_rings
 from tilewright.source import Span
 
 
@@ -56,13 +57,17 @@ Cells = tuple[Cell, ...]
 
 @dataclass(frozen=True)
 class World:
-    """What all kernels of a plan share: the tensors' buffers and shapes, scalars, facts about sizes, taken names."""
+    """What all kernels of a plan share: the tensors' buffers and shapes, scalars, facts about sizes, taken names.
+
+    Tensors that stand in ``rings`` have smaller buffers.
+    """
 
     buffers: Mapping[str, Buffer]
     shapes: Shapes
     scalars: tuple[ScalarInput, ...]
     facts: Facts
     taken: frozenset[str]
+    rings: Rings
 
 
 class KernelBuilder:
@@ -116,14 +121,14 @@ class KernelBuilder:
         predicate: tuple[Condition, ...] = (),
     ) -> Block:
         """``cells = values`` at every point of ``around`` where ``predicate`` holds."""
-        facts = self._facts(around, predicate)
+        facts, rings = self._facts(around, predicate), self.world.rings
         return Block(
             fresh(name, self._taken),
             tuple(level.iter for level in around),
             tuple(level.at for level in around),
             predicate,
-            tuple(c.write for c in cells),
-            tuple(self.world.shapes.lower(v, facts) for v in values),
+            tuple(rings[c.buffer].write(c.write) if c.buffer in rings else c.write for c in cells),
+            tuple(in_rings(self.world.shapes.lower(v, facts), rings) for v in values),
             span=self.span,
         )
 

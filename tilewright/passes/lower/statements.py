@@ -9,7 +9,7 @@ from tilewright.ir import index as ix
 from tilewright.ir.index import Index, ceildiv, minimum
 from tilewright.ir.loops import Kernel, Stmt
 from tilewright.ir.scalar import Expr, apply, convert, substitute
-from tilewright.ir.tensor import Axis, Compute, Reduction, Scan, Scatter, Tensor
+from tilewright.ir.tensor import Compute, Reduction, Scan, Scatter, Tensor
 from tilewright.passes.lower.fold import Fold, Where
 from tilewright.passes.lower.kernel import KernelBuilder, Nest, World, loops, positions
 from tilewright.passes.lower.sort import Sorting
@@ -51,18 +51,14 @@ class Lowering:
     # --- one value per point ----------------------------------------------------------------
 
     def _pointwise(self, k: KernelBuilder, outside: Where) -> tuple[Stmt, ...]:
-        """A recurrence reads its own result; its loops are those of any other statement, in order along one axis."""
         own, where = self._over(k, outside)
         return loops(own, [self._store(k, list(self.c.values), where)])
 
     def _over(self, k: KernelBuilder, outside: Where, but: str = "") -> tuple[Nest, Where]:
         """Loops over the axes that have no place ``outside``, ``but`` one, and where one is inside of them."""
         axes = tuple(a for a in self.c.axes if a.name not in outside.axes and a.name != but)
-        own = tuple(k.level(a.name, self._kind(a), a.extent) for a in axes)
+        own = k.levels(axes)
         return own, Where((*outside.around, *own), {**outside.axes, **positions(axes, own)})
-
-    def _kind(self, axis: Axis) -> str:
-        return "ordered" if axis.name == self.c.ordered else "parallel"
 
     def _store(self, k: KernelBuilder, values: list[Expr], where: Where) -> Stmt:
         """The live results at the current point, rounded to their dtypes."""

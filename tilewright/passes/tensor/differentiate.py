@@ -25,7 +25,7 @@ from tilewright.passes.pipeline import Pass
 from tilewright.passes.tensor.cotangents import zero
 from tilewright.passes.tensor.derivatives import pull_back
 from tilewright.passes.tensor.eliminate_dead import eliminate_dead
-from tilewright.passes.tensor.steps import explicit
+from tilewright.passes.tensor.steps import explicit, stepwise
 from tilewright.passes.tensor.transpose import Flow, Gathered, gather, scatter, total
 
 
@@ -48,7 +48,7 @@ def differentiate(f: Function, wrt: Sequence[str]) -> Function:
     backward = _Backward(f, _moved(f, wrt), names)
     floats = [(o, d) for o, d in zip(f.outputs, cotangents, strict=True) if f.tensor(o).dtype.is_float]
     seeds = tuple(backward.seed(o, d) for o, d in floats)
-    for s in reversed(f.body):
+    for s in reversed(_in_steps(f.body)):
         backward.statement(s)
     for w, name in gradients.items():
         backward.gradient(f.tensor(w), name)
@@ -64,6 +64,21 @@ def _moved(f: Function, wrt: Sequence[str]) -> set[str]:
             if any(r.tensor in found for r in statements.reads(c)):
                 found |= {r.name for r in c.results if r.dtype.is_float}
     return found
+
+
+def _in_steps(body: Sequence[Statement]) -> list[Statement]:
+    """``body`` with the scans as steps that are no running sums."""
+    found: list[Statement] = []
+    for s in body:
+        if isinstance(s, Steps):
+            found.append(replace(s, body=tuple(_in_steps(s.body))))
+        else:
+            found.append(stepwise(s, s.scan) if s.scan and not _is_running_sum(s, s.scan) else s)
+    return found
+
+
+def _is_running_sum(c: Compute, scan: Scan) -> bool:
+    return all(_joined(v, a, "add") for v, a in zip(c.values, scan.accs, strict=True))
 
 
 def _make_room(f: Function, wanted: set[str]) -> Function:
@@ -240,8 +255,6 @@ class _Backward:
     # --- one result -----------------------------------------------------------------------------
 
     def _result(self, c: Compute, number: int) -> None:
-        if c.ordered and not c.scan:
-            raise UnsupportedError("it is a recurrence")
         value, cotangent = c.values[number], self._cotangent(c.results[number])
         here = _widened(cotangent, _point(c.axes))
         if c.scatter:
@@ -256,7 +269,7 @@ class _Backward:
             self._pull(c, value, here, known={value: result})
         else:
             acc = c.reduction.accs[number]
-            element = _extremum_of(value, acc)
+            element = _joined(value, acc, "max", "min")
             if element is None:
                 self._pull(c, value, here, acc)
             else:
@@ -308,7 +321,7 @@ class _Backward:
         merge = apply("add", acc, other)
         running = Scan(scan.axis, SCAN_CHUNK, (acc,), (zero(acc.dtype),), (other,), (merge,))
         step = apply("add", acc, element)
-        self.body.append(Compute((result,), c.axes, (step,), scan=running, ordered=scan.axis, span=c.span))
+        self.body.append(Compute((result,), c.axes, (step,), scan=running, span=c.span))
         return Read(result.name, reverse, result.dtype)
 
     def _send(self, flow: Flow) -> None:
@@ -401,9 +414,9 @@ def _just_read(gathered: Gathered | None, axes: Sequence[Axis]) -> Read | None:
     return None
 
 
-def _extremum_of(step: Expr, acc: Var) -> Expr | None:
-    """``e`` if ``step`` is the maximum or minimum of ``acc`` and ``e``."""
-    if not isinstance(step, Apply) or step.op not in ("max", "min") or acc not in step.args:
+def _joined(step: Expr, acc: Var, *ops: str) -> Expr | None:
+    """``e`` if ``step`` is what one of ``ops`` makes of ``acc`` and ``e``."""
+    if not isinstance(step, Apply) or step.op not in ops or acc not in step.args:
         return None
     element = step.args[1] if step.args[0] is acc else step.args[0]
     return None if any(isinstance(n, Var) for n in scalar.walk(element)) else element

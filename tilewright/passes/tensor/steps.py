@@ -1,4 +1,4 @@
-"""What reads inside of steps say only there, said by conditions: so that it holds after the steps, too."""
+"""Statements as others that mean the same, for derivatives: scans as steps, and what is said only inside of steps."""
 
 from __future__ import annotations
 
@@ -11,8 +11,22 @@ from tilewright.ir.facts import Facts
 from tilewright.ir.index import Index
 from tilewright.ir.scalar import Expr, Read, apply, convert
 from tilewright.ir.steps import Pending
-from tilewright.ir.tensor import Compute
+from tilewright.ir.tensor import Compute, Scan, Steps
 from tilewright.passes.tensor.derivatives import condition
+
+
+def stepwise(c: Compute, scan: Scan) -> Steps:
+    """The scan ``c`` element by element, each accumulator going on from the result before."""
+    along = next(a for a in c.axes if a.name == scan.axis)
+    before = tuple(ix.symbol(a.name) - (a is along) for a in c.axes)
+    held: dict[Expr, Expr] = {}
+    for r, acc, init in zip(c.results, scan.accs, scan.init, strict=True):
+        held[acc] = convert("cast", Read(r.name, before, r.dtype, (), convert("cast", init, r.dtype)), acc.dtype)
+    values = [
+        convert("cast", scalar.substitute(v, {}, held), r.dtype) for v, r in zip(c.values, c.results, strict=True)
+    ]
+    body = tuple(Compute((r,), c.axes, (v,), span=c.span) for r, v in zip(c.results, values, strict=True))
+    return Steps((along,), body, span=c.span)
 
 
 def explicit(c: Compute, seen: Mapping[str, Pending], facts: Facts) -> Compute:
