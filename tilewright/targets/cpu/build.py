@@ -5,16 +5,19 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from llvmlite import binding as llvm
 
 from tilewright.errors import InternalError
 from tilewright.ir.plan import Plan
-from tilewright.targets.cpu.code import RUN_ONCE
+from tilewright.targets.cpu.code import RUN_ONCE, STRIDED
 from tilewright.targets.cpu.elf import undefined_symbols
 from tilewright.targets.target import Loaded
+
+T = TypeVar("T")
 
 ALLOWED = frozenset(
     "abs ceil cttz fabs floor fma fptosi.sat fptoui.sat roundeven smax smin sqrt trunc umax "
@@ -94,15 +97,38 @@ def _module(text: str, cpu: str, features: str) -> Any:
     return module
 
 
-def _modules(text: str, cpu: str, features: str) -> Iterator[tuple[Any, Any]]:
-    """The modules of ``text``, each with the code generator for it."""
-    for part, optimisation in zip(text.split(RUN_ONCE), (OPTIMISATION, 0), strict=False):
-        yield _module(part, cpu, features), machine(cpu, features, optimisation)
+_WORK = {"": ("true", OPTIMISATION), STRIDED: ("false", OPTIMISATION), RUN_ONCE: ("true", 0)}
+"""Per mark of a module whether LLVM's strength reduction of loops, a fifth of its time, is left out, and the level."""
+
+_MARKS = re.compile("(" + "|".join(map(re.escape, filter(None, _WORK))) + ")")
+
+
+def _compiled(text: str, cpu: str, features: str, emit: Callable[[Any, Any], T]) -> list[T]:
+    """``emit(machine, module)`` of the modules of ``text``."""
+    made: list[T] = []
+    parts = ["", *_MARKS.split(text)]
+    for mark, part in zip(parts[::2], parts[1::2], strict=True):
+        if part:
+            unreduced, optimisation = _WORK[mark]
+            module = _module(part, cpu, features)
+            with _switched(f"-disable-lsr={unreduced}", "-disable-lsr=false"):
+                made.append(emit(machine(cpu, features, optimisation), module))
+    return made
+
+
+@contextmanager
+def _switched(on: str, back: str) -> Iterator[None]:
+    """LLVM with a switch ``on``. Switches are the process's: its other users of LLVM get theirs ``back``."""
+    llvm.set_option("tilewright", on)
+    try:
+        yield
+    finally:
+        llvm.set_option("tilewright", back)
 
 
 def compile_objects(text: str, cpu: str, features: str) -> list[bytes]:
     """The object files of ``text``; InternalError if one would need anything from outside."""
-    images: list[bytes] = [m.emit_object(module) for module, m in _modules(text, cpu, features)]
+    images: list[bytes] = _compiled(text, cpu, features, lambda m, module: m.emit_object(module))
     for missing in filter(None, map(undefined_symbols, images)):
         raise InternalError(f"the object calls outside of itself: {', '.join(missing)}")
     return images
@@ -110,7 +136,7 @@ def compile_objects(text: str, cpu: str, features: str) -> list[bytes]:
 
 def assembly(text: str, cpu: str, features: str) -> str:
     """The machine code of ``text`` to read."""
-    return "".join(m.emit_assembly(module) for module, m in _modules(text, cpu, features))
+    return "".join(_compiled(text, cpu, features, lambda m, module: m.emit_assembly(module)))
 
 
 def load(text: str, plan: Plan, compile_: Callable[[str], list[bytes]]) -> Loaded:

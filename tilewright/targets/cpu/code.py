@@ -17,8 +17,11 @@ METADATA = """\
 attributes #0 = { nounwind }
 """
 
+STRIDED = "\n; loops that multiply by sizes\n"
+"""Begins a module of a text: in its loops it pays to make products by addition."""
+
 RUN_ONCE = "\n; what follows runs once per call\n"
-"""Begins the second module of a text: its code is not worth the time that optimising takes."""
+"""Begins a module of a text: its code is not worth the time that optimising takes."""
 
 
 @dataclass(eq=False)
@@ -39,11 +42,17 @@ class Arm:
 
 @dataclass
 class Module:
-    """The finished functions and what they call."""
+    """The finished functions and what they call; ``strided``: whether loops inside of tasks multiply by sizes."""
 
     header: str
     functions: list[str] = field(default_factory=list)
     declared: dict[str, str] = field(default_factory=dict)
+    strided: bool = False
+
+    def add(self, other: Module) -> None:
+        """Takes what ``other`` has."""
+        self.functions += other.functions
+        self.declared |= other.declared
 
     def text(self) -> str:
         return "\n".join([self.header, *self.functions, *self.declared.values(), METADATA])

@@ -207,6 +207,8 @@ class Indices:
         index = Index(((monomial, coef),), 0)
         memo, key = self._scope(index).memo, ("product", index, self.lanes if self.varies(index) else None)
         if key not in memo:
+            if len(monomial) > 1 and self._depth(index) > 1:
+                self.fn.module.strided = True
             factors = [*map(self._atom, monomial), *([] if coef == 1 else [Value(str(coef))])]
             memo[key] = reduce(lambda a, b: self._combine("mul", a, b, index), factors)
         found = memo[key]

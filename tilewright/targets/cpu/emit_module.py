@@ -1,4 +1,4 @@
-"""A plan as two LLVM modules: its kernels with the function that notes a failed index, and ``sizes``."""
+"""A plan as LLVM modules: its kernels with the function that notes a failed index, and ``sizes``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tilewright.errors import InternalError
 from tilewright.ir.capabilities import Capabilities
 from tilewright.ir.plan import Check, Plan, head, tail
-from tilewright.targets.cpu.code import RUN_ONCE, Function, Module
+from tilewright.targets.cpu.code import RUN_ONCE, STRIDED, Function, Module
 from tilewright.targets.cpu.emit_index import Indices
 from tilewright.targets.cpu.emit_loops import emit_kernel
 from tilewright.targets.cpu.llvm_types import Value
@@ -16,14 +16,17 @@ from tilewright.targets.target import numbering
 
 def emit(plan: Plan, capabilities: Capabilities, target: str, header: str) -> str:
     """``plan`` as text; ``header`` says layout and triple. UnsupportedError names what ``target`` cannot express."""
-    kernels, sizes = Module(header), Module(header)
+    modules = {mark: Module(header) for mark in ("", STRIDED, RUN_ONCE)}
     numbers = numbering(plan)
     for kernel in plan.kernels:
-        emit_kernel(kernels, kernel, numbers, capabilities, target)
-    if any("@tw.note" in f for f in kernels.functions):
-        kernels.functions.append(_NOTE)
-    _emit_sizes(sizes, plan)
-    return kernels.text() + RUN_ONCE + sizes.text()
+        made = Module(header)
+        emit_kernel(made, kernel, numbers, capabilities, target)
+        modules[STRIDED if made.strided else ""].add(made)
+    for module in modules.values():
+        if any("@tw.note" in f for f in module.functions):
+            module.functions.append(_NOTE)
+    _emit_sizes(modules[RUN_ONCE], plan)
+    return "".join(mark + module.text() for mark, module in modules.items() if module.functions)
 
 
 def _emit_sizes(module: Module, plan: Plan) -> None:
