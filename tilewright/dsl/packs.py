@@ -132,8 +132,9 @@ def _places(s: ast.Statement) -> Iterator[tuple[str, Sequence[ast.Axis]]]:
 
 def expand(node: Node, packs: Names, ranges: Names | None = None) -> Node:
     """``node`` without packs: each stands for the names that ``packs``, or ``ranges`` for a range, gives it."""
+    kind: type = type(node)
     changes: dict[str, Any] = {}
-    for name in ast.field_names(type(node)):
+    for name in ast.field_names(kind):
         old = getattr(node, name)
         if isinstance(old, ast.Node):
             new: Any = expand(old, packs, ranges)

@@ -31,8 +31,9 @@ class Node:
     @cached_property
     def children(self) -> tuple[Node, ...]:
         """The nodes directly under this one, in the order of its fields."""
+        kind: type = type(self)
         found: list[Node] = []
-        for name in field_names(type(self)):
+        for name in field_names(kind):
             value: Any = getattr(self, name)
             if isinstance(value, Node):
                 found.append(value)

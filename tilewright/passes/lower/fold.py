@@ -121,13 +121,8 @@ class Tree:
         q = self._level("_chunk", "ordered", count)
         first = q.at * chunk
         body = self._chunk(partials, first, minimum(chunk, extent - first), where.inside(q))
-        body += self._carry(levels, total, q, used, where.inside(q))
-        return [
-            *blank,
-            *loops((q,), body),
-            *self._collect(levels, total, count, used, where),
-            self._finish(total, where.under(ge(count, 1))),
-        ]
+        body += self._carry(levels, total, q, count, used, where.inside(q))
+        return [*blank, *loops((q,), body), self._finish(total, where.under(ge(count, 1)))]
 
     def _level(self, suffix: str, kind: str, extent: Index, bound: Index | None = None) -> Level:
         return self.fold.kernel.level(self.axis.name + suffix, kind, extent, bound)
@@ -185,16 +180,13 @@ class Tree:
 
     # --- the pairwise tree over chunks ------------------------------------------------------
 
-    def _carry(self, levels: Cells, total: Cells, q: Level, used: Index, where: Where) -> list[Stmt]:
-        """A binary counter: bit d of the number of chunks so far says whether level d holds 2**d of them joined."""
-        rank = ctz(q.at + 1)
-        d = self._level("_bit", "ordered", minimum(rank, used), const(LEVELS))
-        carried = self.fold.join(total, element(levels, d.at), total, where.inside(d))
-        return [*loops((d,), [carried]), self.fold.copy(element(levels, rank), total, where)]
+    def _carry(self, levels: Cells, total: Cells, q: Level, count: Index, used: Index, where: Where) -> list[Stmt]:
+        """A binary counter: bit d of the number of chunks so far says whether level d holds 2**d of them joined.
 
-    def _collect(self, levels: Cells, total: Cells, count: Index, used: Index, where: Where) -> list[Stmt]:
-        """The levels that hold something, lowest first, into ``total``, which holds the lowest already."""
-        lowest = ctz(maximum(count, 1))
-        d = self._level("_bit", "ordered", used, const(LEVELS))
-        held = where.inside(d).under(ge(count, 1), lt(lowest, d.at), eq(count // pow2(d.at) % 2, 1))
-        return [*loops((d,), [self.fold.join(total, element(levels, d.at), total, held)])]
+        A chunk joins the levels of the bits that it carries over, lowest first; the last one joins all that there are.
+        """
+        rank, is_last = ctz(q.at + 1), maximum(0, q.at + 2 - count)
+        d = self._level("_bit", "ordered", minimum(maximum(rank, is_last * LEVELS), used), const(LEVELS))
+        held = where.inside(d).under(eq(q.at // pow2(d.at) % 2, 1))
+        joined = self.fold.join(total, element(levels, d.at), total, held)
+        return [*loops((d,), [joined]), self.fold.copy(element(levels, rank), total, where)]

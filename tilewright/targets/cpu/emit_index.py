@@ -286,6 +286,8 @@ class Indices:
         d = atom.den.constant
         if d is not None and d > 0 and d & (d - 1) == 0:
             return self._combine("ashr", a, Value(str(d.bit_length() - 1)), at)
+        if isinstance(power := _only_atom(atom.den), Pow2):
+            return self._combine("ashr", a, self.value(power.exponent), at)
         if d is None and self._nonnegative(atom.den):
             b = self._call("smax", [b, Value("1")], [], atom.den)
         elif d is None or d <= 0:
@@ -384,6 +386,14 @@ class Indices:
 
     def _all(self, type_: str, values: list[str], home: BasicBlock) -> str | None:
         return reduce(lambda a, b: self.fn.let(f"and {type_} {a}, {b}", home), values) if values else None
+
+
+def _only_atom(index: Index) -> Atom | None:
+    """The atom that ``index`` is, if it is just one."""
+    if index.const == 0 and len(index.terms) == 1:
+        ((monomial, coef),) = index.terms
+        return monomial[0] if coef == 1 and len(monomial) == 1 else None
+    return None
 
 
 _ATOMS: Mapping[type, Callable[[Indices, Any, Index, list[Value]], Value]] = {
