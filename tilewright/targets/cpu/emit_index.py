@@ -30,6 +30,7 @@ from tilewright.ir.index import (
     coefficient,
     const,
     ge,
+    substitute,
     symbol,
     symbols,
 )
@@ -381,8 +382,19 @@ class Indices:
         if not own or self.lanes is None:
             return Guard(same, None, same)
         mask = self._all(vector("i1", self.lanes.count), own, home)
-        some = self.fn.any_lane(str(mask), self.lanes.count, home)
+        some = self._first_to_pass(conditions) or self.fn.any_lane(str(mask), self.lanes.count, home)
         return Guard(same, mask, some if same is None else self._all("i1", [same, some], home))
+
+    def _first_to_pass(self, conditions: tuple[Condition, ...]) -> str | None:
+        """Whether the lane passes that does if any does: there is one where one condition only differs, by a step."""
+        assert self.lanes is not None
+        differing = [c for c in conditions if self.varies(c.index)]
+        step = self.step(differing[0].index)
+        if len(differing) > 1 or differing[0].kind != "ge" or step is None or step.constant is None:
+            return None
+        first = const(0 if step.const < 0 else self.lanes.count - 1)
+        passes = self.holds(ge(substitute(differing[0].index, {self.lanes.var: first}), 0))
+        return passes.text if isinstance(passes, Value) else None
 
     def _all(self, type_: str, values: list[str], home: BasicBlock) -> str | None:
         return reduce(lambda a, b: self.fn.let(f"and {type_} {a}, {b}", home), values) if values else None
