@@ -111,9 +111,10 @@ class Tree:
         if count.constant == 0:
             return []
         partials = self._registers("_lane", self.order.lanes)
-        total = element(partials, const(0))
         if count.constant == 1:
-            return [*self._chunk(partials, const(0), extent, where), self._finish(total, where)]
+            body = self._chunk(partials, const(0), extent, where)
+            total = self._halve(partials, body, where)
+            return [*body, self._finish(total, where)]
         levels = self._registers("_level", LEVELS)
         used = minimum(count, LEVELS)
         d = self._level("_bit", "parallel", used, const(LEVELS))
@@ -121,6 +122,7 @@ class Tree:
         q = self._level("_chunk", "ordered", count)
         first = q.at * chunk
         body = self._chunk(partials, first, minimum(chunk, extent - first), where.inside(q))
+        total = self._halve(partials, body, where.inside(q))
         body += self._carry(levels, total, q, count, used, where.inside(q))
         return [*blank, *loops((q,), body), self._finish(total, where.under(ge(count, 1)))]
 
@@ -136,7 +138,7 @@ class Tree:
     # --- one chunk --------------------------------------------------------------------------
 
     def _chunk(self, partials: Cells, first: Index, length: Index, where: Where) -> list[Stmt]:
-        """Elements ``first <= i < first + length`` into partials, then these into the first of them."""
+        """Elements ``first <= i < first + length`` into partials."""
         lanes = self.order.lanes
         groups = length // lanes
         bound = minimum(ceildiv(self.axis.extent, lanes), -(-self.order.chunk // lanes))
@@ -152,20 +154,21 @@ class Tree:
             with self._lanes(lanes, where, body) as (inner, lane, made):
                 rest = groups * lanes + lane
                 made += self._take(partials, lane, first + rest, inner.under(lt(rest, length)))
-        return body + self._halve(partials, where)
+        return body
 
     def _take(self, partials: Cells, lane: Index, at: Index, where: Where) -> list[Stmt]:
         return self.fold.reduce(element(partials, lane), self.inner, where.at(self.axis.name, at))
 
-    def _halve(self, partials: Cells, where: Where) -> list[Stmt]:
-        body: list[Stmt] = []
+    def _halve(self, partials: Cells, into: list[Stmt], where: Where) -> Cells:
+        """Appends what makes one of ``partials``: halves joined into registers of their own, so that few stay alive."""
         half = self.order.lanes // 2
         while half:
-            with self._lanes(half, where, body) as (inner, lane, made):
-                left, right = element(partials, lane), element(partials, lane + half)
-                made.append(self.fold.join(left, left, right, inner))
-            half //= 2
-        return body
+            fewer = self._registers("_lane", half)
+            with self._lanes(half, where, into) as (inner, lane, made):
+                joined = element(partials, lane), element(partials, lane + half)
+                made.append(self.fold.join(element(fewer, lane), *joined, inner))
+            partials, half = fewer, half // 2
+        return element(partials, const(0))
 
     @contextmanager
     def _lanes(self, count: int, where: Where, into: list[Stmt]) -> Iterator[tuple[Where, Index, list[Stmt]]]:
