@@ -30,7 +30,6 @@ from tilewright.ir.index import (
     coefficient,
     const,
     ge,
-    substitute,
     symbol,
     symbols,
 )
@@ -240,6 +239,13 @@ class Indices:
             return const(0)
         return coefficient(index, self.lanes.var)
 
+    def first(self, index: Index) -> Index:
+        """``index`` in lane 0, where :meth:`step` is an answer."""
+        if self.lanes is None or not self.varies(index):
+            return index
+        lane = Symbol(self.lanes.var)
+        return Index(tuple([t for t in index.terms if lane not in t[0]]), index.const)
+
     # --- atoms ------------------------------------------------------------------------------
 
     def _atom(self, atom: Atom) -> Value:
@@ -354,7 +360,7 @@ class Indices:
         """``base + step * lane`` against 0 in 32 bits: the base is clamped to just outside of what lanes can add."""
         assert self.lanes is not None
         lanes, bound = self.lanes.count, abs(step) * self.lanes.count
-        base = self.scalar(index - symbol(self.lanes.var) * step)
+        base = self.scalar(self.first(index))
         for name, limit in (("smax", -bound), ("smin", bound)):
             base = self.fn.call(f"{name}.i64", "i64", [("i64", base), ("i64", str(limit))], home)
         narrow = self.fn.let(f"trunc i64 {base} to i32", home)
@@ -392,8 +398,8 @@ class Indices:
         step = self.step(differing[0].index)
         if len(differing) > 1 or differing[0].kind != "ge" or step is None or step.constant is None:
             return None
-        first = const(0 if step.const < 0 else self.lanes.count - 1)
-        passes = self.holds(ge(substitute(differing[0].index, {self.lanes.var: first}), 0))
+        ahead = max(0, step.const) * (self.lanes.count - 1)
+        passes = self.holds(ge(self.first(differing[0].index) + ahead, 0))
         return passes.text if isinstance(passes, Value) else None
 
     def _all(self, type_: str, values: list[str], home: BasicBlock) -> str | None:
