@@ -1,7 +1,8 @@
 """Measures how accurate the functions of mathematics are, and writes ``docs/accuracy.md``.
 
-``python tests/accuracy.py --functions exp,log --dtypes f32 --jobs 1 --log FILE`` adds a line to FILE for each function
-and dtype that has none there, and writes the page from all lines; ``--inputs N`` measures samples of N operands.
+``python tests/accuracy.py --functions exp,log --dtypes f32 --jobs 1`` adds a line to ``measured/accuracy.jsonl`` for
+each function and dtype that has none there, and writes the page from all lines; ``--inputs N`` measures samples of N
+operands.
 
 f32 is measured on all 2^32 operands (functions of two: on all pairs of special values and 10^9 random pairs), f16 and
 bf16 on all 2^16 (10^7 pairs), by the C library's doubles; f64 on 10^7 operands by 113 bits (libquadmath), of which the
@@ -39,6 +40,7 @@ from tilewright.ir.functions import FUNCTIONS
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "accuracy.md"
+LOG = ROOT / "tests" / "measured" / "accuracy.jsonl"
 COMMIT = subprocess.run(
     ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=True
 ).stdout.strip()
@@ -361,7 +363,7 @@ def main() -> None:
     parser.add_argument("--inputs", default="all", help="'all', or how many, evenly or at random")
     parser.add_argument("--levels", action="store_true", help="compare with other levels instead")
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--log", type=Path, required=True)
+    parser.add_argument("--log", type=Path, default=LOG)
     args = parser.parse_args()
     count = None if args.inputs == "all" else int(args.inputs)
     same = [f for f in read(args.log) if bool(f.levels) == args.levels and (f.full or count)]

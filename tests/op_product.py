@@ -1,7 +1,7 @@
-"""The full product of the op table: ``python tests/op_product.py --log LOG --table docs/ops.md [ops...]``.
+"""The full product of the op table: ``python tests/op_product.py [ops...]`` writes ``docs/ops.md``.
 
 Every op with every dtype, layout, size, target, CPU level, number of threads and interpreter, beside its oracle. Ops
-that stand in the log are not run again; the table is made of all that is in the log.
+that stand in the log, ``measured/ops.jsonl``, are not run again; the page is made of all that is in it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from pathlib import Path
 
 from op_table import LAYOUTS, ROWS, TABLE, Row
 from op_table.product import PLACES, THREADS, check, product
+
+LOG = Path(__file__).parent / "measured" / "ops.jsonl"
+PAGE = Path(__file__).parent.parent / "docs" / "ops.md"
 
 
 @dataclass(frozen=True)
@@ -89,8 +92,8 @@ def table(found: Sequence[Record]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("ops", nargs="*", default=list(ROWS))
-    parser.add_argument("--log", type=Path, required=True)
-    parser.add_argument("--table", type=Path)
+    parser.add_argument("--log", type=Path, default=LOG)
+    parser.add_argument("--table", type=Path, default=PAGE)
     args = parser.parse_args()
     found, commit = read(args.log), head()
     for op in args.ops:
@@ -99,8 +102,7 @@ def main() -> None:
             with args.log.open("a") as log:
                 log.write(json.dumps(asdict(found[op])) + "\n")
             print(f"{op}: {found[op].cases} calls, {len(found[op].failed)} failed, {found[op].seconds} s", flush=True)
-    if args.table:
-        args.table.write_text(table(list(found.values())))
+    args.table.write_text(table(list(found.values())))
 
 
 if __name__ == "__main__":

@@ -91,8 +91,19 @@ def test_every_step_has_a_reason() -> None:
 
 def test_a_row_reduction_has_lanes_of_partials_and_rows_as_tasks() -> None:
     kernel = unscheduled(hand_built.softmax()).kernels[0]
-    applied = [str(step) for step, _ in Naive(kernel, AVX).run().steps]
+    with_max = Capabilities(32, frozenset({("max", "f32")}))
+    applied = [str(step) for step, _ in Naive(kernel, with_max).run().steps]
     assert applied == ["parallel{loop=i}", *(f"vectorize{{loop=j_lane{n}}}" for n in ("", *range(2, 9))), "tidy"]
+
+
+def test_partials_of_what_is_expanded_share_a_few_registers() -> None:
+    kernel = unscheduled(hand_built.softmax()).kernels[0]
+    applied = [str(step) for step, _ in Naive(kernel, AVX).run().steps]
+    assert applied[2:4] == [
+        "split{loop=j_lane2 factor=32 tail=cut names=[j_lane2_part, j_lane2_l]}",
+        "vectorize{loop=j_lane2_l}",
+    ]
+    assert max(lanes(naive.scheduled(kernel, SSE)) - {64}) == 16
 
 
 def test_without_vectors_there_are_only_tasks() -> None:

@@ -53,7 +53,7 @@ def _grouped(draw: Draw) -> Case:
     return case(q, k, v, None, bias, group=2, is_causal=False)
 
 
-OPERANDS: dict[str, Any] = {"layout_operands": (0, 1, 2), "without": "x86-64"}
+OPERANDS: dict[str, Any] = {"layout_operands": (0, 1, 2)}
 CAUSAL, SCALED = {"is_causal": True}, {"scale": 0.125}
 X = zeros(3, 5, 4)
 TABLE = (

@@ -41,7 +41,7 @@ def function(
 ) -> Row:
     """Without fused instructions there is a lot to compile."""
     oracle = oracle or getattr(np, name)
-    return row(name, dtypes, oracle, gradient, of or (values,), ulps, samples=3, without="x86-64" if ulps else "")
+    return row(name, dtypes, oracle, gradient, of or (values,), ulps, samples=3)
 
 
 def exact(name: str, oracle: Numeric, of: Sequence[Elements] = (Draw.special,), gradient: Gradient = FLAT) -> Row:

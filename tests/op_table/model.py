@@ -122,8 +122,7 @@ class Row:
 
     They must agree within ``ulps`` units of the result's dtype, relative to the largest value; ``why`` says why more
     than 8 are granted. ``layout_operands`` are tried in every layout, ``unit_operands`` with every unit-stride axis at
-    every size. ``samples`` is how many combinations the fast run tries, ``without`` a level that it leaves out because
-    compiling for it takes long.
+    every size. ``samples`` is how many combinations the fast run tries.
     """
 
     op: str
@@ -138,7 +137,6 @@ class Row:
     layout_operands: tuple[int, ...] = (0,)
     unit_operands: tuple[int, ...] = (0,)
     samples: int = 8
-    without: str = ""
 
     def case(self, rng: np.random.Generator, dtype: str, size: str) -> Case:
         return self.make(Draw(rng, dtype, size))

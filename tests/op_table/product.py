@@ -43,7 +43,7 @@ def spread(row: Row) -> Iterator[Combination]:
     """``row.samples`` combinations, each the one of twenty that brings the most new pairs."""
     rng = np.random.default_rng(zlib.crc32(row.op.encode()))
     seen: set[tuple[object, ...]] = set()
-    everything = [c for c in product(row) if not row.without or PLACES[c[4]][1] != row.without]
+    everything = product(row)
     for _ in range(row.samples):
         drawn = [everything[int(n)] for n in rng.integers(0, len(everything), 20)]
         best = max(drawn, key=lambda c: len(pairs(c) - seen))

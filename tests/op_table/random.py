@@ -77,7 +77,7 @@ def missing(*operands: Array) -> Wrong:
 
 
 X = zeros(2)
-ANYWHERE: dict[str, Any] = {"layout_operands": (), "unit_operands": (), "samples": 5, "without": "x86-64"}
+ANYWHERE: dict[str, Any] = {"layout_operands": (), "unit_operands": (), "samples": 5}
 """Of these operands nothing is read."""
 TABLE = (
     row("dropout", FLOATS, _dropout, _dropout_oracle,

@@ -79,8 +79,7 @@ def layer(op: str, oracle: Callable[..., tuple[Array, ...]], gates: int, states:
         Wrong(case(x[0], *state, good, zeros(2 * gates, 2)), "'x' of .* has 2 axes"),
     )
     why = "errors of each step go on into the next ones, and half precision rounds the state"
-    return row(op, FLOATS, of(gates, states), oracle, refused, "smooth", 16, why, layout_operands=(0, 1), samples=6,
-               without="x86-64")  # fmt: skip
+    return row(op, FLOATS, of(gates, states), oracle, refused, "smooth", 16, why, layout_operands=(0, 1), samples=6)
 
 
 TABLE = (layer("rnn", _rnn, 1, 1), layer("gru", _gru, 3, 1), layer("lstm", _lstm, 4, 2))

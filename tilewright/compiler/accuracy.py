@@ -18,8 +18,7 @@ from tilewright.ir.plan import Plan
 from tilewright.ir.scalar import OPS, Apply, CheckedIndex, Expr, Read, apply, walk
 from tilewright.ir.tensor import Axis, Compute, Function, Tensor
 from tilewright.ir.types import ALL, BY_NAME, DType
-from tilewright.passes.legalise import legalise
-from tilewright.passes.legalise.expand import signature
+from tilewright.passes.legalise import legalise, signature
 from tilewright.passes.lower import lower
 
 ROUNDED = {name: f.ulps for name, f in FUNCTIONS.items() if not f.is_exact}

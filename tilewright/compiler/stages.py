@@ -18,7 +18,7 @@ from tilewright.ir.tensor import Function
 from tilewright.ir.verify_loops import verify_plan
 from tilewright.ir.verify_tensor import verify
 from tilewright.passes.legalise import legalise
-from tilewright.passes.lower import lower
+from tilewright.passes.lower import fit_sizes, lower
 from tilewright.passes.pipeline import Hook, Pass, Pipeline
 from tilewright.passes.schedule.naive import schedule
 from tilewright.passes.tensor.form_fma import FormFma
@@ -113,7 +113,7 @@ class Compilation:
         tensor, capabilities = self.tensor, self.target.capabilities
         lowering = Stage("lower", lambda f: lower(f, self.layout))
         scheduling = Stage("schedule", lambda p: schedule(p, capabilities, self.hook))
-        return self._timed("loops", lambda: self._plan(tensor, lowering, scheduling))
+        return self._timed("loops", lambda: self._plan(tensor, lowering, scheduling, Stage("fit sizes", fit_sizes)))
 
     @cached_property
     def legal(self) -> Plan:

@@ -55,6 +55,17 @@ class Tensor:
     def __buffer__(self, flags: int, /) -> memoryview: ...
 
 @final
+class Object:
+    """Compiled code in memory: an ELF object file, laid out and relocated. What is in it is valid while it lives.
+
+    ValueError says why an image cannot be loaded: it is damaged, of another machine, or needs something from outside.
+    """
+
+    def __init__(self, image: bytes) -> None: ...
+    def address(self, name: str) -> int:
+        """The address of a global symbol; KeyError if there is none."""
+
+@final
 class Program:
     """The runnable form of a plan. Slots are places in the whole size table, head first.
 

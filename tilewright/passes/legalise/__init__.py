@@ -4,6 +4,6 @@ What a target lacks is expanded into branch-free scalar IR, the same on all targ
 result do not depend on who computed it.
 """
 
-from tilewright.passes.legalise.expand import legalise
+from tilewright.passes.legalise.expand import expansion, legalise, signature
 
-__all__ = ["legalise"]
+__all__ = ["expansion", "legalise", "signature"]

@@ -50,8 +50,18 @@ def legalise(plan: Plan, capabilities: Capabilities) -> Plan:
     return replace(plan, kernels=tuple(map(legaliser.kernel, plan.kernels)))
 
 
+def expansion(node: Apply, capabilities: Capabilities) -> Expr:
+    """``node`` made of other operations that ``capabilities`` has, by the expansion that its own operation has."""
+    operation = signature(node)
+    others = replace(
+        capabilities, native=capabilities.native - {operation}, emulated=capabilities.emulated - {operation}
+    )
+    return _Legaliser(others, {}).expr(node)
+
+
 def _mentions(capabilities: Capabilities, dtype: DType) -> bool:
-    return any(dtype.name in name.split(">") for op, name in capabilities.native if op != "bitcast")
+    taken = capabilities.native | capabilities.emulated
+    return any(dtype.name in name.split(">") for op, name in taken if op != "bitcast")
 
 
 def signature(node: Apply) -> tuple[str, str]:
@@ -110,7 +120,7 @@ class _Legaliser:
 
     def is_native(self, node: Apply) -> bool:
         moved = node.op == "bitcast" and (node.dtype in self.carried or node.args[0].dtype in self.carried)
-        return moved or signature(node) in self.capabilities.native
+        return moved or self.capabilities.takes(signature(node))
 
     def carrier(self, dtype: DType) -> DType:
         return self.carried.get(dtype, dtype)

@@ -64,10 +64,10 @@ def _origin(extent: Index, found: dict[str, Place]) -> str:
     if extent.symbol is not None:
         operand, axis = found[extent.symbol]
         return f", the extent of axis {axis} of '{operand}'"
-    return _places(extent, found)
+    return places_text(extent, found)
 
 
-def _places(extent: Index, found: dict[str, Place]) -> str:
+def places_text(extent: Index, found: dict[str, Place]) -> str:
     names = sorted(symbols(extent))
     places = [f"{s} is the extent of axis {found[s][1]} of '{found[s][0]}'" for s in names]
     return f", where {' and '.join(places)}" if places else ""
@@ -76,7 +76,8 @@ def _places(extent: Index, found: dict[str, Place]) -> str:
 def _preconditions(function: Function) -> list[Check]:
     found = sources(function)
     return [
-        Check(c, f"{function.name}: it is required that {c}{_places(c.index, found)}") for c in function.preconditions
+        Check(c, f"{function.name}: it is required that {c}{places_text(c.index, found)}")
+        for c in function.preconditions
     ]
 
 

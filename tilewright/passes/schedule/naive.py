@@ -11,7 +11,9 @@ from tilewright.ir.index import Index, maximum, product, symbols
 from tilewright.ir.loops import Block, Kernel, Loop, blocks, walk
 from tilewright.ir.plan import Phase, Plan, Repeat, Step
 from tilewright.ir.scalar import Apply, Expr, Read, operands
+from tilewright.ir.scalar import walk as walk_expr
 from tilewright.ir.types import DType
+from tilewright.passes.legalise import signature
 from tilewright.passes.loops.fuse import Fuse
 from tilewright.passes.loops.nest import fresh, taken_names
 from tilewright.passes.loops.parallel import Parallel
@@ -27,6 +29,8 @@ ROW_POINTS = 4096
 """A task takes so much of a row,"""
 ROW_VECTORS = 16
 """or, where each point is a loop of its own, so many vectors."""
+PARTIAL_VECTORS = 4
+"""So many vectors of partial results are computed at once by operations that are expanded."""
 
 
 def schedule(plan: Plan, capabilities: Capabilities, hook: Hook | None = None) -> Plan:
@@ -83,7 +87,7 @@ class Naive:
         if row and inner:
             self._vectorise(inner, self._width(row))
         for var in partials:
-            self._apply(Vectorize(var), "the partial results of a chunk are independent of each other")
+            self._partial_lanes(var)
         self._apply(Tidy(), "loops of one iteration are none")
         return self
 
@@ -157,6 +161,22 @@ class Naive:
         for var in vectors:
             self._apply(Vectorize(var), "the lanes store neighbouring elements")
         self._apply(SinkLanes(), "vectors are innermost")
+
+    def _partial_lanes(self, var: str) -> None:
+        """All partial results at once where an instruction does each step, else as many as a few registers hold."""
+        loop, _ = find(self.kernel, var)
+        inside = [s for s in loop.body if isinstance(s, Block)]
+        width = PARTIAL_VECTORS * self.capabilities.lanes(_widest(inside))
+        native = all(map(self._is_native, inside))
+        if not native and loop.extent.const > width and loop.extent.const % width == 0:
+            part, lane = self._new(f"{var}_part", f"{var}_l")
+            self._apply(Split(var, width, "cut", (part, lane)), "what is expanded needs registers of its own")
+            var = lane
+        self._apply(Vectorize(var), "the partial results of a chunk are independent of each other")
+
+    def _is_native(self, block: Block) -> bool:
+        nodes = (e for v in block.values for e in walk_expr(v))
+        return all(signature(e) in self.capabilities.native for e in nodes if isinstance(e, Apply))
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,8 @@ bool accept(const Py_buffer& view, const DType* asked, DType& dtype) {
         PyErr_Format(PyExc_TypeError, "no element type for the buffer format '%s'", format);
     else if (view.ndim > kMaxRank)
         PyErr_Format(PyExc_ValueError, "a tensor has at most %d axes, not %d", kMaxRank, view.ndim);
+    else if (int64_t strides[kMaxRank]; row_major(view.shape, strides, view.ndim, view.itemsize) < 0)
+        PyErr_Format(PyExc_ValueError, "a tensor has at most %lld bytes", static_cast<long long>(kLargest));
     else if (!is_aligned(view, view.itemsize))
         PyErr_SetString(PyExc_TypeError, "the elements are not aligned to their size");
     return !PyErr_Occurred();

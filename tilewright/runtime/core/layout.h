@@ -22,12 +22,17 @@ inline int unit_axis(const int64_t* dims, const int64_t* strides, int rank, int6
     return -1;
 }
 
-// Fills the strides of a row-major tensor and returns its bytes, or -1 if they overflow or a dim is negative.
+// No tensor has more bytes, an empty axis counted as one element: compiled code multiplies dims on the strength of it.
+constexpr int64_t kLargest = int64_t{1} << 48;
+
+// Fills the strides of a row-major tensor and returns its bytes, or -1 if it is too large or a dim is negative.
 inline int64_t row_major(const int64_t* dims, int64_t* strides, int rank, int64_t item) {
     int64_t bytes = item;
     for (int a = rank - 1; a >= 0; --a) {
         strides[a] = bytes;
-        if (dims[a] < 0 || __builtin_mul_overflow(bytes, dims[a] > 1 ? dims[a] : 1, &bytes)) return -1;
+        int64_t dim = dims[a] > 1 ? dims[a] : 1;
+        if (dims[a] < 0 || dim > kLargest / bytes) return -1;
+        bytes *= dim;
     }
     return is_empty(dims, rank) ? 0 : bytes;
 }

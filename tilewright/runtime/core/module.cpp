@@ -2,6 +2,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include "object.h"
 #include "op.h"
 #include "pool.h"
 
@@ -86,6 +87,13 @@ int limit_threads_checked(int n) {
     return limit_threads(n);
 }
 
+std::unique_ptr<Object> load_object(py::bytes image) { return std::make_unique<Object>(std::string_view(image)); }
+
+uintptr_t address_of(const Object& object, const std::string& name) {
+    if (void* found = object.symbol(name)) return reinterpret_cast<uintptr_t>(found);
+    throw py::key_error(name);
+}
+
 }  // namespace
 
 const Program* program_of(PyObject* object) {
@@ -101,6 +109,9 @@ PYBIND11_MODULE(_core, m) {
         .def(py::init(&tw::make_program), py::arg("sizes_ptr"), py::arg("head_slots"), py::arg("tail_slots"),
              py::arg("outputs"), py::arg("scratch_slot"), py::arg("steps"), py::arg("checks"),
              py::arg("keepalive") = py::none(), py::arg("scalars") = std::vector<std::string>());
+    py::class_<tw::Object>(m, "Object", "Compiled code in memory.")
+        .def(py::init(&tw::load_object), py::arg("image"))
+        .def("address", &tw::address_of, py::arg("name"), "The address of a global symbol; KeyError if there is none.");
     m.def("get_threads", &tw::get_threads, "The most threads that calls of this process use.");
     m.def("set_threads", &tw::set_threads_checked, py::arg("n"), "Sets what get_threads returns.");
     m.def("limit_threads", &tw::limit_threads_checked, py::arg("n"),

@@ -1,33 +1,31 @@
-"""From LLVM text to addresses: checked, compiled to an object, checked again, linked into the process."""
+"""From LLVM text to addresses: checked, compiled to objects, loaded into the process."""
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from llvmlite import binding as llvm
 
 from tilewright.errors import InternalError
 from tilewright.ir.plan import Plan
+from tilewright.runtime import Object
 from tilewright.targets.cpu.code import RUN_ONCE, STRIDED
-from tilewright.targets.cpu.elf import undefined_symbols
 from tilewright.targets.target import Loaded
 
 T = TypeVar("T")
 
 ALLOWED = frozenset(
     "abs ceil cttz fabs floor fma fptosi.sat fptoui.sat roundeven smax smin sqrt trunc umax "
-    "masked.load masked.store masked.gather masked.scatter".split()
+    "masked.load masked.store masked.gather masked.scatter vector.extract vector.insert".split()
 )
 """Intrinsics that the levels whose emitter uses them have instructions for; others may abort the process or become
 library calls."""
 
 _INTRINSIC = re.compile(r"@llvm\.([a-z.]+?)(?=\.(?:v?\d|[a-z]+\d))")
-_numbers = itertools.count()
 
 
 @cache
@@ -69,11 +67,6 @@ def header(cpu: str, features: str) -> str:
     return f'target datalayout = "{m.target_data}"\ntarget triple = "{m.triple}"\n'
 
 
-@cache
-def _linker() -> Any:
-    return llvm.create_lljit_compiler(machine(*host_cpu()), use_jit_link=True)
-
-
 def check_intrinsics(text: str) -> None:
     """InternalError if ``text`` calls an intrinsic that is not allowed."""
     for name in sorted(set(_INTRINSIC.findall(text))):
@@ -97,54 +90,44 @@ def _module(text: str, cpu: str, features: str) -> Any:
     return module
 
 
-_WORK = {"": ("true", OPTIMISATION), STRIDED: ("false", OPTIMISATION), RUN_ONCE: ("true", 0)}
-"""Per mark of a module whether LLVM's strength reduction of loops, a fifth of its time, is left out, and the level."""
-
-_MARKS = re.compile("(" + "|".join(map(re.escape, filter(None, _WORK))) + ")")
-
-
 def _compiled(text: str, cpu: str, features: str, emit: Callable[[Any, Any], T]) -> list[T]:
     """``emit(machine, module)`` of the modules of ``text``."""
     made: list[T] = []
-    parts = ["", *_MARKS.split(text)]
-    for mark, part in zip(parts[::2], parts[1::2], strict=True):
-        if part:
-            unreduced, optimisation = _WORK[mark]
-            module = _module(part, cpu, features)
-            with _switched(f"-disable-lsr={unreduced}", "-disable-lsr=false"):
-                made.append(emit(machine(cpu, features, optimisation), module))
+    for part, optimisation in zip(text.split(RUN_ONCE), (OPTIMISATION, 0), strict=False):
+        module = _module(part, cpu, features)
+        with _strength_reduction(STRIDED in part):
+            made.append(emit(machine(cpu, features, optimisation), module))
     return made
 
 
 @contextmanager
-def _switched(on: str, back: str) -> Iterator[None]:
-    """LLVM with a switch ``on``. Switches are the process's: its other users of LLVM get theirs ``back``."""
-    llvm.set_option("tilewright", on)
+def _strength_reduction(wanted: bool) -> Iterator[None]:
+    """With or without LLVM's strength reduction of loops, which is a fifth of its work.
+
+    The switch is the process's: whoever else uses LLVM in it gets it back as it was.
+    """
+    llvm.set_option("tilewright", f"-disable-lsr={str(not wanted).lower()}")
     try:
         yield
     finally:
-        llvm.set_option("tilewright", back)
+        llvm.set_option("tilewright", "-disable-lsr=false")
 
 
 def compile_objects(text: str, cpu: str, features: str) -> list[bytes]:
-    """The object files of ``text``; InternalError if one would need anything from outside."""
-    images: list[bytes] = _compiled(text, cpu, features, lambda m, module: m.emit_object(module))
-    for missing in filter(None, map(undefined_symbols, images)):
-        raise InternalError(f"the object calls outside of itself: {', '.join(missing)}")
-    return images
+    """The object files of ``text``: one of the kernels, one of ``sizes``."""
+    return _compiled(text, cpu, features, lambda m, module: cast(bytes, m.emit_object(module)))
 
 
 def assembly(text: str, cpu: str, features: str) -> str:
     """The machine code of ``text`` to read."""
-    return "".join(_compiled(text, cpu, features, lambda m, module: m.emit_assembly(module)))
+    return "".join(_compiled(text, cpu, features, lambda m, module: str(m.emit_assembly(module))))
 
 
 def load(text: str, plan: Plan, compile_: Callable[[str], list[bytes]]) -> Loaded:
     """``text``, the emitted ``plan``, as callable code in this process."""
-    library = llvm.JITLibraryBuilder()
-    for image in compile_(text):
-        library.add_object_img(image)
-    for name in (*(k.name for k in plan.kernels), "sizes"):
-        library.export_symbol(name)
-    tracker = library.link(_linker(), f"tilewright{next(_numbers)}")
-    return Loaded({k.name: tracker[k.name] for k in plan.kernels}, tracker["sizes"], tracker)
+    try:
+        kernels, sizes = map(Object, compile_(text))
+    except ValueError as e:
+        raise InternalError(f"what LLVM made cannot be loaded: {e}") from e
+    addresses = {k.name: kernels.address(k.name) for k in plan.kernels}
+    return Loaded(addresses, sizes.address("sizes"), (kernels, sizes))

@@ -17,11 +17,11 @@ METADATA = """\
 attributes #0 = { nounwind }
 """
 
-STRIDED = "\n; loops that multiply by sizes\n"
-"""Begins a module of a text: in its loops it pays to make products by addition."""
+STRIDED = "; loops that multiply by sizes\n"
+"""Begins a text in whose loops it pays to make products by addition."""
 
 RUN_ONCE = "\n; what follows runs once per call\n"
-"""Begins a module of a text: its code is not worth the time that optimising takes."""
+"""Begins the second module of a text: its code is not worth the time that optimising takes."""
 
 
 @dataclass(eq=False)
@@ -48,11 +48,6 @@ class Module:
     functions: list[str] = field(default_factory=list)
     declared: dict[str, str] = field(default_factory=dict)
     strided: bool = False
-
-    def add(self, other: Module) -> None:
-        """Takes what ``other`` has."""
-        self.functions += other.functions
-        self.declared |= other.declared
 
     def text(self) -> str:
         return "\n".join([self.header, *self.functions, *self.declared.values(), METADATA])

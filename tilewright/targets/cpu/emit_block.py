@@ -6,24 +6,24 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tilewright.errors import InternalError, UnsupportedError
-from tilewright.ir.capabilities import Capabilities
 from tilewright.ir.index import Condition, Index, eq, substitute, substitute_condition
 from tilewright.ir.loops import Block
 from tilewright.ir.scalar import Apply, CheckedIndex, Const, Expr, IndexValue, Param, Read, walk
 from tilewright.ir.types import DType
+from tilewright.passes.legalise import signature
 from tilewright.targets.cpu.emit_index import Guard
 from tilewright.targets.cpu.emit_memory import Dynamic, Memory, Place
-from tilewright.targets.cpu.emit_scalar import Operation, capability, rule_for
+from tilewright.targets.cpu.emit_operations import Operations
 from tilewright.targets.cpu.llvm_types import Value, literal, value_type, vector, zero
 
 
 class Blocks:
     """Emits block instances of one kernel. ``env`` gives the iteration variables of the one at hand."""
 
-    def __init__(self, memory: Memory, capabilities: Capabilities, target: str) -> None:
+    def __init__(self, memory: Memory, operations: Operations, target: str) -> None:
         self.memory = memory
         self.fn = memory.fn
-        self.capabilities = capabilities
+        self.operations = operations
         self.target = target
         self.env: Mapping[str, Index] = {}
         self._block: Block | None = None
@@ -91,13 +91,10 @@ class Blocks:
         return self.memory.param(node)
 
     def _apply(self, node: Apply) -> Value:
-        rule = rule_for(node) if capability(node) in self.capabilities.native else None
-        if rule is None:
-            raise self._unsupported(" of ".join(capability(node)))
-        args = [self._values[a] for a in node.args]
-        lanes = max(a.lanes for a in args)
-        texts = tuple(self._widen(v, a.dtype, lanes) for v, a in zip(args, node.args, strict=True))
-        return Value(rule(Operation(self.fn, node, texts, lanes)), lanes)
+        found = self.operations.value(self.fn, node, [self._values[a] for a in node.args])
+        if found is None:
+            raise self._unsupported(" of ".join(signature(node)))
+        return found
 
     def _widen(self, value: Value, dtype: DType, lanes: int) -> str:
         return self.fn.widen(value, value_type(dtype), lanes)

@@ -6,23 +6,23 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
 from tilewright.errors import InternalError, UnsupportedError
-from tilewright.ir.capabilities import Capabilities
 from tilewright.ir.index import Index, const, substitute, symbols
 from tilewright.ir.loops import Block, Kernel, Loop, Stmt, walk
-from tilewright.targets.cpu.code import Function, Module
+from tilewright.targets.cpu.code import Function
 from tilewright.targets.cpu.emit_block import Blocks
 from tilewright.targets.cpu.emit_index import Guard
 from tilewright.targets.cpu.emit_memory import Memory
+from tilewright.targets.cpu.emit_operations import Operations
 from tilewright.targets.target import Numbering
 
 _TASK = Loop("task()", const(1), "parallel", ())
 
 
-def emit_kernel(module: Module, kernel: Kernel, numbers: Numbering, capabilities: Capabilities, target: str) -> None:
-    """Adds ``kernel`` to ``module``."""
-    fn = Function(module, f'void @"{kernel.name}"(ptr noalias %args, i64 %lo, i64 %hi, i64 %tid) #0')
+def emit_kernel(operations: Operations, kernel: Kernel, numbers: Numbering, target: str) -> None:
+    """Adds ``kernel`` to the module of ``operations``."""
+    fn = Function(operations.module, f'void @"{kernel.name}"(ptr noalias %args, i64 %lo, i64 %hi, i64 %tid) #0')
     memory = Memory(fn, kernel, numbers)
-    body = Body(memory, Blocks(memory, capabilities, target))
+    body = Body(memory, Blocks(memory, operations, target))
     parallel = [s for s in kernel.body if isinstance(s, Loop) and s.kind == "parallel"]
     if parallel and len(kernel.body) > 1:
         raise InternalError(f"kernel {kernel.name}: statements beside its parallel loop")

@@ -1,4 +1,4 @@
-"""A plan as LLVM modules: its kernels with the function that notes a failed index, and ``sizes``."""
+"""A plan as two LLVM modules: its kernels with the function that notes a failed index, and ``sizes``."""
 
 from __future__ import annotations
 
@@ -10,23 +10,21 @@ from tilewright.ir.plan import Check, Plan, head, tail
 from tilewright.targets.cpu.code import RUN_ONCE, STRIDED, Function, Module
 from tilewright.targets.cpu.emit_index import Indices
 from tilewright.targets.cpu.emit_loops import emit_kernel
+from tilewright.targets.cpu.emit_operations import Operations
 from tilewright.targets.cpu.llvm_types import Value
 from tilewright.targets.target import numbering
 
 
 def emit(plan: Plan, capabilities: Capabilities, target: str, header: str) -> str:
     """``plan`` as text; ``header`` says layout and triple. UnsupportedError names what ``target`` cannot express."""
-    modules = {mark: Module(header) for mark in ("", STRIDED, RUN_ONCE)}
-    numbers = numbering(plan)
+    kernels, sizes = Module(header), Module(header)
+    numbers, operations = numbering(plan), Operations(kernels, capabilities)
     for kernel in plan.kernels:
-        made = Module(header)
-        emit_kernel(made, kernel, numbers, capabilities, target)
-        modules[STRIDED if made.strided else ""].add(made)
-    for module in modules.values():
-        if any("@tw.note" in f for f in module.functions):
-            module.functions.append(_NOTE)
-    _emit_sizes(modules[RUN_ONCE], plan)
-    return "".join(mark + module.text() for mark, module in modules.items() if module.functions)
+        emit_kernel(operations, kernel, numbers, target)
+    if any("@tw.note" in f for f in kernels.functions):
+        kernels.functions.append(_NOTE)
+    _emit_sizes(sizes, plan)
+    return (STRIDED if kernels.strided else "") + kernels.text() + RUN_ONCE + sizes.text()
 
 
 def _emit_sizes(module: Module, plan: Plan) -> None:

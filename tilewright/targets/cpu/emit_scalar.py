@@ -1,6 +1,7 @@
 """Scalar operations as instructions: tables from (operation, operand kind) to code, the same for scalars and lanes.
 
-What stands in a table is what the target takes natively: :func:`native` reads the capabilities off them.
+What stands in a table is what the target takes natively, or calls a function for at a level that has no instruction
+for it: :func:`native` reads the capabilities off them.
 """
 
 from __future__ import annotations
@@ -371,9 +372,3 @@ def rule_for(node: Apply) -> Rule | None:
     """How to emit ``node``, or None."""
     source = node.args[0].dtype
     return cast_rule(source, node.dtype) if node.op == "cast" else op_rule(node.op, source)
-
-
-def capability(node: Apply) -> tuple[str, str]:
-    """What a target must have in ``Capabilities.native`` for ``node``."""
-    source = node.args[0].dtype
-    return (node.op, f"{source}>{node.dtype}") if node.op == "cast" else (node.op, source.name)

@@ -73,4 +73,5 @@ def _capabilities(level: Level) -> Capabilities:
     if not build.is_x86():
         return Capabilities(16, native(fma=True, half=True, rounding=True))
     width = next((bytes_ for feature, bytes_ in _VECTOR_BYTES if feature in has), 16)
-    return Capabilities(width, native(fma="fma" in has, half="f16c" in has, rounding="sse4.1" in has))
+    own = native(fma="fma" in has, half="f16c" in has, rounding="sse4.1" in has)
+    return Capabilities(width, own, native(fma=True, half=True, rounding=True) - own)
