@@ -7,7 +7,8 @@ axis pack of its own: it runs over the dims in whose place it stands, as ``x[a..
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
+from operator import is_
 from typing import Any, TypeVar
 
 from tilewright.dsl import syntax as ast
@@ -131,14 +132,20 @@ def _places(s: ast.Statement) -> Iterator[tuple[str, Sequence[ast.Axis]]]:
 
 def expand(node: Node, packs: Names, ranges: Names | None = None) -> Node:
     """``node`` without packs: each stands for the names that ``packs``, or ``ranges`` for a range, gives it."""
+    kind: type = type(node)
     changes: dict[str, Any] = {}
-    for f in fields(node):
-        old = getattr(node, f.name)
+    for name in ast.field_names(kind):
+        old = getattr(node, name)
         if isinstance(old, ast.Node):
-            changes[f.name] = expand(old, packs, ranges)
+            new: Any = expand(old, packs, ranges)
         elif isinstance(old, tuple):
-            changes[f.name] = tuple(new for part in old for new in _expand_part(part, packs, ranges))
-    return replace(node, **changes)
+            new = tuple(n for part in old for n in _expand_part(part, packs, ranges))
+            new = old if len(new) == len(old) and all(map(is_, new, old)) else new
+        else:
+            continue
+        if new is not old:
+            changes[name] = new
+    return replace(node, **changes) if changes else node
 
 
 def _expand_part(part: Any, packs: Names, ranges: Names | None) -> list[Any]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Union
 
 from tilewright.source import Source, Span
@@ -27,6 +27,19 @@ from tilewright.source import Source, Span
 @dataclass(frozen=True)
 class Node:
     span: Span = field(compare=False, repr=False)
+
+    @cached_property
+    def children(self) -> tuple[Node, ...]:
+        """The nodes directly under this one, in the order of its fields."""
+        kind: type = type(self)
+        found: list[Node] = []
+        for name in field_names(kind):
+            value: Any = getattr(self, name)
+            if isinstance(value, Node):
+                found.append(value)
+            elif isinstance(value, tuple):
+                found += [v for v in value if isinstance(v, Node)]
+        return tuple(found)
 
 
 # --- expressions ----------------------------------------------------------------------------
@@ -338,19 +351,9 @@ class Module:
         raise KeyError(name)
 
 
-def children(node: Node) -> Iterator[Node]:
-    """The nodes directly under ``node``, in the order of its fields."""
-    kind: type = type(node)
-    for name in _fields(kind):
-        value: Any = getattr(node, name)
-        if isinstance(value, Node):
-            yield value
-        elif isinstance(value, tuple):
-            yield from (v for v in value if isinstance(v, Node))
-
-
 @cache
-def _fields(kind: type) -> tuple[str, ...]:
+def field_names(kind: type) -> tuple[str, ...]:
+    """The names of the fields of a class of nodes."""
     return tuple(f.name for f in fields(kind))
 
 
@@ -360,7 +363,7 @@ def walk(*roots: Node) -> Iterator[tuple[Node, int]]:
     while stack:
         node, depth = stack.pop()
         yield node, depth
-        stack.extend((c, depth + 1) for c in reversed(list(children(node))))
+        stack += [(c, depth + 1) for c in reversed(node.children)]
 
 
 def names(*roots: Node) -> list[str]:

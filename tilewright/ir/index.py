@@ -176,6 +176,7 @@ def const(value: int) -> Index:
     return Index((), value)
 
 
+@lru_cache(maxsize=1 << 16)
 def symbol(name: str) -> Index:
     """The index that is just the symbol ``name``."""
     return of_atom(Symbol(name))
@@ -322,12 +323,17 @@ def mod(num: Index, den: Index) -> Index:
     return of_atom(Mod(rest, den))
 
 
+@lru_cache(maxsize=1 << 16)
+def _text(index: Index) -> str:
+    return str(index)
+
+
 def extremum(kind: str, args: Iterable[Index]) -> Index:
     """``min`` or ``max`` (``kind``), constants and duplicates folded."""
     pick = min if kind == "min" else max
     seen = dict.fromkeys(args)
     constants = [a.const for a in seen if a.constant is not None]
-    rest = sorted((a for a in seen if a.constant is None), key=str)
+    rest = sorted((a for a in seen if a.constant is None), key=_text)
     folded = ([const(pick(constants))] if constants else []) + rest
     if len(folded) == 1:
         return folded[0]

@@ -35,7 +35,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Union
 
-from tilewright.ir.index import Condition, Index, const, symbols
+from tilewright.ir.index import Condition, Index, const, substitute, symbols
 from tilewright.ir.scalar import CheckedIndex, Expr, Read, index_symbols, reads
 from tilewright.ir.tensor import ScalarInput
 from tilewright.ir.types import DType
@@ -93,6 +93,19 @@ class Block:
     def reads(self) -> tuple[Read, ...]:
         """The distinct reads of all expressions."""
         return tuple(dict.fromkeys([r for e in self.expressions for r in reads(e)]))
+
+    @cached_property
+    def accesses(self) -> tuple[tuple[str, tuple[Index | None, ...], bool], ...]:
+        """The distinct places it touches, reads first: buffer, indices over loop variables, None where data decide,
+        and whether it writes there."""
+        bound = dict(zip((i.name for i in self.iters), self.bindings, strict=True))
+        touched = [(r.tensor, r.indices, False) for r in self.reads] + [
+            (w.buffer, w.indices, True) for w in self.writes
+        ]
+        return tuple(
+            (buffer, tuple(substitute(i, bound) if isinstance(i, Index) else None for i in indices), writes)
+            for buffer, indices, writes in dict.fromkeys(touched)
+        )
 
     @cached_property
     def symbols(self) -> frozenset[str]:

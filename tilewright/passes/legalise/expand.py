@@ -84,15 +84,15 @@ class _Legaliser:
         if isinstance(s, Loop):
             return replace(s, body=tuple(map(self.stmt, s.body)))
         if isinstance(s, Block):
-            return replace(
-                s,
-                writes=tuple(map(self.write, s.writes)),
-                values=tuple(map(self.expr, s.values)),
-                init=tuple(map(self.expr, s.init)),
-            )
+            writes = tuple(map(self.write, s.writes))
+            values, init = tuple(map(self.expr, s.values)), tuple(map(self.expr, s.init))
+            same = (writes, values, init) == (s.writes, s.values, s.init)
+            return s if same else replace(s, writes=writes, values=values, init=init)
         raise InternalError(f"no rule for the statement {type(s).__name__}")
 
     def write(self, w: Write) -> Write:
+        if not any(isinstance(i, CheckedIndex) for i in w.indices):
+            return w
         return replace(w, indices=tuple(self.checked(i) if isinstance(i, CheckedIndex) else i for i in w.indices))
 
     def checked(self, i: CheckedIndex) -> CheckedIndex:

@@ -40,12 +40,7 @@ def accesses(body: tuple[Stmt, ...]) -> list[Access]:
 
 def block_accesses(block: Block, loops: tuple[Loop, ...]) -> Iterator[Access]:
     """The accesses of one block, reads first."""
-    bound = dict(zip((i.name for i in block.iters), block.bindings, strict=True))
-    touched = [(r.tensor, r.indices, False) for r in block.reads]
-    touched += [(w.buffer, w.indices, True) for w in block.writes]
-    for buffer, indices, writes in dict.fromkeys(touched):
-        plain = tuple(substitute(i, bound) if isinstance(i, Index) else None for i in indices)
-        yield Access(block, loops, buffer, plain, writes)
+    return (Access(block, loops, *place) for place in block.accesses)
 
 
 def conflicts(found: Sequence[Access]) -> Iterator[tuple[Access, Access]]:

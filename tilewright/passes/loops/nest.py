@@ -81,13 +81,13 @@ def substitute(
 
 def _substituted(s: Stmt, values: Mapping[str, Index], predicate: tuple[Condition, ...]) -> Stmt:
     if isinstance(s, Loop):
-        return replace(s, extent=ix.substitute(s.extent, values), body=substitute(s.body, values, predicate))
+        extent, body = ix.substitute(s.extent, values), substitute(s.body, values, predicate)
+        same = extent is s.extent and all(map(is_, body, s.body))
+        return s if same else replace(s, extent=extent, body=body)
+    bindings = tuple(ix.substitute(b, values) for b in s.bindings)
     conditions = [ix.substitute_condition(c, values) for c in s.predicate]
-    return replace(
-        s,
-        bindings=tuple(ix.substitute(b, values) for b in s.bindings),
-        predicate=tuple(dict.fromkeys((*conditions, *predicate))),
-    )
+    where = tuple(dict.fromkeys((*conditions, *predicate)))
+    return s if bindings == s.bindings and where == s.predicate else replace(s, bindings=bindings, predicate=where)
 
 
 def renamed(body: tuple[Stmt, ...], suffix: str, taken: set[str]) -> tuple[Stmt, ...]:

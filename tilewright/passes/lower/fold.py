@@ -111,9 +111,10 @@ class Tree:
         if count.constant == 0:
             return []
         partials = self._registers("_lane", self.order.lanes)
-        total = element(partials, const(0))
         if count.constant == 1:
-            return [*self._chunk(partials, const(0), extent, where), self._finish(total, where)]
+            body = self._chunk(partials, const(0), extent, where)
+            total = self._halve(partials, body, where)
+            return [*body, self._finish(total, where)]
         levels = self._registers("_level", LEVELS)
         used = minimum(count, LEVELS)
         d = self._level("_bit", "parallel", used, const(LEVELS))
@@ -121,13 +122,9 @@ class Tree:
         q = self._level("_chunk", "ordered", count)
         first = q.at * chunk
         body = self._chunk(partials, first, minimum(chunk, extent - first), where.inside(q))
-        body += self._carry(levels, total, q, used, where.inside(q))
-        return [
-            *blank,
-            *loops((q,), body),
-            *self._collect(levels, total, count, used, where),
-            self._finish(total, where.under(ge(count, 1))),
-        ]
+        total = self._halve(partials, body, where.inside(q))
+        body += self._carry(levels, total, q, count, used, where.inside(q))
+        return [*blank, *loops((q,), body), self._finish(total, where.under(ge(count, 1)))]
 
     def _level(self, suffix: str, kind: str, extent: Index, bound: Index | None = None) -> Level:
         return self.fold.kernel.level(self.axis.name + suffix, kind, extent, bound)
@@ -141,7 +138,7 @@ class Tree:
     # --- one chunk --------------------------------------------------------------------------
 
     def _chunk(self, partials: Cells, first: Index, length: Index, where: Where) -> list[Stmt]:
-        """Elements ``first <= i < first + length`` into partials, then these into the first of them."""
+        """Elements ``first <= i < first + length`` into partials."""
         lanes = self.order.lanes
         groups = length // lanes
         bound = minimum(ceildiv(self.axis.extent, lanes), -(-self.order.chunk // lanes))
@@ -157,20 +154,21 @@ class Tree:
             with self._lanes(lanes, where, body) as (inner, lane, made):
                 rest = groups * lanes + lane
                 made += self._take(partials, lane, first + rest, inner.under(lt(rest, length)))
-        return body + self._halve(partials, where)
+        return body
 
     def _take(self, partials: Cells, lane: Index, at: Index, where: Where) -> list[Stmt]:
         return self.fold.reduce(element(partials, lane), self.inner, where.at(self.axis.name, at))
 
-    def _halve(self, partials: Cells, where: Where) -> list[Stmt]:
-        body: list[Stmt] = []
+    def _halve(self, partials: Cells, into: list[Stmt], where: Where) -> Cells:
+        """Appends what makes one of ``partials``: halves joined into registers of their own, so that few stay alive."""
         half = self.order.lanes // 2
         while half:
-            with self._lanes(half, where, body) as (inner, lane, made):
-                left, right = element(partials, lane), element(partials, lane + half)
-                made.append(self.fold.join(left, left, right, inner))
-            half //= 2
-        return body
+            fewer = self._registers("_lane", half)
+            with self._lanes(half, where, into) as (inner, lane, made):
+                joined = element(partials, lane), element(partials, lane + half)
+                made.append(self.fold.join(element(fewer, lane), *joined, inner))
+            partials, half = fewer, half // 2
+        return element(partials, const(0))
 
     @contextmanager
     def _lanes(self, count: int, where: Where, into: list[Stmt]) -> Iterator[tuple[Where, Index, list[Stmt]]]:
@@ -185,16 +183,13 @@ class Tree:
 
     # --- the pairwise tree over chunks ------------------------------------------------------
 
-    def _carry(self, levels: Cells, total: Cells, q: Level, used: Index, where: Where) -> list[Stmt]:
-        """A binary counter: bit d of the number of chunks so far says whether level d holds 2**d of them joined."""
-        rank = ctz(q.at + 1)
-        d = self._level("_bit", "ordered", minimum(rank, used), const(LEVELS))
-        carried = self.fold.join(total, element(levels, d.at), total, where.inside(d))
-        return [*loops((d,), [carried]), self.fold.copy(element(levels, rank), total, where)]
+    def _carry(self, levels: Cells, total: Cells, q: Level, count: Index, used: Index, where: Where) -> list[Stmt]:
+        """A binary counter: bit d of the number of chunks so far says whether level d holds 2**d of them joined.
 
-    def _collect(self, levels: Cells, total: Cells, count: Index, used: Index, where: Where) -> list[Stmt]:
-        """The levels that hold something, lowest first, into ``total``, which holds the lowest already."""
-        lowest = ctz(maximum(count, 1))
-        d = self._level("_bit", "ordered", used, const(LEVELS))
-        held = where.inside(d).under(ge(count, 1), lt(lowest, d.at), eq(count // pow2(d.at) % 2, 1))
-        return [*loops((d,), [self.fold.join(total, element(levels, d.at), total, held)])]
+        A chunk joins the levels of the bits that it carries over, lowest first; the last one joins all that there are.
+        """
+        rank, is_last = ctz(q.at + 1), maximum(0, q.at + 2 - count)
+        d = self._level("_bit", "ordered", minimum(maximum(rank, is_last * LEVELS), used), const(LEVELS))
+        held = where.inside(d).under(eq(q.at // pow2(d.at) % 2, 1))
+        joined = self.fold.join(total, element(levels, d.at), total, held)
+        return [*loops((d,), [joined]), self.fold.copy(element(levels, rank), total, where)]

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from llvmlite import binding as llvm
 
 from tilewright.errors import InternalError
 from tilewright.ir.plan import Plan
 from tilewright.runtime import Object
-from tilewright.targets.cpu.code import RUN_ONCE
+from tilewright.targets.cpu.code import RUN_ONCE, STRIDED
 from tilewright.targets.target import Loaded
+
+T = TypeVar("T")
 
 ALLOWED = frozenset(
     "abs ceil cttz fabs floor fma fptosi.sat fptoui.sat roundeven smax smin sqrt trunc umax "
@@ -87,20 +90,37 @@ def _module(text: str, cpu: str, features: str) -> Any:
     return module
 
 
-def _modules(text: str, cpu: str, features: str) -> Iterator[tuple[Any, Any]]:
-    """The modules of ``text``, each with the code generator for it."""
+def _compiled(text: str, cpu: str, features: str, emit: Callable[[Any, Any], T]) -> list[T]:
+    """``emit(machine, module)`` of the modules of ``text``."""
+    made: list[T] = []
     for part, optimisation in zip(text.split(RUN_ONCE), (OPTIMISATION, 0), strict=False):
-        yield _module(part, cpu, features), machine(cpu, features, optimisation)
+        module = _module(part, cpu, features)
+        with _strength_reduction(STRIDED in part):
+            made.append(emit(machine(cpu, features, optimisation), module))
+    return made
+
+
+@contextmanager
+def _strength_reduction(wanted: bool) -> Iterator[None]:
+    """With or without LLVM's strength reduction of loops, which is a fifth of its work.
+
+    The switch is the process's: whoever else uses LLVM in it gets it back as it was.
+    """
+    llvm.set_option("tilewright", f"-disable-lsr={str(not wanted).lower()}")
+    try:
+        yield
+    finally:
+        llvm.set_option("tilewright", "-disable-lsr=false")
 
 
 def compile_objects(text: str, cpu: str, features: str) -> list[bytes]:
     """The object files of ``text``: one of the kernels, one of ``sizes``."""
-    return [m.emit_object(module) for module, m in _modules(text, cpu, features)]
+    return _compiled(text, cpu, features, lambda m, module: cast(bytes, m.emit_object(module)))
 
 
 def assembly(text: str, cpu: str, features: str) -> str:
     """The machine code of ``text`` to read."""
-    return "".join(m.emit_assembly(module) for module, m in _modules(text, cpu, features))
+    return "".join(_compiled(text, cpu, features, lambda m, module: str(m.emit_assembly(module))))
 
 
 def load(text: str, plan: Plan, compile_: Callable[[str], list[bytes]]) -> Loaded:

@@ -17,6 +17,9 @@ METADATA = """\
 attributes #0 = { nounwind }
 """
 
+STRIDED = "; loops that multiply by sizes\n"
+"""Begins a text in whose loops it pays to make products by addition."""
+
 RUN_ONCE = "\n; what follows runs once per call\n"
 """Begins the second module of a text: its code is not worth the time that optimising takes."""
 
@@ -39,11 +42,12 @@ class Arm:
 
 @dataclass
 class Module:
-    """The finished functions and what they call."""
+    """The finished functions and what they call; ``strided``: whether loops inside of tasks multiply by sizes."""
 
     header: str
     functions: list[str] = field(default_factory=list)
     declared: dict[str, str] = field(default_factory=dict)
+    strided: bool = False
 
     def text(self) -> str:
         return "\n".join([self.header, *self.functions, *self.declared.values(), METADATA])

@@ -207,6 +207,8 @@ class Indices:
         index = Index(((monomial, coef),), 0)
         memo, key = self._scope(index).memo, ("product", index, self.lanes if self.varies(index) else None)
         if key not in memo:
+            if len(monomial) > 1 and self._depth(index) > 1:
+                self.fn.module.strided = True
             factors = [*map(self._atom, monomial), *([] if coef == 1 else [Value(str(coef))])]
             memo[key] = reduce(lambda a, b: self._combine("mul", a, b, index), factors)
         found = memo[key]
@@ -236,6 +238,13 @@ class Indices:
         if self.lanes is None or not self.varies(index):
             return const(0)
         return coefficient(index, self.lanes.var)
+
+    def first(self, index: Index) -> Index:
+        """``index`` in lane 0, where :meth:`step` is an answer."""
+        if self.lanes is None or not self.varies(index):
+            return index
+        lane = Symbol(self.lanes.var)
+        return Index(tuple([t for t in index.terms if lane not in t[0]]), index.const)
 
     # --- atoms ------------------------------------------------------------------------------
 
@@ -284,6 +293,8 @@ class Indices:
         d = atom.den.constant
         if d is not None and d > 0 and d & (d - 1) == 0:
             return self._combine("ashr", a, Value(str(d.bit_length() - 1)), at)
+        if isinstance(power := _only_atom(atom.den), Pow2):
+            return self._combine("ashr", a, self.value(power.exponent), at)
         if d is None and self._nonnegative(atom.den):
             b = self._call("smax", [b, Value("1")], [], atom.den)
         elif d is None or d <= 0:
@@ -349,7 +360,7 @@ class Indices:
         """``base + step * lane`` against 0 in 32 bits: the base is clamped to just outside of what lanes can add."""
         assert self.lanes is not None
         lanes, bound = self.lanes.count, abs(step) * self.lanes.count
-        base = self.scalar(index - symbol(self.lanes.var) * step)
+        base = self.scalar(self.first(index))
         for name, limit in (("smax", -bound), ("smin", bound)):
             base = self.fn.call(f"{name}.i64", "i64", [("i64", base), ("i64", str(limit))], home)
         narrow = self.fn.let(f"trunc i64 {base} to i32", home)
@@ -377,11 +388,30 @@ class Indices:
         if not own or self.lanes is None:
             return Guard(same, None, same)
         mask = self._all(vector("i1", self.lanes.count), own, home)
-        some = self.fn.any_lane(str(mask), self.lanes.count, home)
+        some = self._first_to_pass(conditions) or self.fn.any_lane(str(mask), self.lanes.count, home)
         return Guard(same, mask, some if same is None else self._all("i1", [same, some], home))
+
+    def _first_to_pass(self, conditions: tuple[Condition, ...]) -> str | None:
+        """Whether the lane passes that does if any does: there is one where one condition only differs, by a step."""
+        assert self.lanes is not None
+        differing = [c for c in conditions if self.varies(c.index)]
+        step = self.step(differing[0].index)
+        if len(differing) > 1 or differing[0].kind != "ge" or step is None or step.constant is None:
+            return None
+        ahead = max(0, step.const) * (self.lanes.count - 1)
+        passes = self.holds(ge(self.first(differing[0].index) + ahead, 0))
+        return passes.text if isinstance(passes, Value) else None
 
     def _all(self, type_: str, values: list[str], home: BasicBlock) -> str | None:
         return reduce(lambda a, b: self.fn.let(f"and {type_} {a}, {b}", home), values) if values else None
+
+
+def _only_atom(index: Index) -> Atom | None:
+    """The atom that ``index`` is, if it is just one."""
+    if index.const == 0 and len(index.terms) == 1:
+        ((monomial, coef),) = index.terms
+        return monomial[0] if coef == 1 and len(monomial) == 1 else None
+    return None
 
 
 _ATOMS: Mapping[type, Callable[[Indices, Any, Index, list[Value]], Value]] = {

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Union
 
 from tilewright.errors import InternalError
-from tilewright.ir.index import Index, const, product, substitute, symbol, total
+from tilewright.ir.index import Index, const, product, symbol, total
 from tilewright.ir.loops import Buffer, Kernel, Loop, walk
 from tilewright.ir.scalar import CheckedIndex, Param
 from tilewright.ir.types import DType
@@ -148,7 +148,7 @@ class Memory:
         if step is None:
             found = Address(base, const(0), self.indices.value(static).text)
         else:
-            start = substitute(static, {self.indices.lanes.var: const(0)}) if self.indices.lanes else static
+            start = self.indices.first(static)
             whole = buffer.scope == "register" and _inside(buffer, start, step, self.lanes)
             found = Address(self.indices.pointer(base, start), step, None, whole)
         for place, stride in zip(places, buffer.strides, strict=True):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tilewright.errors import InternalError
 from tilewright.ir.capabilities import Capabilities
 from tilewright.ir.plan import Check, Plan, head, tail
-from tilewright.targets.cpu.code import RUN_ONCE, Function, Module
+from tilewright.targets.cpu.code import RUN_ONCE, STRIDED, Function, Module
 from tilewright.targets.cpu.emit_index import Indices
 from tilewright.targets.cpu.emit_loops import emit_kernel
 from tilewright.targets.cpu.emit_operations import Operations
@@ -24,7 +24,7 @@ def emit(plan: Plan, capabilities: Capabilities, target: str, header: str) -> st
     if any("@tw.note" in f for f in kernels.functions):
         kernels.functions.append(_NOTE)
     _emit_sizes(sizes, plan)
-    return kernels.text() + RUN_ONCE + sizes.text()
+    return (STRIDED if kernels.strided else "") + kernels.text() + RUN_ONCE + sizes.text()
 
 
 def _emit_sizes(module: Module, plan: Plan) -> None:
