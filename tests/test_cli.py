@@ -147,7 +147,7 @@ def test_run_with_attributes_and_scalars(call, target: tuple[str, str]) -> None:
 
 
 def test_show(call) -> None:  # type: ignore[no-untyped-def]
-    assert call("show", MATMUL) == (0, FUSED, "")
+    assert call("show", MATMUL, "--rank", "0") == (0, FUSED, "")
     assert call("show", "two.tw", "--op", "b", "--dtype", "T=f64", "--stage", "source")[1] == GENERIC
     assert call("show", "two.tw", "--op", "b", "--dtype", "T=i8")[1].startswith("op b(x: i8[N]) -> y: i8[N], z: i8[N]:")
     assert call("show", SOFTMAX, "--rank", "0")[1].startswith("op softmax(x: f32[C])")
@@ -323,5 +323,5 @@ def test_as_a_process() -> None:
         )
         return done.returncode, done.stdout, done.stderr
 
-    assert run("show", MATMUL) == (0, FUSED, "")
+    assert run("show", MATMUL, "--rank", "0") == (0, FUSED, "")
     assert run("check", "bad.tw") == (1, "", BAD_MESSAGE)

@@ -70,7 +70,7 @@ def run_in(memory: str, op: tw.Op, case: Case, load: Load | None = None) -> tupl
     """The results of a call whose operands, results and scratch lie in a kind of memory."""
     road = compilation(op, case)
     plan, code = loaded(op.target, load, road.text, print_plan(road.legal))
-    present = [as_bits(x) for x in case.operands if x is not None]
+    present = [as_bits(to_numpy(x)) for x in op.tensors(case.operands) if x is not None]
     inputs = {t.name: moved(x, KINDS[memory]) for t, x in zip(plan.inputs, present, strict=True)}
     given = {**op.signature.scalar_defaults, **case.keywords}
     scalars = {s.name: given[s.name] for s in plan.scalars}

@@ -46,9 +46,9 @@ RNG = np.random.default_rng(17)
 PLACES = [("cpu", "native"), ("cpu", "x86-64-v3"), ("cpu", "x86-64"), ("c", None)]
 
 
-def default(op: Op) -> Compilation:
-    """The road of ``op`` for contiguous operands, f32 where there is a choice."""
-    return op.compilation(op.default_request({}, 1, {}))
+def default(op: Op, rank: int = 1) -> Compilation:
+    """The road of ``op`` for contiguous operands, f32 where there is a choice, ``rank`` axes for each pack."""
+    return op.compilation(op.default_request({}, rank, {}))
 
 
 # --- 1. derivatives are functions of the language ---------------------------------------------
@@ -64,15 +64,15 @@ op embedding_vjp(w: f32[V, D], idx: i64[_0], d_y: f32[_0, D]) -> d_w: f32[V, D]:
 """
 
 
-def vjp(name: str, *wrt: str) -> Function:
-    return differentiate(default(tw.ops.get(name)).function, wrt)
+def vjp(name: str, rank: int, *wrt: str) -> Function:
+    return differentiate(default(tw.ops.get(name), rank).function, wrt)
 
 
 @pytest.mark.parametrize(
-    ("name", "wrt", "text"), [("matmul", ("a", "b"), MATMUL_VJP), ("embedding", ("w",), EMBEDDING_VJP)]
+    ("name", "rank", "wrt", "text"), [("matmul", 0, ("a", "b"), MATMUL_VJP), ("embedding", 1, ("w",), EMBEDDING_VJP)]
 )
-def test_a_vjp_is_text_of_the_language(name: str, wrt: tuple[str, ...], text: str) -> None:
-    gradient = vjp(name, *wrt)
+def test_a_vjp_is_text_of_the_language(name: str, rank: int, wrt: tuple[str, ...], text: str) -> None:
+    gradient = vjp(name, rank, *wrt)
     assert print_function(gradient) == text
     assert specialise(parse(text).ops[0]) == gradient
 
@@ -194,7 +194,7 @@ SCHEDULES: dict[str, tuple[Pass, ...]] = {
 
 def matmul() -> tuple[Function, Plan]:
     """Before any schedule: three serial loops and an accumulator."""
-    road = default(tw.ops.matmul)
+    road = default(tw.ops.matmul, 0)
     return road.tensor, lower(road.tensor, road.layout)
 
 
@@ -313,8 +313,8 @@ def field_call(op: str, random: Random) -> tuple[list[Array], dict[str, Any]]:
         return [cells(random, 2, 3, 7, 9), cells(random, 4, 3, 3, 2), cells(random, 4)], {"stride": 2, "padding": 1}
     if op == "embedding":
         return [cells(random, 7, 19), np.array([random.randrange(7) for _ in range(12)])], {}
-    keywords = {"p": 0.25, "seed": 7, "offset": 3} if op == "dropout" else {}
-    return [cells(random, 3, 5, 37)], keywords
+    keywords: dict[str, dict[str, Any]] = {"dropout": {"p": 0.25, "seed": 7, "offset": 3}, "argmax": {"R": 1}}
+    return [cells(random, 3, 5, 37)], keywords.get(op, {})
 
 
 @pytest.mark.parametrize("op", PROBES)

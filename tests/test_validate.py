@@ -36,9 +36,9 @@ def _bundles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(FOLDER, str(tmp_path))
 
 
-def function(name: str) -> Function:
+def function(name: str, rank: int = 1) -> Function:
     op = tw.ops.get(name)
-    return op.compilation(op.default_request({}, 1, {})).function
+    return op.compilation(op.default_request({}, rank, {})).function
 
 
 def read(text: str) -> Function:
@@ -203,7 +203,7 @@ def test_trials_fit_and_cross_lanes_and_chunks(name: str) -> None:
 
 
 def test_operands_have_the_layout_that_is_compiled_for() -> None:
-    f = function("matmul")
+    f = function("matmul", 0)
     inputs = Trial((("M", 3), ("K", 4), ("N", 5))).inputs(f, {"a": 0, "b": -1}, TYPED)
     assert [inputs[n].shape for n in "ab"] == [(3, 4), (4, 5)]
     assert inputs["a"].strides[0] == 4 and inputs["a"].strides[1] not in (4, 12)
@@ -282,7 +282,7 @@ def test_a_mismatch_is_found_behind_other_errors() -> None:
 
 
 def test_values_are_the_same_each_time_and_differ_between_operands() -> None:
-    f = function("matmul")
+    f = function("matmul", 0)
     trial = Trial((("M", 9), ("K", 9), ("N", 9)))
     a, b = (trial.inputs(f, {"a": 1, "b": 1}, EXACT)[n] for n in "ab")
     assert not (a == b).all() and len(np.unique(a)) < a.size

@@ -3,8 +3,8 @@
     python tests/faults/report.py [--area AREA]... [--all-nets] [--log LOG] [--table docs/faults.md]
         [--trust] [names...]
 
-With a log, faults that stand in it already are not run again; the table is made of all that is in the log. ``--trust``
-does not run the nets without a fault first.
+Faults that stand in the log (``tests/measured/faults.jsonl``) as they are now are run again only if they are named; the
+table is made of all that is in it. ``--trust`` does not run the nets without a fault first.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from faults.harness import ROOT, Outcome, Sandbox, clean_times, try_fault
 from faults.model import Fault
 from faults.nets import AREAS, NETS
 from faults.registry import REGISTRY
+
+LOG = ROOT / "tests" / "measured" / "faults.jsonl"
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,11 @@ def head() -> str:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def read_log(log: Path | None) -> list[Record]:
+def read_log(log: Path) -> list[Record]:
     """What is in the log of faults as they are now."""
     known = {f.name: f for f in REGISTRY}
     found: dict[str, Record] = {}
-    for line in log.read_text().splitlines() if log and log.exists() else ():
+    for line in log.read_text().splitlines() if log.exists() else ():
         entry = json.loads(line)
         fault = known.get(entry["fault"]["name"])
         if fault is not None and asdict(fault) == entry["fault"]:
@@ -121,10 +123,10 @@ def main() -> None:
     parser.add_argument("--area", action="append", default=[], choices=sorted(AREAS))
     parser.add_argument("--all-nets", action="store_true")
     parser.add_argument("--trust", action="store_true")
-    parser.add_argument("--log", type=Path)
+    parser.add_argument("--log", type=Path, default=LOG)
     parser.add_argument("--table", type=Path)
     options = parser.parse_args()
-    records = read_log(options.log)
+    records = [r for r in read_log(options.log) if r.fault.name not in options.names]
     done = {r.fault.name for r in records}
     todo = [f for f in chosen(options.area, options.names) if f.name not in done]
     with tempfile.TemporaryDirectory(prefix="tilewright-faults-") as folder:
@@ -132,9 +134,8 @@ def main() -> None:
         for record in made:
             records.append(record)
             print(record.row(), flush=True)
-            if options.log:
-                with options.log.open("a") as log:
-                    print(record.line(), file=log)
+            with options.log.open("a") as log:
+                print(record.line(), file=log)
     text = table(records)
     if options.table:
         options.table.write_text(text)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from tilewright.ir import index as ix
 from tilewright.ir.facts import Facts
-from tilewright.ir.index import Atom, Index, Mod, const, eq, floordiv, ge, lt, of_atom, substitute, symbol
+from tilewright.ir.index import Atom, Index, Mod, coefficient, const, eq, floordiv, ge, lt, of_atom, substitute, symbol
 from tilewright.ir.loops import Block, Loop, Stmt, walk
 from tilewright.passes.loops.cover import Unproved, linear
 
@@ -67,7 +67,7 @@ class Comparison:
         """What is known of y - x where ``a`` in iteration x and ``b`` in iteration y touch one cell; None if never."""
         other, known = self._two_iterations(a, b)
         found: dict[Atom, int] = {}
-        for i, j in _plain_indices(a, b, other, known):
+        for i, j in self._plain_indices(a, b, other):
             for digit, apart in _digit_distances(i, j, [o.var for o in a.loops], other, known):
                 if found.setdefault(digit, apart) != apart:
                     return None
@@ -76,8 +76,14 @@ class Comparison:
     def disjoint(self, a: Access, b: Access) -> bool:
         """Whether some index keeps ``a`` and ``b`` apart, in any two iterations."""
         other, known = self._two_iterations(a, b)
-        pairs = _plain_indices(a, b, other, known)
-        return any(known.excludes(eq(i, j)) for i, j in pairs)
+        return any(known.excludes(eq(i, j)) for i, j in self._plain_indices(a, b, other))
+
+    def _plain_indices(self, a: Access, b: Access, other: dict[str, Index]) -> Iterator[tuple[Index, Index]]:
+        """The indices of both per axis, where no data decide, each as simple as its own iteration makes it."""
+        mine, yours = (self._facts.extended(_ranges(x.loops), x.block.predicate) for x in (a, b))
+        for i, j in zip(a.indices, b.indices, strict=True):
+            if i is not None and j is not None:
+                yield mine.simplify(i), substitute(yours.simplify(j), other)
 
     def _two_iterations(self, a: Access, b: Access) -> tuple[dict[str, Index], Facts]:
         """Names for the variables of the iteration of ``b``, and what holds in both."""
@@ -89,17 +95,14 @@ class Comparison:
 
 def _two_iterations(a: Access, b: Access, facts: Facts) -> tuple[dict[str, Index], Facts]:
     other = {o.var: symbol(o.var + "'") for o in b.loops}
-    ranges = {o.var: (const(0), o.extent) for o in a.loops}
+    ranges = _ranges(a.loops)
     ranges.update((o.var + "'", (const(0), substitute(o.extent, other))) for o in b.loops)
     where = [*a.block.predicate, *(ix.substitute_condition(c, other) for c in b.block.predicate)]
     return other, facts.extended(ranges, where)
 
 
-def _plain_indices(a: Access, b: Access, other: dict[str, Index], facts: Facts) -> Iterator[tuple[Index, Index]]:
-    """The indices of both per axis, where no data decide."""
-    for i, j in zip(a.indices, b.indices, strict=True):
-        if i is not None and j is not None:
-            yield facts.simplify(i), facts.simplify(substitute(j, other))
+def _ranges(loops: Sequence[Loop]) -> dict[str, tuple[Index, Index]]:
+    return {o.var: (const(0), o.extent) for o in loops}
 
 
 def _digit_distances(
@@ -142,6 +145,15 @@ def _digits_of(index: Index, variables: set[str]) -> list[Atom]:
     """The factors in ``index`` that speak of ``variables``."""
     found = [a for monomial, _ in index.terms for a in monomial if ix.symbols(of_atom(a)) & variables]
     return list(dict.fromkeys(found))
+
+
+def tells(indices: Sequence[Index], var: str) -> bool:
+    """Whether ``indices`` in which only ``var`` varies tell it: one is linear in it, or two are its quotient and its
+    remainder."""
+    if any((c := coefficient(i, var)) is not None and c.constant for i in indices):
+        return True
+    known = {i.terms[0][0][0]: 0 for i in indices if len(i.terms) == 1 and len(i.terms[0][0]) == 1}
+    return _of_variables(known).get(var) == 0
 
 
 def _of_variables(found: dict[Atom, int]) -> Distance:

@@ -14,7 +14,7 @@ from tilewright.ir.facts import Facts
 from tilewright.ir.index import Index, const, ge, lt, substitute, substitute_condition, symbol, symbols
 from tilewright.ir.loops import Iter, Kernel, Loop, Write, blocks, walk
 from tilewright.passes.loops.cover import Box, Part, Unproved, covered_box, partitions
-from tilewright.passes.loops.dependence import Access, Comparison, Distance, accesses, conflicts
+from tilewright.passes.loops.dependence import Access, Comparison, Distance, accesses, conflicts, tells
 from tilewright.passes.loops.nest import facts as kernel_facts
 from tilewright.passes.loops.witness import Point, witness
 
@@ -134,9 +134,10 @@ def check_lanes(
 
 
 def _counts(a: Access, b: Access, var: str) -> bool:
-    """Whether ``var`` by itself is an index of both, so that iterations that differ in it touch different cells."""
+    """Whether indices that both have tell ``var``, so that iterations that differ in it touch different cells."""
+    inside = {o.var for o in (*a.loops, *b.loops)}
     pairs = zip(a.indices, b.indices, strict=True)
-    return any(i is j and i is not None and i.symbol == var for i, j in pairs)
+    return tells([i for i, j in pairs if i is j and i is not None and symbols(i) & inside == {var}], var)
 
 
 def check_private(step: object, kernel: Kernel, loop: Loop, buffers: Iterable[str]) -> None:
