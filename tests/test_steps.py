@@ -294,6 +294,7 @@ KEPT: dict[str, tuple[str, int | None]] = {
     "the last three": ("y[t, j] = x[t, j] + sum[k: 3]((s[t - 1 - k, j] else 1))\n        s[t, j] = 2 * y[t, j]", 4),
     "nine before": ("s[t, j] = (s[t - 9, j] else 1) + x[t, j]\n        y[t, j] = s[t, j]", None),
     "any before": ("s[t, j] = (s[i64(x[t, j]), j] else 1) + 1\n        y[t, j] = s[t, j]", None),
+    "columns by data": ("y[t, j] = (s[t - 1, i64(x[t, j])] else 1) + x[t, j]\n        s[t, j] = 2 * y[t, j]", None),
     "as far from the end": ("s[t, j] = (s[T - 1 - t, j] else 1) + 1\n        y[t, j] = s[t, j]", None),
     "other columns": ("y[t, j] = (s[t - 1, j + 1] else 1) + x[t, j]\n        s[t, j] = 2 * y[t, j]", 2),
     "other columns of its own": ("s[t, j] = (s[t - 1, j + 1] else 1) + x[t, j]\n        y[t, j] = s[t, j]", None),

@@ -82,9 +82,11 @@ def _slots(s: Steps, c: Compute, uses: Sequence[tuple[Compute, Read]], facts: Fa
         place = symbol(axis.name) if any(reader is i for i in inside) else last
         if read in statements.start_reads(reader) or (reader is c and not _in_place(read, c, clock.at)):
             return None
-        index = read.indices[clock.at]
+        indices = [i for i in read.indices if isinstance(i, Index)]
+        if len(indices) < len(read.indices):  # a checked read places all its indices by data
+            return None
         known = facts.extended({a.name: (const(0), a.extent) for a in statements.all_axes(reader)})
-        back = known.bounds(clock.lead(place, index))[1] if isinstance(index, Index) else None
+        back = known.bounds(clock.lead(place, indices[clock.at]))[1]
         if back is None or back > DEEPEST:
             return None
         slots = max(slots, 1 << max(back, 0).bit_length())
