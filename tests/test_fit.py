@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import tilewright as tw
-from tilewright.errors import CallError, CallTypeError
+from tilewright.errors import CallError, CallTypeError, UserError
 from tilewright.ir import index as ix
 from tilewright.ir.index import Condition, Index, atoms, children, const, maximum, minimum, symbols
 from tilewright.ir.interpret.indices import Env, evaluate, holds
@@ -102,6 +102,7 @@ large = st.integers(0, 48).flatmap(lambda bits: st.integers(0, 1 << bits))
 @settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow], max_examples=60, deadline=None)
 @given(st.one_of(computed(), functions()), st.lists(large, min_size=8, max_size=8))
 def test_what_passes_the_checks_fits(f: Function, dims: list[int]) -> None:
+    assume(all(map(ix.in_range, sizes(plan_of(f)))))
     plan = fit_sizes(plan_of(f))
     env = table(plan, dims)
     added = plan.checks[: len(plan.checks) - len(plan_of(f).checks)]
@@ -139,6 +140,28 @@ def test_what_terms_of_a_shape_cancel_is_not_bounded_by_it(extent: Index) -> Non
     assert "f: M*K does not fit" in [c.message for c in plan.checks if not holds(c.condition, env)][0].replace(
         "K*M", "M*K"
     )
+
+
+def test_numbers_of_more_than_64_bits() -> None:
+    y = Compute(
+        (Tensor("y", I8, (const(1 << 40),) * 2),), tuple(Axis(a, const(1 << 40)) for a in "ij"), (literal(1, I8),)
+    )
+    sum_ = hand_built.reduced("add", 0, Tensor("s", I32, ()), (), Axis("r", N + (1 << 80)), literal(1, I32))
+    for c in (y, sum_):
+        f = Function("f", (Tensor("n", I8, (N,)),), (), (c,), (c.results[0].name,))
+        with pytest.raises(UserError, match="f: the size .* has a number of more than 64 bits"):
+            fit_sizes(plan_of(f))
+
+
+def test_extents_that_are_named_by_each_other() -> None:
+    inputs = tuple(Tensor(name, I8, (size,)) for name, size in (("n", N), ("m", M), ("k", K)))
+    shape = (N - M, N - K, M - K)
+    y = Compute((Tensor("y", I8, shape),), tuple(map(Axis, "abc", shape)), (literal(1, I8),))
+    sum_ = hand_built.reduced("add", 0, Tensor("s", I32, ()), (), Axis("r", (N - K) * M * K), literal(1, I32))
+    plan = fit_sizes(plan_of(Function("f", inputs, (), (y, sum_), ("y", "s"))))
+    for dims, fit in (([5, 4, 3], True), ([1 << 33, 1 << 33, 1 << 32], False)):
+        env = table(plan, dims)
+        assert all(holds(c.condition, env) for c in plan.checks) == fit
 
 
 VIRTUAL = "op virtual(x: i8[N], y: i8[M]) -> s: i8[]:\n    s[] = sum[k: N*M](x[k // M])\n"

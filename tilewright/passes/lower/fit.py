@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
+from tilewright.errors import UserError
 from tilewright.ir.facts import of_sizes
 from tilewright.ir.index import (
     Atom,
@@ -28,6 +29,7 @@ from tilewright.ir.index import (
     coefficient,
     const,
     ge,
+    in_range,
     maximum,
     product,
     substitute,
@@ -81,9 +83,9 @@ def _extents(body: Iterable[Stmt]) -> Iterator[Index]:
 class _Fit:
     """The checks of ``plan`` so far, and what is known of its tensors.
 
-    ``limits``: per two factors what their product must not exceed, and the size that needs it;
-    ``whole``: indices of at most LARGEST; ``products``: per
-    monomial what each part of it is at most.
+    ``limits``: per two factors what their product must not exceed, and the size that needs it; ``whole``: indices of at
+    most LARGEST; ``products``: per monomial what each part of it is at most. ``inner`` expresses dims by extents of
+    results, ``outer`` those extents by dims.
     """
 
     plan: Plan
@@ -96,7 +98,7 @@ class _Fit:
         self.inner: dict[str, Index] = {}
         self.outer: dict[str, Index] = {}
         for extent in (e for t in self.plan.outputs for e in t.shape if any(c < 0 for _, c in e.terms)):
-            self._name(substitute(extent, self.inner), dims)
+            self._name(extent, dims)
         known = [ge(self.inner.get(name, symbol(name)), 0) for name in dims]
         self.facts = of_sizes(frozenset((*dims, *self.outer))).extended({}, known)
         inputs = {dim(t.name, a): (t.name, a) for t in self.plan.inputs for a in range(len(t.shape))}
@@ -109,11 +111,11 @@ class _Fit:
 
     def _name(self, extent: Index, dims: list[str]) -> None:
         """Gives a result's ``extent`` a name of its own, in terms of which one dim in it is then expressed."""
+        said = substitute(extent, self.inner)
         for name in dims:
-            if name not in self.inner and coefficient(extent, name) is const(1):
-                new = f"{name}'"
-                self.inner[name] = symbol(new) - (extent - symbol(name))
-                self.outer[new] = extent
+            if name not in self.inner and coefficient(said, name) is const(1):
+                self.inner[name] = symbol(f"{name}'") - (said - symbol(name))
+                self.outer[f"{name}'"] = extent
                 return
 
     def know(self, t: Tensor) -> None:
@@ -136,7 +138,10 @@ class _Fit:
     # --- bounds -----------------------------------------------------------------------------
 
     def size(self, index: Index, most: int = MOST) -> None:
-        """Sees to it that ``index`` is at most ``most``."""
+        """Sees to it that ``index`` is at most ``most``; UserError if a number in it is more."""
+        if not in_range(index):
+            message = f"{self.plan.name}: the size {index} has a number of more than 64 bits"
+            raise UserError(message, hint="use smaller numbers")
         if index.symbol is not None or index.constant is not None:
             return
         self._check(self._fitting(substitute(index, self.inner)), most)
@@ -172,7 +177,9 @@ class _Fit:
             return {(atom,): Fraction(1)}
         parts = [self._fitting(c) for c in children(atom)]
         if isinstance(atom, FloorDiv):
-            return _times(parts[0], {(): Fraction(1, max(1, atom.den.constant or 1))})
+            below = not self.facts.holds(ge(atom.num, 0))
+            quotient = _times(parts[0], {(): Fraction(1, max(1, atom.den.constant or 1))})
+            return {**quotient, (): quotient.get((), Fraction(0)) + below}
         if isinstance(atom, Mod):
             return parts[1]
         if isinstance(atom, Extremum):
