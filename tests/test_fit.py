@@ -172,9 +172,11 @@ op kept(x: i8[N], y: i8[M]) -> s: i8[]:
 """
 STEPS = """
 op steps(x: i8[N], y: i8[M]) -> s: i8[1]:
+    a: i8[N*M, 2]
     for t: N*M:
-        a[t, i: 2] = x[t // M] + (a[t - 1, 1 - i] else 0)
-    s[i: 1] = a[N*M - 1, i]
+        b[t, i: 2] = x[t // M] + (a[t - 1, 1 - i] else 0)
+        a[t, i: 2] = b[t, i] + b[t, i]
+    s[i: 1] = (a[N*M - 1, i] else 0)
 """
 REPEATED = "op repeated(x: i8[N], *, k: int = 1) -> y: i8[N*k]:\n    y[i] = x[i // k]\n"
 
@@ -191,7 +193,7 @@ def zeros(n: int, dtype: type = np.int8) -> np.ndarray:
         (VIRTUAL, (1 << 32, 1 << 32), "M*N"),
         (KEPT, (1 << 31, 1 << 33), "M*N"),
         (KEPT.replace("i8", "f64"), (1 << 30, 1 << 31), "M*N"),
-        (STEPS, (1 << 32, 1 << 32), "M*N*2"),
+        (STEPS, (1 << 32, 1 << 32), "M*N"),
         (REPEATED, (1 << 20,), "N*35184372088832"),
     ],
 )
