@@ -306,7 +306,8 @@ two. NaN, infinities and zeros with their signs must be those that annex F of th
 one counts as an infinite error. Within 1/10 of a zero of `lgamma` and `digamma` the unit is the last place of 1 where
 that is larger. *Not nearest* is how many results are not the true value rounded once.
 
-A row with fewer operands than what follows is that of a sample: its full run is still to be made.
+A row with fewer operands than what follows is that of a sample: its full run is still to be made. An error in bold is
+over its bound.
 
 - **f32**: functions of one operand on all 2^32; of two on all pairs of special values and 10^9 random pairs (half of
   the operands are any patterns, the others near 1 or where the function is interesting). The true value is a double
@@ -317,7 +318,8 @@ A row with fewer operands than what follows is that of a sample: its full run is
   worst and 10,000 others of each function were measured once more by mpmath, in 200 bits and more; *mpmath* has the
   largest difference between the two errors, in ULP.
 - `logaddexp` in f32 is computed in f64. Along the curve e^a + e^b = 1, where it is 0, its error is below 2^-52, which
-  can be thousands of units in the last place of its value; random pairs do not meet that.
+  can be thousands of units in the last place of its value; random pairs do not meet that. In f64 double words (2^-64)
+  do the same with less.
 - *Oracle*: to how many bits the oracle itself agrees with mpmath on 200 operands (200: no difference).
 - *Other bits*: how many of so many results are others at the levels {levels} (in full: of 2^24, f64 2^21).
 
