@@ -149,8 +149,15 @@ def test_numbers_of_more_than_64_bits() -> None:
     sum_ = hand_built.reduced("add", 0, Tensor("s", I32, ()), (), Axis("r", N + (1 << 80)), literal(1, I32))
     for c in (y, sum_):
         f = Function("f", (Tensor("n", I8, (N,)),), (), (c,), (c.results[0].name,))
-        with pytest.raises(UserError, match="f: the size .* has a number of more than 64 bits"):
+        with pytest.raises(UserError, match="f: the size .* does not fit 64 bits"):
             fit_sizes(plan_of(f))
+
+
+def test_intermediates_of_a_constant_size_that_no_memory_holds() -> None:
+    text = KEPT.replace("i8", "f64").replace("op kept(", "op big(").replace(") -> s", ", *, k: int = 1) -> s")
+    text = text.replace("a[i, j] = max[k: 2](x[i] + y[j] + f64(k))", "a[i: k, j: k] = max[l: 2](x[l] + y[l])")
+    with pytest.raises(UserError, match=f"big: the size {1 << 62} does not fit 64 bits"):
+        tw.op(text)(zeros(2, np.float64), zeros(2, np.float64), k=1 << 31)
 
 
 def test_extents_that_are_named_by_each_other() -> None:

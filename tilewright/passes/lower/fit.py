@@ -139,8 +139,8 @@ class _Fit:
 
     def size(self, index: Index, most: int = MOST) -> None:
         """Sees to it that ``index`` is at most ``most``; UserError if a number in it is more."""
-        if not in_range(index):
-            message = f"{self.plan.name}: the size {index} has a number of more than 64 bits"
+        if not in_range(index) or (index.constant is not None and abs(index.const) > most):
+            message = f"{self.plan.name}: the size {index} does not fit 64 bits"
             raise UserError(message, hint="use smaller numbers")
         if index.symbol is not None or index.constant is not None:
             return

@@ -1,4 +1,5 @@
-// What relocations of the machines we know write, by the ELF supplements of their ABIs.
+// What relocations of the machines we know write, by the ELF supplements of their ABIs. Those of aarch64
+// have not yet run.
 #pragma once
 
 #include <cstdint>

@@ -33,7 +33,8 @@ inline bool is_tensor(PyObject* object) { return Py_TYPE(object) == TensorType; 
 // A tensor without memory: the caller sets its dims (and strides), then calls one of the two functions below.
 Tensor* new_tensor(DType dtype, int rank);
 
-// Gives a new tensor whose dims are set row-major strides and memory of its own; false with MemoryError, which says how much.
+// Gives a new tensor whose dims are set row-major strides and memory of its own; false with a MemoryError that says
+// how much.
 bool give_memory(Tensor* tensor);
 
 // Gives a new tensor whose dims and strides are set a storage (its reference is taken) and the first element's address.
