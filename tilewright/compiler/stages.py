@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -136,9 +136,23 @@ class Compilation:
         verify_plan(self.legal)
 
     def program(self) -> Program:
-        """The callable form."""
-        text = self.text
-        return program(self.legal, self._timed("target", lambda: self.target.load(text, self.legal)))
+        """The callable form. Code is compiled while the text of what follows it is written."""
+        legal = self.legal
+        self.seconds["emit"] = 0.0
+        images = self._timed("target", lambda: self.target.compile(self._pieces(legal)))
+        self.seconds["target"] -= self.seconds["emit"]
+        return program(legal, self._timed("link", lambda: self.target.link(images, legal)))
+
+    def _pieces(self, legal: Plan) -> Iterator[str]:
+        """The pieces of the text; the time that writing them takes is noted."""
+        pieces = iter(self.target.pieces(legal))
+        while True:
+            start = time.perf_counter()
+            piece = next(pieces, None)
+            self.seconds["emit"] += time.perf_counter() - start
+            if piece is None:
+                return
+            yield piece
 
 
 def program(plan: Plan, loaded: Loaded) -> Program:

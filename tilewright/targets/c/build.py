@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tilewright.errors import InternalError, UnsupportedError
@@ -40,11 +41,20 @@ def compile_c(text: str, result: Path, options: tuple[str, ...]) -> None:
         raise InternalError(f"the C compiler refuses what was emitted:\n{done.stderr}")
 
 
-def load(text: str, plan: Plan) -> Loaded:
-    """``text``, emitted for ``plan``, compiled and loaded into this process."""
+def compile_library(pieces: Iterable[str]) -> list[bytes]:
+    """The shared library of an emitted text, as the bytes of a file."""
     with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
         path = Path(folder) / "plan.so"
-        compile_c(text, path, LIBRARY)
+        compile_c("".join(pieces), path, LIBRARY)
+        return [path.read_bytes()]
+
+
+def link(images: Sequence[bytes], plan: Plan) -> Loaded:
+    """The library of ``plan``, loaded into this process."""
+    (image,) = images
+    with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
+        path = Path(folder) / "plan.so"
+        path.write_bytes(image)
         return open_library(path, plan)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tilewright.ir.capabilities import Capabilities
-from tilewright.targets.c.build import assembly, load
+from tilewright.targets.c.build import assembly, compile_library, link
 from tilewright.targets.c.emit import emit
 from tilewright.targets.c.operations import NATIVE
 from tilewright.targets.target import Target, pick_level
@@ -17,7 +17,8 @@ def target(level: str | None = None) -> Target:
         name="c",
         level=pick_level("c", LEVELS, level),
         capabilities=Capabilities(vector_bytes=0, native=NATIVE),
-        emit=emit,
-        load=load,
+        pieces=lambda plan: [emit(plan)],
+        compile=compile_library,
+        link=link,
         assembly=assembly,
     )
