@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tilewright.errors import InternalError
-from tilewright.runtime import Object
+from tilewright.runtime import SIZES, Code, Object
 from tilewright.targets.cpu import build
 from tilewright.targets.cpu.manifest import target
 
@@ -77,7 +77,7 @@ def test_what_an_object_needs_from_outside_is_named() -> None:
     with pytest.raises(ValueError, match="the object needs 'fmodf' from outside"):
         Object(image(text))
     with pytest.raises(InternalError, match="cannot be loaded: the object needs 'fmodf' from outside"):
-        build.link([image(text), image()], embedding_plan())
+        Code("object", [image(text)])
 
 
 def test_variables_are_refused() -> None:
@@ -133,4 +133,4 @@ def test_what_the_emitter_makes_is_complete(level: str) -> None:
         pytest.skip("this level is of another architecture")
     plan = embedding_plan()
     objects = [Object(i) for i in target(level).compile(target(level).pieces(plan))]
-    assert all(sum(name in o for o in objects) == 1 for name in ("sizes", *(k.name for k in plan.kernels)))
+    assert all(sum(name in o for o in objects) == 1 for name in (SIZES, *(k.name for k in plan.kernels)))

@@ -14,6 +14,7 @@ from typing import cast
 from tilewright.errors import InternalError, UserError
 from tilewright.ir.capabilities import Capabilities
 from tilewright.ir.plan import Plan, Repeat, Step, head, tail
+from tilewright.runtime import SIZES, Code, Form
 
 ABI_VERSION = 1
 """The version of the kernel ABI (see docs/architecture.md); part of every key."""
@@ -36,9 +37,9 @@ class Target:
     """One target at one level.
 
     ``pieces`` writes a plan that is legal for ``capabilities`` as text, piece by piece, and raises UnsupportedError for
-    what it cannot express. ``compile`` makes images (files of machine code) of such pieces, of each while the next ones
-    are written; ``link`` makes a plan's images callable in this process. ``assembly`` shows the machine code of a text;
-    None where the target has none to show.
+    what it cannot express. ``compile`` makes images (files of machine code of the given ``form``) of such pieces, of
+    each while the next ones are written; in them kernels have the names that ``symbols`` gives. ``assembly`` shows the
+    machine code of a text; None where the target has none to show.
     """
 
     name: str
@@ -46,7 +47,8 @@ class Target:
     capabilities: Capabilities
     pieces: Callable[[Plan], Iterable[str]]
     compile: Callable[[Iterable[str]], list[bytes]]
-    link: Callable[[Sequence[bytes], Plan], Loaded]
+    form: Form
+    symbols: Callable[[Plan], Mapping[str, str]]
     assembly: Callable[[str], str] | None = None
 
     def __str__(self) -> str:
@@ -58,7 +60,13 @@ class Target:
 
     def load(self, text: str, plan: Plan) -> Loaded:
         """``text``, emitted for ``plan``, callable in this process."""
-        return self.link(self.compile([text]), plan)
+        return self.loaded(self.compile([text]), plan)
+
+    def loaded(self, images: Sequence[bytes], plan: Plan) -> Loaded:
+        """The images of ``plan``, callable in this process."""
+        code = Code(self.form, images)
+        kernels = {name: code.address(symbol) for name, symbol in self.symbols(plan).items()}
+        return Loaded(kernels, code.address(SIZES), code)
 
 
 TARGETS = {

@@ -1,20 +1,16 @@
-"""Compiling C with the system's compiler and loading what comes of it."""
+"""Compiling C with the system's compiler."""
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from tilewright.errors import InternalError, UnsupportedError
-from tilewright.ir.plan import Plan
-from tilewright.targets.c.emit import kernel_names
-from tilewright.targets.target import Loaded
 
 FLAGS = ("-std=c99", "-O2", "-ffp-contract=off", "-fno-math-errno", "-fno-strict-aliasing")
 LIBRARY = ("-fPIC", "-shared")
@@ -47,29 +43,6 @@ def compile_library(pieces: Iterable[str]) -> list[bytes]:
         path = Path(folder) / "plan.so"
         compile_c("".join(pieces), path, LIBRARY)
         return [path.read_bytes()]
-
-
-def link(images: Sequence[bytes], plan: Plan) -> Loaded:
-    """The library of ``plan``, loaded into this process."""
-    (image,) = images
-    with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
-        path = Path(folder) / "plan.so"
-        path.write_bytes(image)
-        return open_library(path, plan)
-
-
-def open_library(path: Path, plan: Plan) -> Loaded:
-    """What was compiled for ``plan``, out of a shared library; the file may be removed afterwards."""
-    library = ctypes.CDLL(str(path))
-    kernels = {name: _address(library, function) for name, function in kernel_names(plan).items()}
-    return Loaded(kernels, _address(library, "sizes"), library)
-
-
-def _address(library: ctypes.CDLL, name: str) -> int:
-    address = ctypes.cast(getattr(library, name), ctypes.c_void_p).value
-    if address is None:
-        raise InternalError(f"the compiled library has no {name}")
-    return address
 
 
 def assembly(text: str) -> str:

@@ -1,4 +1,4 @@
-"""From LLVM text to addresses: checked, compiled to objects, loaded into the process."""
+"""From LLVM text to object files."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from tilewright.errors import InternalError, UnsupportedError
-from tilewright.ir.plan import Plan
-from tilewright.runtime import Llvm, Object, Pending
+from tilewright.runtime import Llvm, Pending
 from tilewright.targets.cpu.code import MODULE, RUN_ONCE, STRIDED
-from tilewright.targets.target import Loaded
 
 Machine: TypeAlias = tuple[str, str, str]
 """The processor that code is for: triple, LLVM's name of it, its features as ``+a,-b,...``."""
@@ -106,20 +104,3 @@ def compile_objects(pieces: Iterable[str], machine: Machine) -> list[bytes]:
 def assembly(text: str, machine: Machine) -> str:
     """The machine code of ``text`` to read."""
     return "".join(part.decode() for part in _results([_begin(m, machine, listing=True) for m in _modules(text)]))
-
-
-def link(images: Sequence[bytes], plan: Plan) -> Loaded:
-    """The object files of an emitted ``plan`` as callable code in this process."""
-    try:
-        objects = [Object(image) for image in images]
-    except ValueError as e:
-        raise InternalError(f"what LLVM made cannot be loaded: {e}") from e
-    kernels = {k.name: _address(objects, k.name) for k in plan.kernels}
-    return Loaded(kernels, _address(objects, "sizes"), objects)
-
-
-def _address(objects: Sequence[Object], name: str) -> int:
-    for o in objects:
-        if name in o:
-            return o.address(name)
-    raise InternalError(f"what LLVM made has no {name}")

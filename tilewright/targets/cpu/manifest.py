@@ -57,7 +57,8 @@ def _target(name: str, level: Level) -> Target:
         capabilities=capabilities,
         pieces=lambda plan: emit(plan, capabilities, f"cpu:{name}", build.header(machine)),
         compile=partial(build.compile_objects, machine=machine),
-        link=build.link,
+        form="object",
+        symbols=lambda plan: {k.name: k.name for k in plan.kernels},
         assembly=partial(build.assembly, machine=machine),
     )
 
