@@ -15,14 +15,15 @@ import numpy as np
 
 from tilewright.compiler import driver
 from tilewright.compiler.claims import check as check_module
-from tilewright.compiler.op import STAGES, Op, load_ops
+from tilewright.compiler.definition import load_ops
+from tilewright.compiler.op import STAGES, Op
 from tilewright.compiler.optimise import optimise
 from tilewright.dsl.attributes import Kind
 from tilewright.dsl.doc import pages
 from tilewright.dsl.format import format as format_source
 from tilewright.dsl.parse import parse
 from tilewright.dsl.program import Attribute, Resolver
-from tilewright.dsl.reading import read_text
+from tilewright.dsl.text import read_text
 from tilewright.dsl.upgrade import upgrade
 from tilewright.errors import UserError
 from tilewright.ir.types import dtype

@@ -16,9 +16,6 @@ from tilewright.ir.capabilities import Capabilities
 from tilewright.ir.plan import Plan, Repeat, Step, head, tail
 from tilewright.runtime import SIZES, Code, Form
 
-ABI_VERSION = 1
-"""The version of the kernel ABI (see docs/architecture.md); part of every key."""
-
 
 @dataclass(frozen=True)
 class Loaded:
