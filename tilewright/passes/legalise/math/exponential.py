@@ -102,7 +102,7 @@ EXP_TERMS = 13
 
 
 def exp_pair(x: Pair) -> Pair:
-    """e^x in f64 to about 2^-103 of itself; 0 below -746."""
+    """e^x in f64 to about 2^-102 of itself; 0 below -746."""
     exponent, less_one = _reduced_pair(x)
     half = exponent >> 1
     power = sum_by_size(1.0, less_one).scaled(power_of_two(DOUBLE, half))
@@ -111,7 +111,7 @@ def exp_pair(x: Pair) -> Pair:
 
 
 def expm1_pair(x: Term) -> Pair:
-    """e^x - 1 for an f64 of -1 to 0, to about 2^-103 of itself."""
+    """e^x - 1 for an f64 of -1 to 0, to about 2^-102 of itself."""
     exponent, less_one = _reduced_pair(Pair(x, x.like(0.0)))
     power = power_of_two(DOUBLE, exponent)
     return sum_by_size(power - 1.0, less_one.scaled(power))
