@@ -105,11 +105,14 @@ def pair_horner(x: Pair, tail: Term, coefficients: Sequence[Fraction]) -> Pair:
 
 
 def term_horner(x: Term, tail: Term, coefficients: Sequence[Fraction]) -> Pair:
-    """The same of a term ``x`` at a third of the cost, where each coefficient is larger than what is added to it."""
+    """The same of a term ``x`` at a third of the cost, where each coefficient is larger than what is added to it.
+
+    What is rounded anyhow does without fma, which not all targets have.
+    """
     value = Pair(tail, tail.like(0.0))
     for c in reversed(coefficients):
         product = two_product(x, value.high)
-        rest = x.op("fma", value.low, product.low)
         exact = constant(tail, c)
-        value = sum_by_size(exact.high, Pair(product.high, rest + exact.low))
+        rest = x * value.low + product.low + exact.low
+        value = sum_by_size(exact.high, Pair(product.high, rest))
     return value

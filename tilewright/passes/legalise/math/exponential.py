@@ -122,12 +122,12 @@ def _reduced_pair(x: Pair) -> tuple[Term, Pair]:
     shifted = _clamped(x.high, -746.0, 710.0).op("fma", 1.0 / LN2, DOUBLE.magic)
     n = shifted - DOUBLE.magic
     product = two_product(n, n.like(DOUBLE.ln2_lo))
-    r = two_sum(n.op("fma", -DOUBLE.ln2_hi, x.high), -product.high)
-    low = r.low + (x.low - n.op("fma", LN2_REST, product.low))
+    r = two_sum(x.high - n * DOUBLE.ln2_hi, -product.high)
+    low = r.low + (x.low - (n * LN2_REST + product.low))
     tail = horner(r.high, coefficients.EXP_REST[F64])
     series = term_horner(r.high, tail, tuple(Fraction(1, factorial(k)) for k in range(1, EXP_TERMS)))
     power = two_product(r.high, series.high)
-    rest = r.high.op("fma", series.low, power.low) + low.op("fma", power.high, low)
+    rest = r.high * series.low + power.low + (low * power.high + low)
     return shifted.bits(DOUBLE.bits) - DOUBLE.magic_bits, fast_two_sum(power.high, rest)
 
 
