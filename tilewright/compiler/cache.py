@@ -124,6 +124,16 @@ def stats() -> Stats:
     return Stats(store.folder, *store.usage(), store.hits, store.misses, store.refused)
 
 
+def check() -> tuple[int, int]:
+    """Reads every entry: how many are sound, and how many are not, which go."""
+    store = _store()
+    if store is None:
+        return 0, 0
+    before = store.usage().entries
+    sound = sum(store.get(key) is not None for key in list(store.keys()))
+    return sound, before - sound
+
+
 def clear() -> None:
     """Empties the cache."""
     store = _store()

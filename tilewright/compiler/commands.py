@@ -16,6 +16,7 @@ import numpy as np
 from tilewright.compiler import driver
 from tilewright.compiler.claims import check as check_module
 from tilewright.compiler.definition import load_ops
+from tilewright.compiler.doctor import lines
 from tilewright.compiler.op import STAGES, Op
 from tilewright.compiler.optimise import optimise
 from tilewright.dsl.attributes import Kind
@@ -28,7 +29,7 @@ from tilewright.dsl.upgrade import upgrade
 from tilewright.errors import UserError
 from tilewright.ir.types import dtype
 
-__all__ = ["STAGES", "check", "doc", "fmt", "opt", "replay", "run", "show"]
+__all__ = ["STAGES", "check", "doc", "doctor", "fmt", "opt", "replay", "run", "show"]
 
 
 def check(arguments: Namespace) -> int:
@@ -45,6 +46,13 @@ def _check(name: str, shared: Resolver) -> bool:
         return True
     print(report.render(), end="", file=sys.stderr if report.diagnostics else sys.stdout)
     return bool(report.diagnostics)
+
+
+def doctor(arguments: Namespace) -> int:
+    """Prints what ails Tilewright here, if anything."""
+    for line in lines():
+        print(line, flush=True)
+    return 0
 
 
 def fmt(arguments: Namespace) -> int:
