@@ -22,8 +22,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from io import FileIO
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MAGIC = b"tw-store"
 VERSION = 1
@@ -174,6 +176,8 @@ def default_folder() -> Path | None:
 
     None where the variable is empty or ``off``, and where no home is known.
     """
+    from pathlib import Path  # several milliseconds, which a store does without
+
     chosen = os.environ.get("TILEWRIGHT_CACHE")
     if chosen is not None:
         return None if chosen in ("", "off") else Path(os.path.expanduser(chosen))
