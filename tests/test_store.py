@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ from tilewright.runtime.store import HEADER, MAGIC, VERSION, Store, Usage, defau
 
 LARGE = 1 << 30
 KEYS = [b"key %d" % n for n in range(8)]
+PASSING = [b"passing %d" % n for n in range(24)]
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others and mounts")
 
 
@@ -616,11 +618,15 @@ def test_processes_clear_shrink_and_damage_a_folder(store: Store) -> None:
     assert sorted(os.listdir(store.folder)) == sorted(path_of(store, key).name for key in store.keys())
 
 
-def write_for_ever(folder: str, seed: int) -> None:
+def write_for_ever(folder: str, seed: int, started: int) -> None:
+    """Put what others read, and entries that are there for a while."""
     store, rng = Store(folder, LARGE), random.Random(seed)
+    os.write(started, b"!")
     while True:
-        key = rng.choice(KEYS)
-        assert store.put(key, content_of(key, rng.getrandbits(60), rng.choice([0, 10, 1000, 10000])))
+        key = rng.choice([*KEYS, *PASSING])
+        if key in PASSING:
+            store.remove(key)
+        assert store.put(key, content_of(key, rng.getrandbits(60), rng.choice([0, 1, 10, 100, 5000])))
 
 
 def read_until_told(folder: str, told: int) -> None:
@@ -636,8 +642,13 @@ def read_until_told(folder: str, told: int) -> None:
                 return
 
 
-def kill_soon(child: int, rng: random.Random) -> None:
-    time.sleep(rng.uniform(0, 0.03))
+def kill_a_writer(folder: str, seed: int, delay: float) -> None:
+    started, start = os.pipe()
+    child = forked(lambda: write_for_ever(folder, seed, start))
+    os.close(start)
+    assert os.read(started, 1) == b"!"
+    os.close(started)
+    time.sleep(delay)
     os.kill(child, signal.SIGKILL)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
 
@@ -651,19 +662,80 @@ def test_killed_writers_leave_every_entry_sound(store: Store, times: int) -> Non
     told, tell = os.pipe()
     reader = forked(lambda: (os.close(tell), read_until_told(store.folder, told)))
     for n in range(times):
-        kill_soon(forked(lambda n=n: (os.close(tell), write_for_ever(store.folder, n))), rng)
+        kill_a_writer(store.folder, n, rng.uniform(0, 0.02))
         assert all(is_right(key, store.get(key) or b"") for key in KEYS)
     os.close(tell)
     os.close(told)
     finish([reader])
     assert {key: store.get(key) for key in untouched} == untouched
-    assert set(store.keys()) == {*untouched, *KEYS} and store.refused == 0
+    kept = list(store.keys())
+    assert {*untouched, *KEYS} <= set(kept) <= {*untouched, *KEYS, *PASSING}
+    assert all(is_right(key, store.get(key) or b"") for key in kept) and store.refused == 0
     parts = list(Path(store.folder).glob("*.part"))
     print(f"{times} writers killed, {len(parts)} of them while they wrote")
     for part in parts:
         age(part, 3700)
     store.shrink()
-    assert len(os.listdir(store.folder)) == len(untouched) + len(KEYS)
+    assert len(os.listdir(store.folder)) == len(kept)
+
+
+@contextmanager
+def at_line(number: int, act: Callable[[], object]) -> Iterator[list[int]]:
+    """``act`` before the store runs its line of this number, counted as they run; gives the number of lines run."""
+    lines = [0]
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        if frame.f_code.co_filename != module.__file__:
+            return None
+        if event == "line":
+            lines[0] += 1
+            if lines[0] == number:
+                act()
+        return trace
+
+    sys.settrace(trace)
+    try:
+        yield lines
+    finally:
+        sys.settrace(None)
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_put_that_is_interrupted_anywhere(store: Store) -> None:
+    assert store.put(b"key", b"old")
+    with at_line(0, interrupt) as lines:
+        assert store.put(b"key", b"old")
+    assert lines[0] > 25
+    outcomes = set()
+    for number in range(1, lines[0]):
+        assert store.put(b"key", b"old")
+        with pytest.raises(KeyboardInterrupt), at_line(number, interrupt):
+            store.put(b"key", b"new")
+        outcomes.add(store.get(b"key"))
+        assert os.listdir(store.folder) == [path_of(store, b"key").name], f"after {number} lines"
+    assert outcomes == {b"old", b"new"}
+
+
+def put_until(folder: str, number: int) -> None:
+    with at_line(number, lambda: os.kill(os.getpid(), signal.SIGKILL)):
+        assert Store(folder, LARGE).put(b"key", b"new")
+
+
+def test_a_put_that_is_killed_anywhere(store: Store) -> None:
+    outcomes, code, number = [], -signal.SIGKILL, 0
+    while code == -signal.SIGKILL:
+        number += 1
+        assert store.put(b"key", b"old")
+        child = forked(lambda n=number: put_until(store.folder, n))
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        outcomes.append((store.get(b"key"), len(os.listdir(store.folder)) - 1))
+        for part in Path(store.folder).glob("*.part"):
+            part.unlink()
+    assert code == 0 and number > 25 and store.refused == 0
+    assert set(outcomes) == {(b"old", 0), (b"old", 1), (b"new", 0)}
 
 
 # The default folder
