@@ -193,11 +193,12 @@ def at_line(number: int, act: Callable[[], object]) -> Iterator[list[int]]:
                 act()
         return trace
 
+    before = sys.gettrace()
     sys.settrace(trace)
     try:
         yield lines
     finally:
-        sys.settrace(None)
+        sys.settrace(before)
 
 
 def interrupt() -> None:

@@ -277,15 +277,17 @@ def _write_entry(folder: int, key: bytes, content: bytes) -> None:
         raise
 
 
-def _own_files(folder: int, pattern: re.Pattern[str]) -> Iterator[tuple[str, os.stat_result]]:
+def _own_files(folder: int, pattern: re.Pattern[str]) -> list[tuple[str, os.stat_result]]:
     """Our regular files whose names are of the pattern."""
+    files = []
     with os.scandir(folder) as found:
         for entry in found:
             if pattern.fullmatch(entry.name):
-                with suppress(FileNotFoundError):
+                with suppress(OSError):
                     status = entry.stat(follow_symlinks=False)
                     if _is_own_file(status):
-                        yield entry.name, status
+                        files.append((entry.name, status))
+    return files
 
 
 def _last_use(file: tuple[str, os.stat_result]) -> int:
