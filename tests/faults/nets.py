@@ -62,6 +62,7 @@ NETS = {
         "core": (),
         "calls": _files("runtime"),
         "objects": _files("object"),
+        "store": _files("store", "store_limit", "store_processes"),
         "memory": _files("runtime_memory"),
         "threads": _files("runtime_threads"),
         "wrong calls": _files("wrong_calls"),
@@ -92,6 +93,7 @@ AREAS: dict[str, tuple[str, ...]] = {
     "plan": ("numbering", "lowering", "schedule", "llvm", "ops", "wrong calls"),
     "runtime": ("core", "calls", "memory", "threads", "wrong calls"),
     "objects": ("objects",),
+    "store": ("store",),
     "calls": ("broadcasting", "arrays", "calls", "wrong calls", "ops", "op table"),
     "verifiers": ("verifiers", "texts"),
 }
