@@ -18,7 +18,7 @@ from tilewright.compiler.doctor import CHAINS, PEAK
 def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TILEWRIGHT_CACHE", str(tmp_path))
     monkeypatch.setattr(doctor, "LONG", 1 << 18)
-    monkeypatch.setattr(doctor, "ROUNDS", 1)
+    monkeypatch.setattr(doctor, "ROUNDS", 3)
     cache._store.cache_clear()
 
 

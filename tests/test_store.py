@@ -468,3 +468,15 @@ def test_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "environ", {})
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # what it does for a user without an entry
     assert default_folder() is None
+
+
+def test_a_check_of_all_entries(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s", 1 << 20)
+    for n in range(5):
+        store.put(b"key%d" % n, b"content" * n)
+    assert store.check() == (5, 0)
+    entries = sorted((tmp_path / "s").iterdir())
+    entries[0].write_bytes(entries[0].read_bytes()[:-1])
+    entries[1].write_bytes(b"")
+    assert store.check() == (3, 2)
+    assert store.check() == (3, 0) and store.usage().entries == 3

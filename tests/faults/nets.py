@@ -63,6 +63,7 @@ NETS = {
         "calls": _files("runtime"),
         "objects": _files("object"),
         "store": _files("store", "store_limit", "store_processes"),
+        "cache": _files("cache"),
         "memory": _files("runtime_memory"),
         "threads": _files("runtime_threads"),
         "wrong calls": _files("wrong_calls"),
@@ -93,7 +94,7 @@ AREAS: dict[str, tuple[str, ...]] = {
     "plan": ("numbering", "lowering", "schedule", "llvm", "ops", "wrong calls"),
     "runtime": ("core", "calls", "memory", "threads", "wrong calls"),
     "objects": ("objects",),
-    "store": ("store",),
+    "store": ("store", "cache"),
     "calls": ("broadcasting", "arrays", "calls", "wrong calls", "ops", "op table"),
     "verifiers": ("verifiers", "texts"),
 }

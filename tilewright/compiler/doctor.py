@@ -24,7 +24,7 @@ op peak(x: f32[K, N]) -> y: f32[N]:
     y[i] = {" + ".join(f"{a}[i]" for a in _A)}
 """
 COPY = "op copy[T: any](x: T[N]) -> y: T[N]:\n    y[i] = x[i]\n"
-STEPS, LANES, LONG = 1024, 64, 1 << 25
+STEPS, LANES, LONG = 4096, 64, 1 << 25
 ROUNDS = 20
 
 

@@ -139,6 +139,17 @@ class Store:
                     keys.append(_read_head(file, name)[0])
         return iter(keys)
 
+    def check(self) -> tuple[int, int]:
+        """Read every entry: how many are sound, and how many are not, of which the damaged ones go."""
+        sound, names = 0, []
+        with suppress(OSError), self._opened() as folder:
+            names = [name for name, _ in _own_files(folder, ENTRY)]
+            for name in names:
+                with suppress(OSError):
+                    _read_entry(folder, name)
+                    sound += 1
+        return sound, len(names) - sound
+
     def _make_room(self, folder: int, size: int) -> None:
         """Before ``size`` bytes are put, so that it is not they that go where clocks are coarse."""
         _drop_abandoned(folder)
@@ -225,14 +236,14 @@ def _open_entry(folder: int, name: str) -> FileIO:
     raise PermissionError(f"{name} is not a file of ours alone")
 
 
-def _read_entry(folder: int, name: str, key: bytes) -> bytes:
-    """The content under ``key``; OSError where there is none that is sound, and then a damaged file is gone."""
+def _read_entry(folder: int, name: str, key: bytes | None = None) -> bytes:
+    """The content under ``key``, or under the own one; OSError where none is sound, and then a damaged file is gone."""
     with _open_entry(folder, name) as file:
         status = os.fstat(file.fileno())
         try:
-            head = _read_head(file, name)
+            own, digest = _read_head(file, name)
             content = file.readall()
-            if head != (key, _digest(key, content)):
+            if digest != _digest(own, content) or key not in (None, own):
                 raise _DamagedError(name)
         except _DamagedError:
             _unlink_unchanged(folder, name, status)
