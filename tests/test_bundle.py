@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -201,7 +202,7 @@ def test_without_a_folder_named_the_one_for_temporary_files_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(bundle.FOLDER)
-    monkeypatch.setattr(bundle.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
     assert write(CASE, InternalError("x")).parent == tmp_path
 
 

@@ -13,13 +13,13 @@ import verified as v
 from op_table import PROBES
 
 import tilewright as tw
-from tilewright.compiler import driver
+from tilewright.compiler import checked, replay
 from tilewright.compiler.bundle import FOLDER
 from tilewright.compiler.mode import mode
 from tilewright.compiler.shrink import part, readable, smaller_functions, smaller_trials
-from tilewright.compiler.stages import definition_passes
+from tilewright.compiler.stages import Job, definition_passes
 from tilewright.compiler.trials import Trial, fits, index_limits, iterations, large_trials, small_trials, spread, within
-from tilewright.compiler.validate import EMITTED, Job, Mismatch, mismatch_in, validate
+from tilewright.compiler.validate import EMITTED, Mismatch, mismatch_in, validate
 from tilewright.dsl.parse import parse
 from tilewright.dsl.specialise import specialise
 from tilewright.errors import InternalError, UserError
@@ -71,7 +71,7 @@ def test_other_targets_and_layouts_pass(target: str, level: str | None) -> None:
 
 def test_a_trace_is_checked_from_its_fusing_on(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Function] = []
-    monkeypatch.setattr(driver, "validate", lambda job: seen.append(job.function) or validate(job))
+    monkeypatch.setattr(checked, "validate", lambda job: seen.append(job.function) or validate(job))
     got = v.verified(lambda: tw.trace(lambda a: tw.ops.softmax(tw.ops.cumsum(a)), v.X)(v.X))
     np.testing.assert_array_equal(got, tw.ops.softmax(tw.ops.cumsum(v.X)))
     assert [len(f.body) for f in seen] == [5]
@@ -124,7 +124,7 @@ def test_what_is_reduced_still_fails_and_is_shorter(monkeypatch: pytest.MonkeyPa
     assert body in error.reduced.program and "exp" not in error.reduced.program
     assert all(n <= 2 for _, n in error.reduced.sizes or [("none", 9)])
     with pytest.raises(InternalError) as again:
-        driver.run(error.reduced)
+        replay.run(error.reduced)
     found = mismatch_in(again.value)
     assert found is not None and found.name == "form-fma"
 

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import platform
-import shutil
-import tempfile
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +128,9 @@ def command(folder: str) -> str:
 
 def write(case: Case, error: InternalError) -> Path:
     """A new bundle: the whole folder appears at once, or nothing does. OSError if it cannot be written."""
+    import shutil
+    import tempfile
+
     room = Path(os.environ.get(FOLDER) or tempfile.gettempdir())
     room.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=".tilewright-bundle-", dir=room))
@@ -148,6 +146,8 @@ def write(case: Case, error: InternalError) -> Path:
 
 
 def _files(case: Case, error: InternalError, folder: str) -> dict[str, str]:
+    import traceback
+
     manifest = {"command": command(folder), "environment": environment(), "program": case.manifest()}
     trace = "".join(traceback.format_exception(error))
     files = {PROGRAM: case.program, ERROR: f"{error}\n\n{trace}"}
@@ -159,6 +159,9 @@ def _files(case: Case, error: InternalError, folder: str) -> dict[str, str]:
 
 def environment() -> dict[str, str]:
     """The versions of what takes part."""
+    import platform
+    from importlib import metadata
+
     found = {"python": platform.python_version(), "system": platform.platform(), "machine": platform.machine()}
     for package in _PACKAGES:
         try:

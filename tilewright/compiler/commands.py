@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from tilewright.compiler import driver
 from tilewright.compiler.claims import check as check_module
 from tilewright.compiler.definition import load_ops
 from tilewright.compiler.doctor import lines
 from tilewright.compiler.op import STAGES, Op
 from tilewright.compiler.optimise import optimise
+from tilewright.compiler.replay import replay as replay_bundle
 from tilewright.dsl.attributes import Kind
 from tilewright.dsl.doc import pages
 from tilewright.dsl.format import format as format_source
@@ -120,7 +120,7 @@ def opt(arguments: Namespace) -> int:
 def replay(arguments: Namespace) -> int:
     """Runs the programs of a bundle again and says what goes wrong; 1 if something does."""
     failed = False
-    for name, error in driver.replay(Path(arguments.bundle)):
+    for name, error in replay_bundle(Path(arguments.bundle)):
         failed |= error is not None
         print(f"{name}: {error or 'nothing goes wrong'}")
     return 1 if failed else 0

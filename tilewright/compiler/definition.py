@@ -11,15 +11,12 @@ from tilewright.compiler.bundle import Case, mendable, reporting
 from tilewright.compiler.mode import mode
 from tilewright.compiler.op import Key, Op
 from tilewright.compiler.request import Attribute, OperandClass, Request
-from tilewright.compiler.stages import definition_passes, specialise_request, unit_axes
-from tilewright.compiler.validate import Job
+from tilewright.compiler.stages import Job, definition_passes, specialise_request, unit_axes
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.calls import called, in_module
 from tilewright.dsl.describe import header
 from tilewright.dsl.header import Header
-from tilewright.dsl.parse import parse
 from tilewright.dsl.program import Resolver, no_ops
-from tilewright.dsl.schedules import check_schedules
 from tilewright.dsl.signature import Signature, signature
 from tilewright.ir.tensor import Function
 from tilewright.ir.types import BY_NAME, F32, DType
@@ -114,6 +111,9 @@ def load_ops(
     text: str, name: str, target: str = "cpu", level: str | None = None, shared: Resolver = no_ops
 ) -> dict[str, Op]:
     """The ops of a source text by name; they may call each other and the ops that ``shared`` finds."""
+    from tilewright.dsl.parse import parse
+    from tilewright.dsl.schedules import check_schedules
+
     module = parse(text, name)
     check_schedules(module, TARGETS)
     resolver = in_module(module, shared)

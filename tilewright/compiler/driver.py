@@ -1,46 +1,27 @@
-"""From a job to a program: where it is decided what is checked, and where defects are reported."""
+"""From a job to its compiled form: where it is decided what is checked, and where defects are reported."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tilewright.compiler import bundle
-from tilewright.compiler.bundle import Case, Miscompiled, reporting
-from tilewright.compiler.optimise import TENSOR_PASSES
+from tilewright.compiler.bundle import Case, reporting
 from tilewright.compiler.request import OperandClass, Request
-from tilewright.compiler.shrink import shrink
-from tilewright.compiler.stages import Layout, definition_passes, specialise_request, unit_axes
-from tilewright.compiler.trials import Trial
-from tilewright.compiler.validate import Job, Mismatch, mismatch_in, validate
-from tilewright.dsl.calls import in_module
-from tilewright.dsl.parse import parse
-from tilewright.dsl.parse_pipeline import parse_pipeline
-from tilewright.errors import InternalError, UserError
-from tilewright.ir.text_tensor import print_function
-from tilewright.passes.pipeline import Pipeline
+from tilewright.compiler.stages import Job, definition_passes
 from tilewright.runtime import Artifact
-from tilewright.targets.target import get_target
+
+if TYPE_CHECKING:
+    from tilewright.compiler.trials import Trial
 
 
 def compiled(job: Job, checked: str) -> Artifact:
     """The compiled form of ``job``, checked as the mode says. Miscompiled shows what is wrong on a reduced program."""
     if checked == "off":
         return job.compilation().artifact()
-    try:
-        return validate(job).artifact()
-    except InternalError as error:
-        found = mismatch_in(error)
-        if found is None:
-            raise
-        raise _reduced(*shrink(job, found), checked) from found
+    from tilewright.compiler.checked import checked_compilation
 
-
-def _reduced(job: Job, found: Mismatch, checked: str) -> Miscompiled:
-    case = case_of(job, checked, found.trial)
-    where = f"called with {found.trial}" if found.trial else "compiled"
-    return Miscompiled(f"{found.message}\nThe program, reduced, {where}:\n{case.program.rstrip()}", case)
+    return checked_compilation(job, checked).artifact()
 
 
 def case_of(job: Job, checked: str, trial: Trial | None = None) -> Case:
@@ -48,49 +29,10 @@ def case_of(job: Job, checked: str, trial: Trial | None = None) -> Case:
     classes = tuple(OperandClass(t.dtype, len(t.shape), job.layout[t.name]) for t in job.function.inputs)
     passes = None if job.passes is definition_passes else str(job.passes(job.layout))
     sizes, outside = (trial.sizes, trial.outside) if trial else (None, False)
+    from tilewright.ir.text_tensor import print_function
+
     text = print_function(job.function)
     return Case(text, Request(classes), passes, job.target.name, job.target.level, checked, sizes, outside)
-
-
-# --- replaying -----------------------------------------------------------------------------------
-
-
-def replay(folder: Path) -> Iterator[tuple[str, InternalError | None]]:
-    """Runs the cases of a bundle again: per program what goes wrong, or None."""
-    for name, case in bundle.read(folder).items():
-        if case.request is None:
-            raise UserError(f"{folder} does not say how {name} was called", hint=f"{bundle.ERROR} in it has the error")
-        try:
-            run(case)
-            yield name, None
-        except InternalError as error:
-            yield name, error
-
-
-def run(case: Case) -> None:
-    """Compiles a case, and checks it as it was checked."""
-    job = job_of(case)
-    if case.verify == "off":
-        job.compilation().program()
-    else:
-        validate(job, None if case.sizes is None else [Trial(case.sizes, case.outside)])
-
-
-def job_of(case: Case) -> Job:
-    """The job that a case describes."""
-    if case.request is None:
-        raise UserError("the case does not say what it is specialised for")
-    module = parse(case.program, bundle.PROGRAM)
-    function = specialise_request(module.ops[0], case.request, in_module(module))
-    layout = unit_axes(function, case.request)
-    return Job(function, layout, _passes(case.passes), get_target(case.target, case.level))
-
-
-def _passes(text: str | None) -> Callable[[Layout], Pipeline]:
-    if text is None:
-        return definition_passes
-    pipeline = Pipeline(parse_pipeline(text, TENSOR_PASSES))
-    return lambda layout: pipeline
 
 
 @contextmanager

@@ -10,8 +10,7 @@ from tilewright.compiler.bundle import Case
 from tilewright.compiler.callable import raiser
 from tilewright.compiler.mode import mode
 from tilewright.compiler.request import OperandClass
-from tilewright.compiler.stages import Compilation, Layout, definition_passes
-from tilewright.compiler.validate import Job
+from tilewright.compiler.stages import Compilation, Job, Layout, definition_passes
 from tilewright.dsl.header import Parameter
 from tilewright.errors import CallTypeError
 from tilewright.ir.tensor import Function

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from tilewright.compiler.bundle import Case
     from tilewright.compiler.definition import Definition
     from tilewright.compiler.request import Attribute, OperandClass, Request
-    from tilewright.compiler.stages import Compilation
-    from tilewright.compiler.validate import Job
+    from tilewright.compiler.stages import Compilation, Job
     from tilewright.dsl.signature import Signature
     from tilewright.ir.tensor import Function
     from tilewright.ir.types import DType

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from tilewright.compiler.stages import Job
 from tilewright.compiler.trials import Trial, fits, small_trials
-from tilewright.compiler.validate import Job, Mismatch, mismatch_in, validate, watched, watched_in_field
+from tilewright.compiler.validate import Mismatch, mismatch_in, validate, watched, watched_in_field
 from tilewright.dsl.parse import parse
 from tilewright.dsl.specialise import specialise
 from tilewright.errors import InternalError, TilewrightError

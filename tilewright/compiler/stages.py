@@ -157,6 +157,20 @@ class Compilation:
             yield piece
 
 
+@dataclass(frozen=True)
+class Job:
+    """What is compiled: a function, for operands with these unit axes, through the passes of such a layout."""
+
+    function: Function
+    layout: Layout
+    passes: Callable[[Layout], Pipeline]
+    target: Target
+
+    def compilation(self, hook: Hook | None = None) -> Compilation:
+        """Its road."""
+        return Compilation(self.function, self.layout, self.target, self.passes(self.layout), hook)
+
+
 def artifact(plan: Plan, target: Target, images: Sequence[bytes]) -> Artifact:
     """The compiled form of a legalised plan of which ``target`` made ``images``."""
     numbers = numbering(plan)

@@ -17,7 +17,7 @@ import numpy as np
 from tilewright.compiler.accuracy import check_expansions, without_math
 from tilewright.compiler.kernel_trials import KernelTrial, kernel_trials
 from tilewright.compiler.outcomes import Outcome, difference, outcome
-from tilewright.compiler.stages import Compilation, Layout, Stage, artifact
+from tilewright.compiler.stages import Compilation, Job, Stage, artifact
 from tilewright.compiler.trials import (
     PLAN_ITERATIONS,
     STEP_ITERATIONS,
@@ -37,12 +37,11 @@ from tilewright.ir.plan import Phase, Plan, Repeat, Step
 from tilewright.ir.tensor import Function, Tensor
 from tilewright.ir.verify_loops import verify_kernel, verify_plan
 from tilewright.ir.verify_tensor import verify
-from tilewright.passes.pipeline import Pass, Pipeline
+from tilewright.passes.pipeline import Pass
 from tilewright.passes.tensor.in_field import InField
 from tilewright.runtime import Op as CoreOp
 from tilewright.runtime import Program, threads, to_tensor
 from tilewright.runtime import Tensor as Array
-from tilewright.targets.target import Target
 
 T = TypeVar("T")
 EMITTED = "emitted code"
@@ -68,26 +67,12 @@ def mismatch_in(error: BaseException | None) -> Mismatch | None:
     return error
 
 
-@dataclass(frozen=True)
-class Job:
-    """What is compiled: a function, for operands with these unit axes, through the passes of such a layout."""
-
-    function: Function
-    layout: Layout
-    passes: Callable[[Layout], Pipeline]
-    target: Target
-
-    def compilation(self, hook: Callable[[Pass, Any, Any], None] | None = None) -> Compilation:
-        """Its road."""
-        return Compilation(self.function, self.layout, self.target, self.passes(self.layout), hook)
-
-    @property
-    def in_field(self) -> Job | None:
-        """The same in the exact field; None if it has no meaning there."""
-        try:
-            return replace(self, function=InField().run(self.function))
-        except UnsupportedError:
-            return None
+def in_field(job: Job) -> Job | None:
+    """The same in the exact field; None if it has no meaning there."""
+    try:
+        return replace(job, function=InField().run(job.function))
+    except UnsupportedError:
+        return None
 
 
 def validate(job: Job, trials: Sequence[Trial] | None = None) -> Compilation:
@@ -95,7 +80,7 @@ def validate(job: Job, trials: Sequence[Trial] | None = None) -> Compilation:
     takes). Raises Mismatch, or an InternalError that comes from one."""
     watch, compilation = watched(job, small_trials(job.function) if trials is None else trials, trials is None)
     _compare_typed(compilation, watch)
-    exact = job.in_field
+    exact = in_field(job)
     if exact:
         large = large_trials(job.function) if trials is None else ()
         _compare_field(exact, [*watch.calls, *(Call.of(job, t) for t in large)])
@@ -105,14 +90,14 @@ def validate(job: Job, trials: Sequence[Trial] | None = None) -> Compilation:
 def watched(job: Job, trials: Sequence[Trial], limited: bool = False) -> tuple[Watch, Compilation]:
     """The part of :func:`validate` that the interpreters do."""
     verify(job.function)
-    calls = [Call.of(job, t) for t in trials] if job.in_field else []
+    calls = [Call.of(job, t) for t in trials] if in_field(job) else []
     watch = Watch(job, trials, calls, limited=limited)
     return watch, _through(job, watch)
 
 
 def watched_in_field(job: Job, trials: Sequence[Trial]) -> None:
     """The same of the program in the exact field, if it has a meaning there."""
-    exact = job.in_field
+    exact = in_field(job)
     if exact:
         _through(exact, Watch(exact, trials, [Call.of(job, t) for t in trials], TYPED, limited=False))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tilewright.dsl import syntax as ast
+from tilewright.dsl.limits import MAX_INDEX_DEPTH
 from tilewright.dsl.mend import between, replaced
 from tilewright.dsl.program import Scope, error, nearest, unknown
-from tilewright.dsl.reading import MAX_INDEX_DEPTH
 from tilewright.errors import CheckError
 from tilewright.ir import index as ix
 from tilewright.ir.index import Condition, Index, const, symbol

@@ -16,7 +16,7 @@ from tilewright.dsl import syntax as ast
 from tilewright.dsl.editions import require_newest
 from tilewright.dsl.grammar import parser
 from tilewright.dsl.layout import MAX_NESTING, LayoutError
-from tilewright.dsl.reading import MAX_DIGITS
+from tilewright.dsl.limits import MAX_DIGITS
 from tilewright.errors import SyntaxUserError
 from tilewright.source import Source, Span
 

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from lark import Token, Tree
 
 from tilewright.dsl.elaborate import fits
-from tilewright.dsl.reading import MAX_INDEX_DEPTH, Node, Reader
+from tilewright.dsl.limits import MAX_INDEX_DEPTH
+from tilewright.dsl.reading import Node, Reader
 from tilewright.errors import InternalError
 from tilewright.ir import index as ix
 from tilewright.ir.index import Condition, Index

@@ -12,6 +12,7 @@ from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput
 
 from tilewright.dsl.layout import Layout, LayoutError, Nesting
+from tilewright.dsl.limits import MAX_DIGITS
 from tilewright.errors import SyntaxUserError
 from tilewright.source import Source, Span
 
@@ -19,10 +20,6 @@ Node = Tree[Any] | Token
 
 _WORDS = {"_NEWLINE": "the end of the line", "_INDENT": "an indented block", "_DEDENT": "the end of the block"}
 _MAX_EXPECTED = 6
-MAX_DIGITS = 50
-"""Of a whole number in any text: more than any dtype has, and few enough to compute with."""
-MAX_INDEX_DEPTH = 50
-"""Of divisions, remainders and extrema inside each other."""
 
 T = TypeVar("T")
 
