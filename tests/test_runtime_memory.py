@@ -131,7 +131,7 @@ def test_tensors_and_arrays(code: str, name: str) -> None:
 def test_bits_of_other_types() -> None:
     bits = np.array([0x3F80, 0x4000], np.uint16)
     tensor = Tensor.from_buffer(bits, "bf16")
-    assert tensor.dtype == "bf16" and np.asarray(tensor).dtype == np.uint16
+    assert tensor.dtype == "bf16" and np.asarray(tensor).dtype == ml_dtypes.bfloat16
     assert to_numpy(tensor).dtype == ml_dtypes.bfloat16 and to_numpy(tensor).tolist() == [1, 2]
     assert to_tensor(to_numpy(tensor)).data_ptr == bits.ctypes.data
     field = Tensor.from_buffer(np.zeros(3, np.uint64), "field")

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
 
-import numpy as np
-
 from tilewright.compiler.accuracy import check_expansions, without_math
 from tilewright.compiler.kernel_trials import KernelTrial, kernel_trials
 from tilewright.compiler.outcomes import Outcome, difference, outcome
@@ -40,7 +38,7 @@ from tilewright.ir.verify_tensor import verify
 from tilewright.passes.pipeline import Pass
 from tilewright.passes.tensor.in_field import InField
 from tilewright.runtime import Op as CoreOp
-from tilewright.runtime import Program, threads, to_tensor
+from tilewright.runtime import Program, cells, threads, to_tensor
 from tilewright.runtime import Tensor as Array
 
 T = TypeVar("T")
@@ -313,7 +311,7 @@ class Compiled:
         numbers = {s.name: decode(scalars[s.name], s.dtype, TYPED)[0] for s in self.plan.scalars}
         results = self._op(*operands, **numbers)
         made = results if isinstance(results, tuple) else (results,)
-        return {t.name: np.asarray(r) for t, r in zip(self.plan.outputs, made, strict=True)}
+        return {t.name: cells(r) for t, r in zip(self.plan.outputs, made, strict=True)}
 
     def require(self, call: Call) -> None:
         """Mismatch unless the code gives what is expected, on one thread and on two."""

@@ -3,6 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias, final
 
+import numpy as np
+from numpy.typing import DTypeLike
+
 Value: TypeAlias = bool | int | float | str | tuple[bool | int | float, ...]
 Key: TypeAlias = tuple[tuple[tuple[str, int, int] | None, ...], tuple[Value, ...]]
 """What ``on_miss`` is told: per operand (dtype name, rank, unit axis or -1) or None; then the attributes' values."""
@@ -25,7 +28,8 @@ Step: TypeAlias = tuple[Literal["phase"], int, int, int] | tuple[Literal["repeat
 class Tensor:
     """An n-dimensional array of one element type: dims and byte strides over shared storage.
 
-    It has the buffer protocol, so ``numpy.asarray`` gives a view; bf16 shows as uint16, field as uint64.
+    ``numpy.asarray`` gives a view, by the buffer protocol or, of bf16, by ``__array__``; field shows as uint64. Other
+    libraries take it by DLPack.
     """
 
     @staticmethod
@@ -34,6 +38,13 @@ class Tensor:
 
         TypeError when ``obj`` has no buffer, or its elements are not native, aligned and of a known type;
         ValueError for more than 32 axes.
+        """
+
+    @staticmethod
+    def from_capsule(capsule: object, /) -> Tensor:
+        """A tensor over the memory of a DLPack capsule, which is consumed: ``__dlpack__`` of another library gives it.
+
+        TypeError and ValueError say why it cannot be a tensor; then the capsule is as it was.
         """
 
     @property
@@ -52,7 +63,25 @@ class Tensor:
     def nbytes(self) -> int: ...
     @property
     def __array_interface__(self) -> dict[str, Any]: ...
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        """See ``tilewright.runtime.arrays.array``."""
+
     def __buffer__(self, flags: int, /) -> memoryview: ...
+    def __dlpack__(
+        self,
+        *,
+        stream: None = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> object:
+        """A DLPack capsule of this memory, or with ``copy=True`` of a row-major copy.
+
+        It is versioned if ``max_version`` is at least (1, 0). BufferError for read-only tensors otherwise, for streams,
+        for devices other than (1, 0), the CPU, for field, and for negative strides, which end PyTorch.
+        """
+
+    def __dlpack_device__(self) -> tuple[int, int]: ...
 
 @final
 class Object:

@@ -65,7 +65,7 @@ bool accept(const Py_buffer& view, const DType* asked, DType& dtype) {
 PyObject* tensor_from_buffer(PyObject* object, const DType* asked) {
     auto* view = new (std::nothrow) Py_buffer;
     if (!view) return PyErr_NoMemory();
-    if (PyObject_GetBuffer(object, view, PyBUF_RECORDS_RO) < 0) return delete view, nullptr;
+    if (PyObject_GetBuffer(object, view, asked ? PyBUF_STRIDED_RO : PyBUF_RECORDS_RO) < 0) return delete view, nullptr;
     Buffer buffer(view);
     DType dtype{};
     if (!accept(*view, asked, dtype)) return nullptr;
@@ -113,6 +113,7 @@ int tensor_get_buffer(PyObject* self, Py_buffer* view, int flags) {
     view->format = const_cast<char*>(type.format);
     view->shape = reinterpret_cast<Py_ssize_t*>(tensor->dims());
     view->strides = reinterpret_cast<Py_ssize_t*>(tensor->strides());
+    if (!type.format && (flags & PyBUF_FORMAT)) return refuse(view, "the buffer protocol has no bfloat16"), -1;
     if (!answers(view, flags)) return -1;
     if (!(flags & PyBUF_FORMAT)) view->format = nullptr;
     if ((flags & PyBUF_STRIDES) != PyBUF_STRIDES) view->strides = nullptr;

@@ -1,5 +1,7 @@
 #include "tensor.h"
 
+#include "dlpack.h"
+
 #include <cstddef>
 #include <cstring>
 #include <string>
@@ -56,6 +58,8 @@ PyObject* get_nbytes(PyObject* self, void*) { return PyLong_FromLongLong(as_tens
 
 PyObject* get_array_interface(PyObject* self, void*) {
     Tensor* tensor = as_tensor(self);
+    if (!info(tensor->dtype).format)  // NumPy asks __array__ then
+        return PyErr_Format(PyExc_AttributeError, "__array_interface__ has no %s", info(tensor->dtype).name);
     char format = info(tensor->dtype).format[0];
     char kind = format == '?' ? 'b' : strchr("efd", format) ? 'f' : strchr("bhiq", format) ? 'i' : 'u';
     int64_t bytes = info(tensor->dtype).bytes;
@@ -107,6 +111,18 @@ PyObject* from_buffer(PyObject*, PyObject* args, PyObject* kwargs) {
     return tensor_from_buffer(object, &dtype);
 }
 
+// __array__(dtype=None, copy=None) is written in Python.
+PyObject* to_array(PyObject* self, PyObject* args, PyObject* kwargs) {
+    PyObject* module = PyImport_ImportModule("tilewright.runtime.arrays");
+    PyObject* function = module ? PyObject_GetAttrString(module, "array") : nullptr;
+    PyObject* bound = function ? PyMethod_New(function, self) : nullptr;
+    PyObject* result = bound ? PyObject_Call(bound, args, kwargs) : nullptr;
+    Py_XDECREF(bound);
+    Py_XDECREF(function);
+    Py_XDECREF(module);
+    return result;
+}
+
 PyGetSetDef properties[] = {{"shape", get_shape, nullptr, "The extents.", nullptr},
                             {"strides", get_strides, nullptr, "The strides in bytes.", nullptr},
                             {"dtype", get_dtype, nullptr, "The name of the element type.", nullptr},
@@ -115,9 +131,16 @@ PyGetSetDef properties[] = {{"shape", get_shape, nullptr, "The extents.", nullpt
                             {"__array_interface__", get_array_interface, nullptr, nullptr, nullptr},
                             {}};
 
+PyCFunction with_keywords(PyCFunctionWithKeywords function) {
+    return reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(function));
+}
+
 PyMethodDef methods[] = {
-    {"from_buffer", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(from_buffer)),
-     METH_VARARGS | METH_KEYWORDS | METH_STATIC,
+    {"__array__", with_keywords(to_array), METH_VARARGS | METH_KEYWORDS, "A NumPy array, over this memory if it can be."},
+    {"__dlpack__", with_keywords(tensor_dlpack), METH_VARARGS | METH_KEYWORDS, "A DLPack capsule of this memory."},
+    {"__dlpack_device__", tensor_dlpack_device, METH_NOARGS, "DLPack's name of the CPU."},
+    {"from_capsule", tensor_from_capsule, METH_O | METH_STATIC, "A tensor over the memory of a DLPack capsule."},
+    {"from_buffer", with_keywords(from_buffer), METH_VARARGS | METH_KEYWORDS | METH_STATIC,
      "from_buffer(obj, dtype=None)\n--\n\nA tensor over the memory of an object with the buffer protocol."},
     {}};
 
