@@ -59,7 +59,9 @@ def from_dlpack(obj: object) -> Tensor:
         raise CallTypeError(f"an array with __dlpack__ is needed, not {name}", hint="numpy.asarray(x) makes one")
     try:
         kind, number = obj.__dlpack_device__()
-        tensor = Tensor.from_capsule(_capsule(obj)) if kind == CPU else None
+        # The capsule has a name here, lest its destructor runs while an error is raised.
+        capsule = _capsule(obj) if kind == CPU else None
+        tensor = None if capsule is None else Tensor.from_capsule(capsule)
     except (TypeError, ValueError, BufferError, RuntimeError) as error:  # what DLPack and its producers raise
         raise CallTypeError(f"this {name} cannot be a tensor: {error}") from error
     if tensor is None:
