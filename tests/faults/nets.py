@@ -68,6 +68,7 @@ NETS = {
         "threads": _files("runtime_threads"),
         "wrong calls": _files("wrong_calls"),
         "arrays": _files("arrays"),
+        "interop": _files("interop"),
     }.items()
 }
 
@@ -94,6 +95,7 @@ AREAS: dict[str, tuple[str, ...]] = {
     "plan": ("numbering", "lowering", "schedule", "llvm", "ops", "wrong calls"),
     "runtime": ("core", "calls", "memory", "threads", "wrong calls"),
     "objects": ("objects",),
+    "interop": ("interop",),
     "store": ("store", "cache"),
     "calls": ("broadcasting", "arrays", "calls", "wrong calls", "ops", "op table"),
     "verifiers": ("verifiers", "texts"),
