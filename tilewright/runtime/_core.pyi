@@ -133,3 +133,21 @@ def set_threads(n: int) -> None:
 
 def limit_threads(n: int) -> int:
     """Limits the calls of this Python thread to n threads (0: no limit of its own); returns the limit before."""
+
+def cgroup_cpus(otherwise: int, root: str = "") -> int:
+    """The CPUs that the quotas of this process's cgroups allow, at most ``otherwise``; /proc is read below ``root``."""
+
+def memory_stats() -> tuple[int, int, int, int, int, int]:
+    """Bytes in use, cached, of scratch, and in use at most; the number of allocations, and of those from the cache."""
+
+def reset_peak() -> None:
+    """Starts the peak anew from what is in use."""
+
+def empty_cache() -> None:
+    """Gives free blocks, and the scratch of this thread, back to the system."""
+
+def memory_limit() -> int:
+    """The most bytes in use, cached and scratch together; negative: no limit."""
+
+def set_memory_limit(n: int) -> None:
+    """Sets what ``memory_limit`` returns; gives the cache back when more than that is held."""

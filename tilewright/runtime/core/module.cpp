@@ -2,6 +2,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include "cpus.h"
 #include "object.h"
 #include "op.h"
 #include "pool.h"
@@ -87,6 +88,11 @@ int limit_threads_checked(int n) {
     return limit_threads(n);
 }
 
+py::tuple memory_stats_tuple() {
+    MemoryStats now = memory_stats();
+    return py::make_tuple(now.in_use, now.cached, now.scratch, now.peak, now.allocations, now.hits);
+}
+
 std::unique_ptr<Object> load_object(py::bytes image) { return std::make_unique<Object>(std::string_view(image)); }
 
 uintptr_t address_of(const Object& object, const std::string& name) {
@@ -116,4 +122,11 @@ PYBIND11_MODULE(_core, m) {
     m.def("set_threads", &tw::set_threads_checked, py::arg("n"), "Sets what get_threads returns.");
     m.def("limit_threads", &tw::limit_threads_checked, py::arg("n"),
           "Limits the calls of this thread to n threads (0: no limit of its own); returns the limit before.");
+    m.def("cgroup_cpus", &tw::cgroup_cpus, py::arg("otherwise"), py::arg("root") = "",
+          "The CPUs that the cgroups of this process allow, looked for below root; otherwise if they set no cap.");
+    m.def("memory_stats", &tw::memory_stats_tuple, "Bytes in use, cached, of scratch, peak; allocations, hits.");
+    m.def("reset_peak", &tw::reset_peak, "Starts the peak anew.");
+    m.def("empty_cache", &tw::empty_cache, "Gives free memory back to the system.");
+    m.def("memory_limit", &tw::memory_limit, "The limit in bytes; negative: none.");
+    m.def("set_memory_limit", &tw::set_memory_limit, py::arg("n"), "Sets the limit in bytes; negative: none.");
 }

@@ -38,18 +38,17 @@ bool make_result(const Output& output, const int64_t* table, Tensor*& result, Fa
     return give_memory(result);
 }
 
+bool take_scratch(int64_t wanted, char*& data) {
+    if (wanted == 0 || (data = scratch(wanted))) return true;
+    return PyErr_Format(PyExc_MemoryError, "no memory for intermediates: %s", refusal(wanted).c_str()), false;
+}
+
 // Runs the steps, without the GIL when that pays: nothing in here touches Python.
-bool execute(const Program& program, TwArgs args, int64_t bytes) {
-    int64_t wanted = args.table[program.scratch];
-    bool large = bytes + wanted > kLargeCall;
+void execute(const Program& program, const TwArgs& args, int64_t bytes) {
+    bool large = bytes + args.table[program.scratch] > kLargeCall;
     PyThreadState* state = large ? PyEval_SaveThread() : nullptr;
-    args.scratch = wanted == 0 ? nullptr : scratch(wanted);
-    bool enough = wanted == 0 || args.scratch;
-    if (enough) run_steps(program.steps, args, thread_limit());
+    run_steps(program.steps, args, thread_limit());
     if (large) PyEval_RestoreThread(state);
-    if (!enough)
-        PyErr_Format(PyExc_MemoryError, "no memory for intermediates: %lld bytes", static_cast<long long>(wanted));
-    return enough;
 }
 
 bool report(const TwStatus& status, Failure& failure) {
@@ -77,7 +76,10 @@ bool Program::run(Tensor* const* inputs, int count, const uint64_t* cells, Tenso
             bytes += tensor->bytes;
         }
         TwArgs args{data.data(), table.data(), cells, nullptr, &status, nullptr};
-        good = execute(*this, args, bytes) && report(status, failure);
+        if ((good = take_scratch(table[scratch], args.scratch))) {
+            execute(*this, args, bytes);
+            good = report(status, failure);
+        }
     }
     for (int i = 0; i < made && !good; ++i) Py_CLEAR(results[i]);
     return good;
