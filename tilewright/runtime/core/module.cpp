@@ -2,6 +2,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include "arrays.h"
 #include "cpus.h"
 #include "object.h"
 #include "op.h"
@@ -110,7 +111,7 @@ const Program* program_of(PyObject* object) {
 
 PYBIND11_MODULE(_core, m) {
     m.doc() = "Tensors, compiled ops and the threads that run them.";
-    if (!tw::add_tensor_type(m.ptr()) || !tw::add_op_type(m.ptr())) throw py::error_already_set();
+    if (!tw::load_numpy() || !tw::add_tensor_type(m.ptr()) || !tw::add_op_type(m.ptr())) throw py::error_already_set();
     py::class_<tw::ProgramObject>(m, "Program", "The runnable form of a plan.")
         .def(py::init(&tw::make_program), py::arg("sizes_ptr"), py::arg("head_slots"), py::arg("tail_slots"),
              py::arg("outputs"), py::arg("scratch_slot"), py::arg("steps"), py::arg("checks"),
