@@ -101,8 +101,8 @@ def test_a_kernel_may_call_an_op(make: Maker) -> None:
     assert {tid for tid, _, _ in tids} == {0, 1}
 
 
-@pytest.mark.parametrize(("size", "lets_go"), [(8, False), (1 << 14, True)])
-def test_only_large_calls_let_the_gil_go(make: Maker, size: int, lets_go: bool) -> None:
+@pytest.mark.parametrize(("size", "lets_go"), [(8, False), (64, True), (1 << 14, True)])
+def test_only_calls_with_much_to_do_let_the_gil_go(make: Maker, size: int, lets_go: bool) -> None:
     op, pauses = make.crew(), np.zeros(size, np.int64)
     pauses[:2] = 100_000
     counted, done = [0], threading.Event()

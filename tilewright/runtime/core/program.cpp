@@ -6,7 +6,7 @@ namespace tw {
 
 namespace {
 
-constexpr int64_t kLargeCall = 64 << 10;  // bytes of a call from which letting other Python threads run pays
+constexpr int64_t kLargeCall = 64 << 10;  // bytes of a call from which letting other Python threads run pays anyway
 
 bool fail(Failure& failure, const char* kind, PyObject* info) {
     if (info) failure = {kind, info};
@@ -42,7 +42,7 @@ bool take_scratch(int64_t wanted, char*& data) {
 
 // Runs the steps, without the GIL when that pays: nothing in here touches Python.
 void execute(const Program& program, TwArgs& args, int64_t bytes) {
-    bool large = bytes + args.table[program.scratch] > kLargeCall;
+    bool large = bytes + args.table[program.scratch] > kLargeCall || is_long(program.steps, args.table);
     PyThreadState* state = large ? PyEval_SaveThread() : nullptr;
     run_steps(program.steps, args);
     if (large) PyEval_RestoreThread(state);

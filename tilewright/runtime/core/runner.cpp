@@ -37,6 +37,15 @@ int depth_of(const std::vector<Step>& steps) {
     return depth;
 }
 
+bool is_long(const std::vector<Step>& steps, const int64_t* table, double trips) {
+    constexpr double few = 4;
+    for (const Step& step : steps) {
+        double times = trips * static_cast<double>(table[step.count]);
+        if (step.kernel ? times > few * static_cast<double>(table[step.chunk]) : is_long(step.body, table, times)) return true;
+    }
+    return false;
+}
+
 void run_steps(const std::vector<Step>& steps, TwArgs& args) {
     int64_t counters[kMaxDepth];
     args.counters = counters;
