@@ -137,7 +137,7 @@ def test_a_result_keeps_its_memory(make: Maker) -> None:
 
 @pytest.mark.parametrize("dtype", ["complex64", "M8[s]", "m8[s]", "O", "S8", "longdouble", "f4,f4"])
 def test_arrays_of_other_types_are_refused(make: Maker, dtype: str) -> None:
-    with pytest.raises(Refused, match="there are no tensors of"):
+    with pytest.raises(Refused, match="no tensor"):
         make.copy()(np.zeros(2, dtype))
 
 
