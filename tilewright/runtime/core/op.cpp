@@ -115,10 +115,10 @@ bool Call::take_attribute(PyObject* value, const Parameter& parameter, uint64_t*
 
 // Operands that share a pack take one shape.
 bool Call::stretch() {
+    if (count == op.operands && !broadcasts(op, inputs.data())) return true;
     SmallArray<Tensor*, kUsual> all(op.operands);
     int present = 0;
     for (int i = 0; i < op.operands; ++i) all[i] = key[i] ? inputs[present++] : nullptr;
-    if (!broadcasts(op, all.data())) return true;
     bool good = broadcast(op, all.data());
     present = 0;
     for (int i = 0; i < op.operands; ++i)
