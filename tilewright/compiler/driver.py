@@ -22,9 +22,13 @@ from tilewright.errors import InternalError, UserError
 from tilewright.ir.text_tensor import print_function
 from tilewright.passes.pipeline import Pipeline
 from tilewright.runtime import Program
+from tilewright.runtime._core import has_room
 from tilewright.targets.target import get_target
 
 MODES = ("off", "each-pass")
+
+ROOM = 64 << 20
+"""Bytes of memory that compiling starts with: LLVM ends the process when it finds none."""
 
 _mode = ["off"]
 
@@ -65,6 +69,8 @@ def mode() -> str:
 
 def compiled(job: Job, checked: str) -> Program:
     """The program of ``job``, checked as the mode says. Miscompiled shows what is wrong on a reduced program."""
+    if not has_room(ROOM):
+        raise MemoryError(f"no memory to compile: {ROOM} bytes asked for")
     if checked == "off":
         return job.compilation().program()
     try:

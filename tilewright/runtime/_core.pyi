@@ -146,6 +146,9 @@ def reset_peak() -> None:
 def empty_cache() -> None:
     """Gives free blocks, and the scratch of this thread, back to the system."""
 
+def has_room(n: int) -> bool:
+    """Whether the system would give a block of n bytes now; gives the cache back if it must."""
+
 def memory_limit() -> int:
     """The most bytes in use, cached and scratch together; negative: no limit."""
 

@@ -170,6 +170,13 @@ void set_memory_limit(int64_t bytes) {
     if (!within_limit(0)) empty_cache();
 }
 
+bool has_room(int64_t bytes) {
+    void* block = nullptr;
+    if (posix_memalign(&block, kAlignment, bytes) == 0) return std::free(block), true;
+    empty_cache();
+    return posix_memalign(&block, kAlignment, bytes) == 0 ? std::free(block), true : false;
+}
+
 std::string refusal(int64_t bytes) {
     std::string asked = bytes < 0 ? "more than " + std::to_string(kLargest) : std::to_string(bytes);
     std::string text = asked + " bytes asked for, " + std::to_string(stats.in_use) + " in use";

@@ -50,6 +50,9 @@ void empty_cache();
 int64_t memory_limit();
 void set_memory_limit(int64_t bytes);
 
+// Whether the system would give a block of so many bytes now, the cache given back if it must be.
+bool has_room(int64_t bytes);
+
 // Why there are no `bytes` bytes (negative: more than any tensor has), in words.
 std::string refusal(int64_t bytes);
 

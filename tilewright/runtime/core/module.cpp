@@ -128,6 +128,7 @@ PYBIND11_MODULE(_core, m) {
     m.def("memory_stats", &tw::memory_stats_tuple, "Bytes in use, cached, of scratch, peak; allocations, hits.");
     m.def("reset_peak", &tw::reset_peak, "Starts the peak anew.");
     m.def("empty_cache", &tw::empty_cache, "Gives free memory back to the system.");
+    m.def("has_room", &tw::has_room, py::arg("n"), "Whether the system would give n bytes now.");
     m.def("memory_limit", &tw::memory_limit, "The limit in bytes; negative: none.");
     m.def("set_memory_limit", &tw::set_memory_limit, py::arg("n"), "Sets the limit in bytes; negative: none.");
 }
