@@ -50,11 +50,11 @@ def import_and_first_kernel() -> None:
 
 
 def op_class(op: tw.Op) -> str:
-    """The kind of work an op's kernels do, by its reductions: contraction, rows or pointwise."""
-    body = op.compilation(op.default_request({}, 1, {})).tensor.body
-    if any(c.reduction is not None and is_contraction(c, c.reduction) for c in body):
+    """The kind of work an op's kernels do: contraction (convolutions are some), rows (sorts are some) or pointwise."""
+    body = op.compilation(op.default_request({}, 1, {})).tensor.computes
+    if op.name.startswith("conv") or any(c.reduction is not None and is_contraction(c, c.reduction) for c in body):
         return "contraction"
-    return "rows" if any(c.reduction is not None or c.scan is not None for c in body) else "pointwise"
+    return "rows" if any(c.reduction or c.scan or c.sort for c in body) else "pointwise"
 
 
 def compile_seconds() -> None:

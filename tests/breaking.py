@@ -234,6 +234,10 @@ def _bound(site: Site) -> set[str]:
     return {p.var for p in site.around if isinstance(p, Loop)}
 
 
+def _in_a_serial_loop(site: Site) -> bool:
+    return any(isinstance(p, Loop) and p.kind == "serial" for p in site.around)
+
+
 def _used_loops(plan: Plan) -> Iterator[Site]:
     """Loops whose variable a binding in them speaks of."""
     for s in loops(plan):
@@ -362,7 +366,7 @@ LOOP_BREAKS: dict[str, Breaks] = {
     "a loop up to nowhere": lambda p: at(loops(p), put(extent=NOWHERE)),
     "lanes of any number": lambda p: at(loops(p), only(_any_extent, put(kind="vectorized"))),
     "copies of any number": lambda p: at(loops(p), only(_any_extent, put(kind="unrolled"))),
-    "tasks inside": lambda p: at(loops(p), only(lambda s: bool(_bound(s)), put(kind="parallel"))),
+    "tasks inside": lambda p: at(loops(p), only(_in_a_serial_loop, put(kind="parallel"))),
     "tasks beside": lambda p: at(loops(p), only(field("kind", "parallel"), lambda s: twice(s.part))),
 }
 BLOCK_BREAKS: dict[str, Breaks] = {

@@ -31,7 +31,13 @@ class Oracle:
 def _log_gamma(x: Any) -> Any:
     if x > 0:
         return mp.loggamma(x)
+    if x == mp.floor(x):
+        return mp.inf
     return mp.log(mp.pi / abs(x * mp.sinpi(x))) - mp.loggamma(-x)
+
+
+def _digamma(x: Any) -> Any:
+    return mp.nan if x < 0 and x == mp.floor(x) else mp.digamma(x)
 
 
 def _fmod(x: Any, y: Any) -> Any:
@@ -97,7 +103,7 @@ ORACLES: Mapping[str, Oracle] = {
     "erfc": Oracle(mp.erfc, -6, 28),
     "erfinv": Oracle(mp.erfinv, -1, 1),
     "lgamma": Oracle(_log_gamma, -20, 20, zeros=True),
-    "digamma": Oracle(mp.digamma, -20, 20, zeros=True),
+    "digamma": Oracle(_digamma, -20, 20, zeros=True),
 }
 """All of ``ir/functions.py`` but ``nextafter``, which is no function of numbers."""
 

@@ -240,6 +240,6 @@ def test_what_does_not_fit_in_memory_says_how_much_it_is(body: str, message: str
 
 def test_compile_times_tell_where_the_time_goes() -> None:
     times = compile_times(tw.ops.matmul)
-    assert set(times.stages) == {"tensor", "loops", "legalise", "emit", "target"}
+    assert set(times.stages) == {"tensor", "loops", "legalise", "emit", "target", "load"}
     assert 0 < times.target == times.stages["target"] < times.total
     assert sum(times.stages.values()) <= times.total

@@ -25,7 +25,7 @@ from tilewright.ir.scalar import OPS, Apply, CheckedIndex, Const, Expr, IndexVal
 from tilewright.ir.tensor import ScalarInput, Tensor
 from tilewright.ir.types import BOOL, BY_NAME, F32, F64, FIELD, I8, I32, I64, U16, U32, U64, DType
 from tilewright.ir.verify_loops import verify_plan
-from tilewright.targets.c.build import FLAGS, LIBRARY, compile_c, compiler, open_library
+from tilewright.targets.c.build import FLAGS, LIBRARY, compile_c, compiler
 from tilewright.targets.c.emit import emit, emit_header
 from tilewright.targets.c.operations import BITCASTS, CASTS, DTYPES, NATIVE
 from tilewright.targets.target import Loaded, get_target
@@ -435,12 +435,12 @@ def test_nothing_is_undefined(tmp_path: Path, capfd: pytest.CaptureFixture[str])
         plan = pointwise([dtype] * 3, lambda *a, ops=ops: [apply(op, *a[: OPS[op].arity]) for op, _ in ops])
         path = tmp_path / f"{dtype}.so"
         compile_c(emit(plan), path, (*LIBRARY, "-fsanitize=undefined,float-cast-overflow"))
-        run(plan, open_library(path, plan), combinations([dtype] * 3, 1500))
+        run(plan, C.loaded([path.read_bytes()], plan), combinations([dtype] * 3, 1500))
         assert capfd.readouterr().err == ""
 
 
 def test_registers_stay_inside_their_arrays(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     plan, path = partial_sums(), tmp_path / "plan.so"
     compile_c(emit(plan), path, (*LIBRARY, "-fsanitize=bounds"))
-    run(plan, open_library(path, plan), {"x": np.ones((3, 37), np.float32)})
+    run(plan, C.loaded([path.read_bytes()], plan), {"x": np.ones((3, 37), np.float32)})
     assert capfd.readouterr().err == ""

@@ -287,11 +287,14 @@ def test_registers_belong_to_one_task() -> None:
     assert run(loop(N, "parallel", everywhere, load), buffers=(BX, BY, register)) == [5, 6, 7]
 
 
-def test_parallel_loops_stand_alone_and_outermost() -> None:
+def test_parallel_loops_stand_alone() -> None:
     with pytest.raises(InternalError, match="statements beside its parallel loop"):
         run(loop(N, "parallel", copy()), loop(N, "serial", copy()))
-    with pytest.raises(InternalError, match="no meaning for a parallel statement here"):
-        run(loop(1, "serial", loop(N, "parallel", copy()), var="s"))
+
+
+def test_a_parallel_loop_in_another_runs_inside_of_its_tasks() -> None:
+    inside = replace(copy(), predicate=(ix.ge(symbol("s"), 1),))
+    assert run(loop(2, "parallel", loop(N, "parallel", inside), var="s")) == run(loop(N, "serial", copy()))
 
 
 def test_counters_and_sizes_are_symbols() -> None:

@@ -69,9 +69,10 @@ def steps(f: Function, capabilities: Capabilities) -> list[str]:
 
 def test_steps_of_a_contraction() -> None:
     assert steps(hand_built.matmul(), AVX) == [
+        "parallel{loop=i}",
+        "parallel{loop=j}",
         "split{loop=j factor=128 names=[j_tile, j_in]}",
         "fuse{outer=i inner=j_tile into=i_j_tile}",
-        "parallel{loop=i_j_tile}",
         "clip{loop=j_in}",
         "split{loop=j_in factor=8 tail=cut names=[j_in_v, j_in_l, j_in_rest]}",
         "split{loop=j_in_rest factor=8 tail=mask names=[j_in_rest_v, j_in_rest_l]}",
@@ -107,7 +108,12 @@ def test_partials_of_what_is_expanded_share_a_few_registers() -> None:
 
 
 def test_without_vectors_there_are_only_tasks() -> None:
-    assert steps(hand_built.matmul(), NONE) == ["fuse{outer=i inner=j into=i_j}", "parallel{loop=i_j}", "tidy"]
+    assert steps(hand_built.matmul(), NONE) == [
+        "parallel{loop=i}",
+        "parallel{loop=j}",
+        "fuse{outer=i inner=j into=i_j}",
+        "tidy",
+    ]
     assert steps(hand_built.argmax(), NONE) == ["parallel{loop=i}", "tidy"]
 
 

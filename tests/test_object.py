@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tilewright.errors import InternalError
-from tilewright.runtime import Object
+from tilewright.runtime import SIZES, Code, Object
 from tilewright.targets.cpu import build
 from tilewright.targets.cpu.manifest import target
 
@@ -40,8 +40,7 @@ define double @third(double %x) {
 
 @cache
 def image(text: str = TEXT) -> bytes:
-    where = build.host_cpu()
-    return build.compile_objects(build.header(*where) + text, *where)[0]
+    return build.compile_objects([f"{build.MODULE}\n{build.header(build.host())}{text}"], build.host())[0]
 
 
 def test_code_and_constants_of_an_object() -> None:
@@ -78,7 +77,7 @@ def test_what_an_object_needs_from_outside_is_named() -> None:
     with pytest.raises(ValueError, match="the object needs 'fmodf' from outside"):
         Object(image(text))
     with pytest.raises(InternalError, match="cannot be loaded: the object needs 'fmodf' from outside"):
-        build.load("", embedding_plan(), lambda _: [image(text), image()])
+        Code("object", [image(text)])
 
 
 def test_variables_are_refused() -> None:
@@ -132,7 +131,6 @@ def test_no_image_does_harm(changes: list[tuple[int, bytes]]) -> None:
 def test_what_the_emitter_makes_is_complete(level: str) -> None:
     if not build.is_x86() and level != "native":
         pytest.skip("this level is of another architecture")
-    where = {"native": build.host_cpu(), "x86-64-v3": ("x86-64-v3", ""), "x86-64": ("x86-64", "")}[level]
     plan = embedding_plan()
-    kernels, sizes = map(Object, build.compile_objects(target(level).emit(plan), *where))
-    assert sizes.address("sizes") and all(kernels.address(k.name) for k in plan.kernels)
+    objects = [Object(i) for i in target(level).compile(target(level).pieces(plan))]
+    assert all(sum(name in o for o in objects) == 1 for name in (SIZES, *(k.name for k in plan.kernels)))

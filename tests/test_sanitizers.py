@@ -16,8 +16,8 @@ from test_ops import SAMPLE
 
 from tilewright.errors import InternalError, UnsupportedError
 from tilewright.ir.plan import Plan
-from tilewright.targets.c.build import LIBRARY, compile_c, compiler, open_library
-from tilewright.targets.target import Loaded
+from tilewright.targets.c.build import LIBRARY, compile_c, compiler
+from tilewright.targets.target import Loaded, get_target
 from tilewright.testing.campaign import check_seed
 from tilewright.testing.isolated import failures
 
@@ -31,7 +31,7 @@ def load(text: str, plan: Plan) -> Loaded:
     with TemporaryDirectory(prefix="tilewright-") as folder:
         path = Path(folder) / "plan.so"
         compile_c(text, path, (*LIBRARY, *CHECKS))
-        return open_library(path, plan)
+        return get_target("c").loaded([path.read_bytes()], plan)
 
 
 @cache

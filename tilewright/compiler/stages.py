@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from tilewright.compiler.request import Request
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.program import Resolver, no_ops
 from tilewright.dsl.signature import bind, signature
 from tilewright.dsl.specialise import specialise
-from tilewright.ir.plan import Phase, Plan, Repeat, Step
+from tilewright.ir.plan import Phase, Plan, Repeat, Step, head, tail
 from tilewright.ir.tensor import Function
 from tilewright.ir.verify_loops import verify_plan
 from tilewright.ir.verify_tensor import verify
@@ -23,11 +23,8 @@ from tilewright.passes.pipeline import Hook, Pass, Pipeline
 from tilewright.passes.schedule.naive import schedule
 from tilewright.passes.tensor.form_fma import FormFma
 from tilewright.passes.tensor.set_order import SetOrder
-from tilewright.runtime import Program
-from tilewright.targets.target import Loaded, Numbering, Target, numbering
-
-if TYPE_CHECKING:
-    from tilewright.runtime._core import Step as RunStep
+from tilewright.runtime import Artifact, Program
+from tilewright.targets.target import Numbering, Target, numbering
 
 T = TypeVar("T")
 
@@ -135,37 +132,55 @@ class Compilation:
         verify_plan(self.loops)
         verify_plan(self.legal)
 
+    def artifact(self) -> Artifact:
+        """The compiled form. Code is compiled while the text of what follows it is written."""
+        legal = self.legal
+        self.seconds["emit"] = 0.0
+        images = self._timed("target", lambda: self.target.compile(self._pieces(legal)))
+        self.seconds["target"] -= self.seconds["emit"]
+        return artifact(legal, self.target, images)
+
     def program(self) -> Program:
         """The callable form."""
-        text = self.text
-        return program(self.legal, self._timed("target", lambda: self.target.load(text, self.legal)))
+        made = self.artifact()
+        return self._timed("load", made.program)
+
+    def _pieces(self, legal: Plan) -> Iterator[str]:
+        """The pieces of the text; the time that writing them takes is noted."""
+        pieces = iter(self.target.pieces(legal))
+        while True:
+            start = time.perf_counter()
+            piece = next(pieces, None)
+            self.seconds["emit"] += time.perf_counter() - start
+            if piece is None:
+                return
+            yield piece
 
 
-def program(plan: Plan, loaded: Loaded) -> Program:
-    """The callable form of a legalised plan whose code is in memory."""
+def artifact(plan: Plan, target: Target, images: Sequence[bytes]) -> Artifact:
+    """The compiled form of a legalised plan of which ``target`` made ``images``."""
     numbers = numbering(plan)
-    return Program(
-        loaded.sizes,
-        len([n for n in numbers.slots if n.startswith(("dim(", "stride("))]),
-        len(numbers.slots),
+    return Artifact(
+        target.form,
+        len(head(plan)),
+        len(tail(plan)),
         [(t.dtype.name, [numbers.slots[f"out({t.name},{a})"] for a in range(len(t.shape))]) for t in plan.outputs],
         numbers.slots["scratch"],
-        _steps(plan.steps, numbers, loaded.kernels, [0]),
+        _steps(plan.steps, numbers, target.symbols(plan), [0]),
         [c.message for c in plan.checks],
-        loaded.keepalive,
         [s.dtype.name for s in plan.scalars],
+        images,
     )
 
 
-def _steps(steps: tuple[Step, ...], numbers: Numbering, kernels: Mapping[str, int], count: list[int]) -> list[RunStep]:
-    """The runner's form of a plan's steps; ``count`` numbers them as :func:`tilewright.ir.plan.tail` does."""
-    made: list[RunStep] = []
+def _steps(steps: tuple[Step, ...], numbers: Numbering, symbols: Mapping[str, str], count: list[int]) -> list[Any]:
+    """The steps of a plan by slots; ``count`` numbers them as :func:`tilewright.ir.plan.tail` does."""
+    made: list[Any] = []
     for step in steps:
         n = count[0]
         count[0] += 1
         if isinstance(step, Phase):
-            slots = numbers.slots[f"tasks({n})"], numbers.slots[f"chunk({n})"]
-            made.append(("phase", kernels[step.kernel], *slots))
+            made.append(("phase", symbols[step.kernel], numbers.slots[f"tasks({n})"], numbers.slots[f"chunk({n})"]))
         elif isinstance(step, Repeat):
-            made.append(("repeat", numbers.slots[f"trips({n})"], _steps(step.steps, numbers, kernels, count)))
+            made.append(("repeat", numbers.slots[f"trips({n})"], _steps(step.steps, numbers, symbols, count)))
     return made

@@ -18,7 +18,7 @@ from tilewright.compiler.accuracy import check_expansions, without_math
 from tilewright.compiler.callable import Parameter
 from tilewright.compiler.kernel_trials import KernelTrial, kernel_trials
 from tilewright.compiler.outcomes import Outcome, difference, outcome
-from tilewright.compiler.stages import Compilation, Layout, Stage, program
+from tilewright.compiler.stages import Compilation, Layout, Stage, artifact
 from tilewright.compiler.trials import (
     PLAN_ITERATIONS,
     STEP_ITERATIONS,
@@ -291,7 +291,7 @@ def _compare_field(job: Job, calls: Sequence[Call]) -> None:
     """The code of the field's program gives the cells that the function means, every task claimed by itself."""
     compilation = job.compilation()
     plan = replace(compilation.legal, steps=_one_by_one(compilation.legal.steps))
-    run = Compiled(plan, program(plan, job.target.load(job.target.emit(plan), plan)))
+    run = Compiled(plan, artifact(plan, job.target, job.target.compile(job.target.pieces(plan))).program())
     for call in calls:
         try:
             run.require(call)

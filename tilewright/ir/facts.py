@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
+from itertools import chain
 from threading import RLock
 
 from tilewright.ir.index import (
@@ -236,9 +237,8 @@ class Facts:
         ranged = [a for a in outer if isinstance(a, Symbol) and a.name in self.ranges]
         for atom in _innermost([a for a in ranged if a.name not in inner], self.ranges)[:1]:
             yield from self._at_range_end(goal, atom, depth)
-        for compound in outer:
-            if not isinstance(compound, Symbol):
-                yield from self._without_atom(goal, compound, depth)
+        compounds = [self._without_atom(goal, a, depth) for a in outer if not isinstance(a, Symbol)]
+        yield from sorted(chain.from_iterable(compounds), key=_length)
         for atom in ranged:
             yield from self._at_range_end(goal, atom, depth)
 
@@ -472,6 +472,11 @@ def _subtract(goal: Index, known: Index) -> Iterator[Goals]:
         if c < 0 and have < 0:
             g = math.gcd(c, have)
             yield (goal * (-c // g) - known * (-have // g),)
+
+
+def _length(goals: Goals) -> int:
+    """How much there is to show: what cancels out is shown at once."""
+    return sum(len(g.terms) for g in goals)
 
 
 def _innermost(found: list[Symbol], ranges: Mapping[str, tuple[Index, Index]]) -> list[Symbol]:

@@ -21,8 +21,9 @@ A block is legal where its bindings cover the domain (iter extents) exactly once
 their order: a ``parallel`` iter is free, ``reduce`` (a chain: the block reads what it wrote) and ``ordered``
 keep their order.
 
-Loop kinds: ``serial``; ``parallel`` (outermost only, at most one per kernel: its variable is the task
-number); ``vectorized`` (constant extent, lanes run at once); ``unrolled`` (constant extent).
+Loop kinds: ``serial``; ``parallel`` (iterations are independent; each is all there is in the kernel or in the
+parallel loop around it: the outermost one's variable is the task number, the others run inside of a task);
+``vectorized`` (constant extent, lanes run at once); ``unrolled`` (constant extent).
 
 Buffer scopes: ``global`` (an operand or output), ``scratch`` (one per call, allocated by the plan),
 ``register`` (private to a task, constant shape; contents do not outlive the task).

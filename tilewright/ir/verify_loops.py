@@ -83,8 +83,9 @@ class _KernelCheck:
         if loop.kind in ("vectorized", "unrolled"):
             _require(loop.extent.constant is not None, "constant-extent", f"{loop.kind} {loop.var}: {loop.extent}")
         if loop.kind == "parallel":
-            alone = not around and self.kernel.body == (loop,)
-            _require(alone, "parallel-loop", f"the parallel loop {loop.var} is not all of the kernel")
+            parallel = all(o.kind == "parallel" for o in around)
+            alone = parallel and (around[-1] if around else self.kernel).body == (loop,)
+            _require(alone, "parallel-loop", f"the parallel loop {loop.var} is not all of what is around it")
         self.inside(loop.extent, outer, "extent-symbols", f"the extent of {loop.var}")
 
     def inside(self, index: Index, variables: Collection[str], rule: str, where: str) -> None:

@@ -9,9 +9,25 @@ from typing import Any
 import numpy as np
 
 from tilewright.errors import CallTypeError
-from tilewright.runtime._core import Object, Op, Program, Tensor, get_threads, limit_threads, set_threads
+from tilewright.runtime._core import (
+    Llvm,
+    Object,
+    Op,
+    Pending,
+    Program,
+    Tensor,
+    get_threads,
+    limit_threads,
+    set_threads,
+)
+from tilewright.runtime.artifact import SIZES, Artifact
+from tilewright.runtime.code import Code, Form
 
-__all__ = ["Object", "Op", "Program", "Tensor", "get_threads", "set_threads", "threads", "to_numpy", "to_tensor"]
+__all__ = [
+    "SIZES", "Artifact", "Code", "Form", "Llvm",
+    "Object", "Op", "Pending", "Program", "Tensor", "get_threads", "set_threads", "threads", "to_numpy",
+    "to_tensor",
+]  # fmt: skip
 
 
 def to_tensor(obj: object) -> Tensor:

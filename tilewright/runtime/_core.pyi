@@ -65,6 +65,50 @@ class Object:
     def address(self, name: str) -> int:
         """The address of a global symbol; KeyError if there is none."""
 
+    def __contains__(self, name: str) -> bool: ...
+
+@final
+class Pending:
+    """A module that LLVM compiles."""
+
+    def result(self) -> bytes:
+        """The object file or the listing, when it is made; ValueError says why there is none.
+
+        This thread compiles modules too meanwhile, without the GIL.
+        """
+
+@final
+class Llvm:
+    """LLVM's code generator, in the library at a path; its threads need no GIL.
+
+    RuntimeError says why the library cannot be used. A machine is (triple, cpu, features). A process has one library,
+    and code of modules is made by its threads, at most one fewer than it may use CPUs, and by those that wait for it.
+    """
+
+    def __init__(self, library: str) -> None: ...
+    def host(self) -> tuple[str, str, str]:
+        """This machine."""
+
+    def data_layout(self, machine: tuple[str, str, str]) -> str:
+        """What a module must say of how data lie in memory."""
+
+    def submit(
+        self,
+        text: str,
+        machine: tuple[str, str, str],
+        optimisation: int,
+        reduce_strides: bool,
+        listing: bool = False,
+    ) -> Pending:
+        """Begins to compile a module: to an object file, or to a ``listing`` in assembly.
+
+        ``optimisation``: how hard the code generator works, 0 to 3; ``reduce_strides``: whether products by sizes in
+        loops become additions, which is a fifth of its work.
+        """
+
+    def stop(self) -> None:
+        """Ends the threads; who waits for a module compiles it."""
+
 @final
 class Program:
     """The runnable form of a plan. Slots are places in the whole size table, head first.

@@ -6,7 +6,7 @@ A target is a folder whose manifest has a function ``level -> Target``. The rest
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import cast
@@ -14,6 +14,7 @@ from typing import cast
 from tilewright.errors import InternalError, UserError
 from tilewright.ir.capabilities import Capabilities
 from tilewright.ir.plan import Plan, Repeat, Step, head, tail
+from tilewright.runtime import SIZES, Code, Form
 
 ABI_VERSION = 1
 """The version of the kernel ABI (see docs/architecture.md); part of every key."""
@@ -35,20 +36,37 @@ class Loaded:
 class Target:
     """One target at one level.
 
-    ``emit`` writes a plan that is legal for ``capabilities`` as text and raises UnsupportedError for what it cannot
-    express; ``load`` makes that text callable in this process. ``assembly`` shows the machine code of a text; None
-    where the target has none to show.
+    ``pieces`` writes a plan that is legal for ``capabilities`` as text, piece by piece, and raises UnsupportedError for
+    what it cannot express. ``compile`` makes images (files of machine code of the given ``form``) of such pieces, of
+    each while the next ones are written; in them kernels have the names that ``symbols`` gives. ``assembly`` shows the
+    machine code of a text; None where the target has none to show.
     """
 
     name: str
     level: str
     capabilities: Capabilities
-    emit: Callable[[Plan], str]
-    load: Callable[[str, Plan], Loaded]
+    pieces: Callable[[Plan], Iterable[str]]
+    compile: Callable[[Iterable[str]], list[bytes]]
+    form: Form
+    symbols: Callable[[Plan], Mapping[str, str]]
     assembly: Callable[[str], str] | None = None
 
     def __str__(self) -> str:
         return f"{self.name}:{self.level}"
+
+    def emit(self, plan: Plan) -> str:
+        """All pieces as one text."""
+        return "".join(self.pieces(plan))
+
+    def load(self, text: str, plan: Plan) -> Loaded:
+        """``text``, emitted for ``plan``, callable in this process."""
+        return self.loaded(self.compile([text]), plan)
+
+    def loaded(self, images: Sequence[bytes], plan: Plan) -> Loaded:
+        """The images of ``plan``, callable in this process."""
+        code = Code(self.form, images)
+        kernels = {name: code.address(symbol) for name, symbol in self.symbols(plan).items()}
+        return Loaded(kernels, code.address(SIZES), code)
 
 
 TARGETS = {

@@ -137,7 +137,7 @@ def _vectorized(var: str, extent: IndexFunction, body: Sequence[Action]) -> Acti
     return act
 
 
-_LOOPS = {"serial": _serial, "unrolled": _serial, "vectorized": _vectorized}
+_LOOPS = {"serial": _serial, "parallel": _serial, "unrolled": _serial, "vectorized": _vectorized}
 
 
 class _BlockAction:

@@ -14,8 +14,8 @@ from tilewright.passes.loops.nest import Primitive, fresh, replace_stmt, substit
 class Fuse(Primitive):
     """``for i in 0..M: for j in 0..N: B(i, j)`` becomes ``for f in 0..M*N: B(f // N, f % N)``.
 
-    ``into`` names the new loop; by default it is ``i_j``. The two loops must be serial, with nothing but the
-    inner one in the outer one, and N must not depend on i.
+    ``into`` names the new loop; by default it is ``i_j``. The two loops must be both serial or both parallel, as the
+    new one is then, with nothing but the inner one in the outer one, and N must not depend on i.
 
     Obligation: every pair of iterations runs once, in the same order. It holds by construction.
     """
@@ -26,8 +26,11 @@ class Fuse(Primitive):
     into: str = ""
 
     def run(self, kernel: Kernel) -> Kernel:
-        outer, _ = self.find_serial(kernel, self.outer)
-        inner, _ = self.find_serial(kernel, self.inner)
+        outer, _ = self.find_loop(kernel, self.outer)
+        inner, _ = self.find_loop(kernel, self.inner)
+        if outer.kind not in ("serial", "parallel") or inner.kind != outer.kind:
+            odd = inner if outer.kind in ("serial", "parallel") else outer
+            self.refuse(f"loop {odd.var} is {odd.kind}", "fuse two serial loops or two parallel ones")
         if len(outer.body) != 1 or outer.body[0] is not inner:
             self.refuse(f"{inner.var} is not the only statement in {outer.var}", "fuse perfectly nested loops")
         if outer.var in symbols(inner.extent):
@@ -37,5 +40,5 @@ class Fuse(Primitive):
             self.refuse(f"the name {self.into} is taken", "choose a name that nothing in the kernel has")
         var = self.into or fresh(f"{outer.var}_{inner.var}", taken)
         values = {outer.var: symbol(var) // inner.extent, inner.var: symbol(var) % inner.extent}
-        fused = Loop(var, outer.extent * inner.extent, "serial", substitute(inner.body, values))
+        fused = Loop(var, outer.extent * inner.extent, outer.kind, substitute(inner.body, values))
         return replace_stmt(kernel, outer, [fused])

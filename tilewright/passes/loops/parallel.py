@@ -1,11 +1,11 @@
-"""Make the iterations of the outermost loop tasks."""
+"""Make the iterations of the outermost loops tasks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from tilewright.ir.loops import Kernel, Loop, walk
+from tilewright.ir.loops import Kernel
 from tilewright.passes.loops.legality import check_lanes, check_private
 from tilewright.passes.loops.nest import Primitive, replace_stmt
 
@@ -14,7 +14,8 @@ from tilewright.passes.loops.nest import Primitive, replace_stmt
 class Parallel(Primitive):
     """``for i in 0..N: B(i)`` becomes ``for i in 0..N parallel: B(i)``.
 
-    The loop must be the only statement of the kernel, and the kernel have no parallel loop yet.
+    The loop must be the only statement of the kernel, or of a parallel loop. The iterations of the outermost one are
+    tasks; fuse the others with it to make theirs tasks.
 
     Obligation: no iteration touches a cell that another one writes. Register buffers are private to a task, so
     of them an iteration may read only what it wrote itself.
@@ -24,14 +25,13 @@ class Parallel(Primitive):
     loop: str
 
     def run(self, kernel: Kernel) -> Kernel:
-        for s, _ in walk(kernel.body):
-            if isinstance(s, Loop) and s.kind == "parallel":
-                self.refuse(f"loop {s.var} is parallel already", "a kernel has one parallel loop; fuse the two first")
         loop, around = self.find_serial(kernel, self.loop)
-        if around:
-            self.refuse(f"{loop.var} is inside {around[0].var}", "reorder it outermost first")
-        if kernel.body != (loop,):
-            self.refuse(f"{loop.var} is not the only statement of kernel {kernel.name}")
+        serial = [o.var for o in around if o.kind != "parallel"]
+        if serial:
+            self.refuse(f"{loop.var} is inside {serial[0]}", "reorder it outermost first")
+        if (around[-1].body if around else kernel.body) != (loop,):
+            where = around[-1].var if around else f"kernel {kernel.name}"
+            self.refuse(f"{loop.var} is not the only statement of {where}")
         registers = frozenset(b.name for b in kernel.buffers if b.scope == "register")
         check_lanes(self, kernel, around, loop, registers)
         check_private(self, kernel, loop, registers)

@@ -82,7 +82,10 @@ class Naive:
         axes = self._free_axes()
         partials = _partials(self.kernel) if self.capabilities.vector_bytes else []
         row = None if partials else self._row(axes)
-        inner = self._tile(axes, row) if row else None
+        whole = row is not None and self._is_short(row)
+        for var in axes[:-1] if whole else axes:
+            self._apply(Parallel(var), "its iterations are independent")
+        inner = axes.pop() if whole else self._tile(axes, row) if row else None
         self._tasks(axes)
         if row and inner:
             self._vectorise(inner, self._width(row))
@@ -110,14 +113,19 @@ class Naive:
             self._apply(Reorder(order), "independent iterations go outside of those that keep their order")
         return free
 
-    def _tile(self, axes: list[str], row: Row) -> str:
-        """Cuts the row into tiles, one per task, which takes the row's place in ``axes``; the loop inside a tile."""
-        points = ROW_POINTS if row.innermost else ROW_VECTORS * self._width(row)
+    def _points(self, row: Row) -> int:
+        """How much of the row a task takes."""
+        return ROW_POINTS if row.innermost else ROW_VECTORS * self._width(row)
+
+    def _is_short(self, row: Row) -> bool:
+        """Whether a task takes all of the row."""
         extent = find(self.kernel, row.var)[0].extent.constant
-        if extent is not None and extent <= points:
-            return axes.pop()
+        return extent is not None and extent <= self._points(row)
+
+    def _tile(self, axes: list[str], row: Row) -> str:
+        """Cuts the row into tiles, which take the row's place in ``axes``; the loop inside a tile."""
         tile, inner = self._new(f"{row.var}_tile", f"{row.var}_in")
-        self._apply(Split(row.var, points, "guard", (tile, inner)), "a task takes part of a row")
+        self._apply(Split(row.var, self._points(row), "guard", (tile, inner)), "a task takes part of a row")
         axes[-1] = tile
         return inner
 
@@ -129,7 +137,6 @@ class Naive:
             (into,) = self._new(f"{task}_{var}")
             self._apply(Fuse(task, var, into), "all independent iterations count as tasks")
             task = into
-        self._apply(Parallel(task), "tasks run on all cores")
 
     # --- lanes ------------------------------------------------------------------------------
 

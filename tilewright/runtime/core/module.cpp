@@ -4,6 +4,7 @@
 
 #include "arrays.h"
 #include "cpus.h"
+#include "llvm_type.h"
 #include "object.h"
 #include "op.h"
 #include "pool.h"
@@ -118,7 +119,9 @@ PYBIND11_MODULE(_core, m) {
              py::arg("keepalive") = py::none(), py::arg("scalars") = std::vector<std::string>());
     py::class_<tw::Object>(m, "Object", "Compiled code in memory.")
         .def(py::init(&tw::load_object), py::arg("image"))
+        .def("__contains__", [](const tw::Object& o, const std::string& name) { return o.symbol(name) != nullptr; })
         .def("address", &tw::address_of, py::arg("name"), "The address of a global symbol; KeyError if there is none.");
+    tw::add_llvm_types(m);
     m.def("get_threads", &tw::get_threads, "The most threads that calls of this process use.");
     m.def("set_threads", &tw::set_threads_checked, py::arg("n"), "Sets what get_threads returns.");
     m.def("limit_threads", &tw::limit_threads_checked, py::arg("n"),

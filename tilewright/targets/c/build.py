@@ -1,19 +1,16 @@
-"""Compiling C with the system's compiler and loading what comes of it."""
+"""Compiling C with the system's compiler."""
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shlex
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from tilewright.errors import InternalError, UnsupportedError
-from tilewright.ir.plan import Plan
-from tilewright.targets.c.emit import kernel_names
-from tilewright.targets.target import Loaded
 
 FLAGS = ("-std=c99", "-O2", "-ffp-contract=off", "-fno-math-errno", "-fno-strict-aliasing")
 LIBRARY = ("-fPIC", "-shared")
@@ -40,26 +37,12 @@ def compile_c(text: str, result: Path, options: tuple[str, ...]) -> None:
         raise InternalError(f"the C compiler refuses what was emitted:\n{done.stderr}")
 
 
-def load(text: str, plan: Plan) -> Loaded:
-    """``text``, emitted for ``plan``, compiled and loaded into this process."""
+def compile_library(pieces: Iterable[str]) -> list[bytes]:
+    """The shared library of an emitted text, as the bytes of a file."""
     with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
         path = Path(folder) / "plan.so"
-        compile_c(text, path, LIBRARY)
-        return open_library(path, plan)
-
-
-def open_library(path: Path, plan: Plan) -> Loaded:
-    """What was compiled for ``plan``, out of a shared library; the file may be removed afterwards."""
-    library = ctypes.CDLL(str(path))
-    kernels = {name: _address(library, function) for name, function in kernel_names(plan).items()}
-    return Loaded(kernels, _address(library, "sizes"), library)
-
-
-def _address(library: ctypes.CDLL, name: str) -> int:
-    address = ctypes.cast(getattr(library, name), ctypes.c_void_p).value
-    if address is None:
-        raise InternalError(f"the compiled library has no {name}")
-    return address
+        compile_c("".join(pieces), path, LIBRARY)
+        return [path.read_bytes()]
 
 
 def assembly(text: str) -> str:

@@ -163,7 +163,7 @@ class _Scope:
 
     def stmts(self, stmts: Sequence[Stmt]) -> None:
         for s in stmts:
-            if isinstance(s, Loop) and s.kind in ("serial", "vectorized", "unrolled"):
+            if isinstance(s, Loop) and s.kind in ("serial", "parallel", "vectorized", "unrolled"):
                 self._loop(s)
             elif isinstance(s, Block):
                 self._block(s, alone=len(stmts) == 1)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tilewright.ir.capabilities import Capabilities
-from tilewright.targets.c.build import assembly, load
-from tilewright.targets.c.emit import emit
+from tilewright.targets.c.build import assembly, compile_library
+from tilewright.targets.c.emit import emit, kernel_names
 from tilewright.targets.c.operations import NATIVE
 from tilewright.targets.target import Target, pick_level
 
@@ -17,7 +17,9 @@ def target(level: str | None = None) -> Target:
         name="c",
         level=pick_level("c", LEVELS, level),
         capabilities=Capabilities(vector_bytes=0, native=NATIVE),
-        emit=emit,
-        load=load,
+        pieces=lambda plan: [emit(plan)],
+        compile=compile_library,
+        form="library",
+        symbols=kernel_names,
         assembly=assembly,
     )

@@ -17,11 +17,14 @@ METADATA = """\
 attributes #0 = { nounwind }
 """
 
-STRIDED = "; loops that multiply by sizes\n"
-"""Begins a text in whose loops it pays to make products by addition."""
+MODULE = "; module: "
+"""Begins the text of a module; what is special about it follows in the same line."""
 
-RUN_ONCE = "\n; what follows runs once per call\n"
-"""Begins the second module of a text: its code is not worth the time that optimising takes."""
+STRIDED = "loops that multiply by sizes"
+"""Of a module in whose loops it pays to make products by addition."""
+
+RUN_ONCE = "runs once per call"
+"""Of a module whose code is not worth the time that optimising takes."""
 
 
 @dataclass(eq=False)
@@ -49,8 +52,15 @@ class Module:
     declared: dict[str, str] = field(default_factory=dict)
     strided: bool = False
 
-    def text(self) -> str:
-        return "\n".join([self.header, *self.functions, *self.declared.values(), METADATA])
+    @property
+    def characters(self) -> int:
+        """How long the functions are."""
+        return sum(map(len, self.functions))
+
+    def text(self, about: str = "") -> str:
+        """The whole module; its first line says what is special ``about`` it."""
+        about = about or (STRIDED if self.strided else "")
+        return "\n".join([MODULE + about, self.header, *self.functions, *self.declared.values(), METADATA])
 
 
 class Function:

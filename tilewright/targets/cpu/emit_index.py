@@ -30,6 +30,7 @@ from tilewright.ir.index import (
     coefficient,
     const,
     ge,
+    of_atom,
     symbol,
     symbols,
 )
@@ -198,12 +199,17 @@ class Indices:
         return tuple(parts[0]), tuple(parts[1])
 
     def _monomial_depth(self, monomial: Monomial) -> int:
-        return self._depth(Index(((monomial, 1),), 0))
+        return max(map(self._atom_depth, monomial))
+
+    def _atom_depth(self, atom: Atom) -> int:
+        return self._depths.get(atom.name, 0) if isinstance(atom, Symbol) else self._depth(of_atom(atom))
 
     def _term(self, term: tuple[Monomial, int]) -> str:
         return self._product(term[0], term[1]).text
 
     def _product(self, monomial: Monomial, coef: int) -> Value:
+        if coef == 1 and len(monomial) == 1:
+            return self._atom(monomial[0])
         index = Index(((monomial, coef),), 0)
         memo, key = self._scope(index).memo, ("product", index, self.lanes if self.varies(index) else None)
         if key not in memo:
@@ -249,7 +255,7 @@ class Indices:
     # --- atoms ------------------------------------------------------------------------------
 
     def _atom(self, atom: Atom) -> Value:
-        index = Index((((atom,), 1),), 0)
+        index = of_atom(atom)
         memo = self._scope(index).memo
         key = (atom, self.lanes if self.varies(index) else None)
         found = memo.get(key)

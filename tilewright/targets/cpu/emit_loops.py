@@ -125,6 +125,7 @@ class Body:
 
 _LOOPS: Mapping[str, Callable[[Body, Loop, Mapping[str, Index]], None]] = {
     "serial": Body._serial,
+    "parallel": Body._serial,
     "unrolled": Body._unrolled,
     "vectorized": Body._vectorized,
 }

@@ -1,43 +1,53 @@
-"""A plan as two LLVM modules: its kernels with the function that notes a failed index, and ``sizes``."""
+"""A plan as LLVM modules: its kernels, with the function that notes a failed index, and ``sizes``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from tilewright.errors import InternalError
 from tilewright.ir.capabilities import Capabilities
 from tilewright.ir.plan import Check, Plan, head, tail
-from tilewright.targets.cpu.code import RUN_ONCE, STRIDED, Function, Module
+from tilewright.targets.cpu.code import RUN_ONCE, Function, Module
 from tilewright.targets.cpu.emit_index import Indices
 from tilewright.targets.cpu.emit_loops import emit_kernel
 from tilewright.targets.cpu.emit_operations import Operations
 from tilewright.targets.cpu.llvm_types import Value
 from tilewright.targets.target import numbering
 
-
-def emit(plan: Plan, capabilities: Capabilities, target: str, header: str) -> str:
-    """``plan`` as text; ``header`` says layout and triple. UnsupportedError names what ``target`` cannot express."""
-    kernels, sizes = Module(header), Module(header)
-    numbers, operations = numbering(plan), Operations(kernels, capabilities)
-    for kernel in plan.kernels:
-        emit_kernel(operations, kernel, numbers, target)
-    if any("@tw.note" in f for f in kernels.functions):
-        kernels.functions.append(_NOTE)
-    _emit_sizes(sizes, plan)
-    return (STRIDED if kernels.strided else "") + kernels.text() + RUN_ONCE + sizes.text()
+MODULE_CHARACTERS = 6000
+"""So much text is worth a module of its own, which another thread may compile."""
 
 
-def _emit_sizes(module: Module, plan: Plan) -> None:
+def emit(plan: Plan, capabilities: Capabilities, target: str, header: str) -> Iterator[str]:
+    """The modules of ``plan``, each as soon as it is written.
+
+    ``header`` says layout and triple. UnsupportedError names what ``target`` cannot express.
+    """
+    yield _sizes(plan, header)
+    numbers, left = numbering(plan), list(plan.kernels)
+    while left:
+        module = Module(header)
+        operations = Operations(module, capabilities)
+        while left and module.characters < MODULE_CHARACTERS:
+            emit_kernel(operations, left.pop(0), numbers, target)
+        if any("@tw.note" in f for f in module.functions):
+            module.functions.append(_NOTE)
+        yield module.text()
+
+
+def _sizes(plan: Plan, header: str) -> str:
     """Straight-line code: every slot of the tail is computed and stored, then the checks choose the result."""
+    module = Module(header)
     fn = Function(module, "i32 @sizes(ptr noalias %head, ptr noalias %tail) #0")
     known: dict[str, str] = {}
-    indices = Indices(fn, _slots(fn, head(plan), known), _sizes(plan))
+    indices = Indices(fn, _slots(fn, head(plan), known), _dims(plan))
     for n, (name, value) in enumerate(tail(plan)):
         known[name] = indices.scalar(value)
         at = fn.let(f"getelementptr i8, ptr %tail, i64 {8 * n}")
         fn.do(f"store i64 {known[name]}, ptr {at}")
     fn.current.end = f"ret i32 {_first_failure(fn, indices, plan.checks)}"
     fn.finish()
+    return module.text(RUN_ONCE)
 
 
 def _slots(fn: Function, names: list[str], known: dict[str, str]) -> Callable[[str], str]:
@@ -54,7 +64,7 @@ def _slots(fn: Function, names: list[str], known: dict[str, str]) -> Callable[[s
     return load
 
 
-def _sizes(plan: Plan) -> frozenset[str]:
+def _dims(plan: Plan) -> frozenset[str]:
     """The slots that are never negative: dims."""
     return frozenset(name for name in head(plan) if name.startswith("dim("))
 

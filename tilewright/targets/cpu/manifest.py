@@ -7,7 +7,6 @@ from functools import partial
 
 from tilewright.errors import UserError
 from tilewright.ir.capabilities import Capabilities
-from tilewright.ir.plan import Plan
 from tilewright.targets.cpu import build
 from tilewright.targets.cpu.emit_module import emit
 from tilewright.targets.cpu.emit_scalar import native
@@ -18,21 +17,20 @@ _VECTOR_BYTES = (("avx512f", 64), ("avx2", 32))
 
 @dataclass(frozen=True)
 class Level:
-    """A processor as LLVM names it; ``needs`` are the features that this machine must have to run its code."""
+    """What code is for; ``needs`` are the features that this machine must have to run it."""
 
-    cpu: str
-    features: str
+    machine: build.Machine
     needs: frozenset[str]
 
 
 def _levels() -> dict[str, Level]:
     """The levels of this machine's architecture."""
-    cpu, features = build.host_cpu()
-    levels = {"native": Level(cpu, features, _features(features))}
+    triple, _, features = build.host()
+    levels = {"native": Level(build.host(), _features(features))}
     if build.is_x86():
         v3 = frozenset({"avx2", "fma", "f16c", "bmi2", "sse4.1"})
-        levels["x86-64-v3"] = Level("x86-64-v3", "", v3)
-        levels["x86-64"] = Level("x86-64", "", frozenset())
+        levels["x86-64-v3"] = Level((triple, "x86-64-v3", ""), v3)
+        levels["x86-64"] = Level((triple, "x86-64", ""), frozenset())
     return levels
 
 
@@ -52,19 +50,16 @@ def target(level: str | None = None) -> Target:
 
 
 def _target(name: str, level: Level) -> Target:
-    capabilities = _capabilities(level)
-    where = {"cpu": level.cpu, "features": level.features}
-
-    def text(plan: Plan) -> str:
-        return emit(plan, capabilities, f"cpu:{name}", build.header(**where))
-
+    capabilities, machine = _capabilities(level), level.machine
     return Target(
         name="cpu",
         level=name,
         capabilities=capabilities,
-        emit=text,
-        load=partial(build.load, compile_=partial(build.compile_objects, **where)),
-        assembly=partial(build.assembly, **where),
+        pieces=lambda plan: emit(plan, capabilities, f"cpu:{name}", build.header(machine)),
+        compile=partial(build.compile_objects, machine=machine),
+        form="object",
+        symbols=lambda plan: {k.name: k.name for k in plan.kernels},
+        assembly=partial(build.assembly, machine=machine),
     )
 
 

@@ -1,0 +1,130 @@
+"""LLVM's code generator: on several threads at once, without the GIL, in forked children and on a single CPU."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from tilewright.runtime import Llvm, Object
+from tilewright.targets.cpu import build
+
+FUNCTION = """\
+define i64 @f{n}(i64 %x) {{
+  %y = add i64 %x, {n}
+  ret i64 %y
+}}
+"""
+
+
+def module(n: int) -> str:
+    return build.header(build.host()) + FUNCTION.format(n=n)
+
+
+def large(functions: int = 400) -> str:
+    return build.header(build.host()) + "".join(FUNCTION.format(n=n) for n in range(functions))
+
+
+def compiled(text: str, reduce_strides: bool = False) -> bytes:
+    return build.llvm().submit(text, build.host(), 1, reduce_strides).result()
+
+
+def test_threads_make_the_code_that_one_makes() -> None:
+    alone = [compiled(module(n)) for n in range(40)]
+    begun = [build.llvm().submit(module(n), build.host(), 1, n % 3 == 0) for n in range(40)]
+    assert [p.result() for p in begun] == alone == [begun[n].result() for n in range(40)]
+    assert all(f"f{n}" in Object(image) for n, image in enumerate(alone))
+
+
+def test_many_python_threads_compile_at_once() -> None:
+    with ThreadPoolExecutor(8) as threads:
+        images = list(threads.map(lambda n: compiled(module(n), reduce_strides=n % 2 == 0), range(64)))
+    assert [f"f{n}" in Object(image) for n, image in enumerate(images)] == [True] * 64
+
+
+def test_python_runs_while_llvm_works() -> None:
+    begun = build.llvm().submit(large(), build.host(), 1, False)
+    counted = [0]
+    done = threading.Event()
+
+    def count() -> None:
+        while not done.is_set():
+            counted[0] += 1
+
+    counter = threading.Thread(target=count)
+    counter.start()
+    start, before = time.perf_counter(), counted[0]
+    image = begun.result()
+    during, seconds = counted[0] - before, time.perf_counter() - start
+    done.set()
+    counter.join()
+    assert "f399" in Object(image)
+    assert during > 1000, f"a Python thread counted to {during} in {seconds} s of compiling"
+
+
+def test_an_error_of_one_module_is_its_own() -> None:
+    texts = [module(0), "define void @f() {", module(2)]
+    begun = [build.llvm().submit(t, build.host(), 1, False) for t in texts]
+    assert "f2" in Object(begun[2].result())
+    with pytest.raises(ValueError, match="found end of file"):
+        begun[1].result()
+    assert "f0" in Object(begun[0].result())
+
+
+def test_what_is_no_library_or_no_machine_is_said() -> None:
+    code = "from tilewright.runtime import Llvm\ntry: Llvm('/nowhere.so')\nexcept RuntimeError as e: print(e)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "/nowhere.so" in done.stdout
+    with pytest.raises(ValueError, match="nonsense"):
+        build.llvm().submit(module(0), ("nonsense", "", ""), 1, False).result()
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_forked_child_compiles(busy: bool) -> None:
+    begun = [build.llvm().submit(large(50), build.host(), 1, False) for _ in range(8 * busy)]
+    child = os.fork()
+    if child == 0:
+        ok = "f7" in Object(compiled(module(7)))
+        os._exit(0 if ok else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert all("f49" in Object(p.result()) for p in begun)
+
+
+ONE_CPU = """\
+import os, sys
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+import numpy as np, tilewright as tw
+x = np.arange(12, dtype=np.float32).reshape(3, 4)
+print(tw.ops.softmax(x).sum(), len(os.listdir("/proc/self/task")))
+"""
+
+
+def test_a_process_with_one_cpu_compiles_itself() -> None:
+    done = subprocess.run([sys.executable, "-c", ONE_CPU], capture_output=True, text=True, check=True)
+    total, threads = done.stdout.split()
+    assert np.float32(total) == pytest.approx(3) and threads == "1"
+
+
+def test_after_its_threads_have_ended_who_waits_compiles() -> None:
+    code = (
+        "from tilewright.targets.cpu import build\n"
+        "build.llvm().stop()\n"
+        "text = build.header(build.host()) + 'define void @g() {\\n  ret void\\n}\\n'\n"
+        "print(len(build.llvm().submit(text, build.host(), 1, True).result()) > 100)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "True\n"
+
+
+def test_the_library_is_the_one_that_was_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "LLVMLITE", "0.49")
+    build.llvm.cache_clear()
+    with pytest.raises(build.UnsupportedError, match=r"the cpu target needs llvmlite 0\.49, not 0\.50"):
+        build.llvm()
+    monkeypatch.undo()
+    assert isinstance(build.llvm(), Llvm)
