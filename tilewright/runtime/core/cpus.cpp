@@ -94,6 +94,9 @@ int cgroup_cpus(int otherwise, const std::string& root) {
     return cpus;
 }
 
-int usable_cpus() { return std::max(1, cgroup_cpus(affinity_cpus())); }
+int usable_cpus() {
+    static const int cpus = std::max(1, cgroup_cpus(affinity_cpus()));
+    return cpus;
+}
 
 }  // namespace tw
