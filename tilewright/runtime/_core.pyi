@@ -134,7 +134,8 @@ class Op:
     """A compiled operator: binds the arguments of a call, finds the program of their key, runs it.
 
     ``on_miss(key)`` makes the program of a key that is new. ``coerce(obj)`` makes a Tensor of an operand
-    that has no usable buffer; ``to_numpy(tensor)`` makes the results of a call whose operands were no Tensors.
+    that has no usable buffer. A call whose operands were no Tensors gives arrays: ``to_numpy(tensor)`` makes those of
+    element types that NumPy itself does not have.
     ``on_error(kind, info)`` must raise: ``("argument", message)`` for a wrong call, ``("check", (message, operands))``
     for wrong sizes, with all operands as Tensors, None for absent ones, and
     ``("index", (code, operand, position, value))`` for what the kernel noted in the status, where ``operand`` counts

@@ -48,7 +48,7 @@ bool read_mount(const std::string& line, Mount& mount) {
     return mount.version == 2 || (dash[1] == "cgroup" && lists(dash[3], "cpu"));
 }
 
-// The cgroup of this process in the hierarchy of that version: a line "number:controllers:path", "0::path" in version 2.
+// The cgroup of this process in the hierarchy of that version: of a line "number:controllers:path" or "0::path".
 std::string cgroup_of(int version, const std::string& root) {
     std::ifstream file(root + "/proc/self/cgroup");
     for (std::string line; std::getline(file, line);) {

@@ -20,8 +20,8 @@ namespace tw {
 namespace {
 
 constexpr uint64_t kSmallest = 64;
-constexpr uint64_t kHuge = 2 << 20;        // the size of a huge page
-constexpr int64_t kCacheBytes = 256 << 20;  // free blocks kept for reuse, in all
+constexpr uint64_t kHuge = 2 << 20;          // the size of a huge page
+constexpr int64_t kCacheBytes = 256 << 20;   // free blocks kept for reuse, in all
 constexpr int64_t kScratchBytes = 64 << 20;  // the largest scratch a thread keeps between calls
 
 // Blocks come in classes, four to a power of two, so that a freed block serves the next request of its class.
@@ -38,8 +38,8 @@ SizeClass class_of(uint64_t bytes) {
 }
 
 Storage* free_blocks[64 * 4];
-MemoryStats stats;                         // but for its scratch
-std::atomic<int64_t> all_scratch{0};       // ending threads give theirs back without the GIL
+MemoryStats stats;                    // but for its scratch
+std::atomic<int64_t> all_scratch{0};  // ending threads give theirs back without the GIL
 int64_t limit = -1;
 
 // Free Storages of borrowed memory: calls on NumPy arrays need one per operand.

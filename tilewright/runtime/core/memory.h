@@ -46,7 +46,7 @@ void reset_peak();
 // Gives the free blocks, and the scratch of this thread, back to the system.
 void empty_cache();
 
-// The most bytes that may be in use, cached and scratch together; negative: no limit. A lower one holds for what follows.
+// The most bytes that may be in use, cached and scratch together; negative: no limit. What is held already stays.
 int64_t memory_limit();
 void set_memory_limit(int64_t bytes);
 

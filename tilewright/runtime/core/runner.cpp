@@ -41,7 +41,9 @@ bool is_long(const std::vector<Step>& steps, const int64_t* table, double trips)
     constexpr double few = 4;
     for (const Step& step : steps) {
         double times = trips * static_cast<double>(table[step.count]);
-        if (step.kernel ? times > few * static_cast<double>(table[step.chunk]) : is_long(step.body, table, times)) return true;
+        bool long_step =
+            step.kernel ? times > few * static_cast<double>(table[step.chunk]) : is_long(step.body, table, times);
+        if (long_step) return true;
     }
     return false;
 }
