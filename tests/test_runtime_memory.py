@@ -128,6 +128,27 @@ def test_every_type_of_numpy(make: Maker, code: str) -> None:
     assert isinstance(result.base, Tensor) and result.base.data_ptr == result.ctypes.data
 
 
+def test_what_a_call_sees_of_an_array(make: Maker) -> None:
+    """Its memory, read-only where the array is; aligned, in a copy if need be."""
+    op = make.add()
+
+    def seen(array: Any) -> Tensor:
+        with pytest.raises(Refused) as refused:
+            op(array, np.zeros(99, np.float32))
+        kind, (_, operands) = refused.value.args
+        assert kind == "check" and operands[0].shape == array.shape
+        np.testing.assert_array_equal(np.asarray(operands[0]), array)
+        return operands[0]  # type: ignore[no-any-return]
+
+    array = np.arange(4, dtype=np.float32)
+    assert seen(array).data_ptr == array.ctypes.data and np.asarray(seen(array)).flags.writeable
+    assert seen(array[::-2]).strides == (-8,) and seen(array[::-2]).data_ptr == array[::-2].ctypes.data
+    array.flags.writeable = False
+    assert seen(array).data_ptr == array.ctypes.data and not np.asarray(seen(array)).flags.writeable
+    shifted = np.frombuffer(b"\0" + array.tobytes(), np.uint8)[1:].view(np.float32)
+    assert shifted.ctypes.data % 4 and seen(shifted).data_ptr % 4 == 0
+
+
 def test_a_result_keeps_its_memory(make: Maker) -> None:
     rows = make.copy()(BASE)[2:4]
     for _ in range(3):
