@@ -7,9 +7,11 @@ Rounds are interleaved; figures are medians with the spread (min .. max). Run it
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 import tilewright as tw
@@ -24,7 +26,7 @@ ADD = "op add[T: number](a: T[...], b: T[...]) -> c: T[...]:\n    c[...] = a[...
 
 def show(name: str, samples: list[float], unit: str, scale: float) -> None:
     low, mid, high = (f(samples) * scale for f in (min, statistics.median, max))
-    print(f"{name:44s} {mid:10.2f} {unit:3s}  ({low:.2f} .. {high:.2f})")
+    print(f"{name:50s} {mid:10.2f} {unit:3s}  ({low:.2f} .. {high:.2f})")
 
 
 def process_seconds(code: str) -> float:
@@ -35,12 +37,18 @@ def process_seconds(code: str) -> float:
 
 def import_and_first_kernel() -> None:
     ready = "import numpy as np, tilewright as tw\nx = np.ones(8, np.float32)"
-    first = f"{ready}\nt = time.perf_counter()\ntw.op({ADD!r})(x, x)"
+    own, shipped = (f"{ready}\nt = time.perf_counter()\n{op}(x, x)" for op in (f"tw.op({ADD!r})", "tw.ops.add"))
+    off = "import os\nos.environ['TILEWRIGHT_CACHE'] = 'off'\n"
     cases = {
         "import numpy": "import numpy",
         "import tilewright (with NumPy's own)": "import tilewright",
-        "first call of a new op, cold, after import": first,
+        "first call of a shipped op, no cache, after import": off + shipped,
+        "first call of an op's source, no cache": off + own,
+        "first call of a shipped op, in the cache": shipped,
+        "first call of an op's source, in the cache": own,
     }
+    for code in cases.values():
+        process_seconds(code)
     samples: dict[str, list[float]] = {name: [] for name in cases}
     for _ in range(ROUNDS):
         for name, code in cases.items():
@@ -78,6 +86,7 @@ def compile_seconds() -> None:
 
 if __name__ == "__main__":
     start = time.perf_counter()
+    os.environ["TILEWRIGHT_CACHE"] = tempfile.mkdtemp()
     import_and_first_kernel()
     compile_seconds()
     print(f"\nall of it in {time.perf_counter() - start:.0f} s")

@@ -317,9 +317,12 @@ over its bound.
 - **f64**: special values (of two operands: all pairs) and 10^7 random operands, by libquadmath in 113 bits. The 1,000
   worst and 10,000 others of each function were measured once more by mpmath, in 200 bits and more; *mpmath* has the
   largest difference between the two errors, in ULP.
-- `logaddexp` in f32 is computed in f64. Along the curve e^a + e^b = 1, where it is 0, its error is below 2^-52, which
-  can be thousands of units in the last place of its value; random pairs do not meet that. In f64 double words (2^-64)
-  do the same with less.
+- `logaddexp` is 0 along the curve e^a + e^b = 1, which random pairs hardly meet. In f64 its powers are double words:
+  4 ULP hold down to values of 2^-50 of the smaller power, and below that the error is under 2^-102 of that power (of
+  40,000 pairs within three floats of the curve 688 are over 4 ULP, the largest one 6,000). f32 is computed in f64: 4
+  ULP hold down to 2^-27 of the smaller power, and below that the error is under 2^-48 of it (of 2^20 pairs next to the
+  curve 0.14 % are over 4 ULP, the largest one 7,100). Double words would mend that at 2.1 to 2.7 times the run
+  time; two powers in plain f64, without the digits that it takes, are at 1.13 already.
 - *Oracle*: to how many bits the oracle itself agrees with mpmath on 200 operands (200: no difference).
 - *Other bits*: how many of so many results are others at the levels {levels} (in full: of 2^24, f64 2^21).
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
+
+os.environ.setdefault("TILEWRIGHT_CACHE", "off")  # what is tested is what compiles; test_cache.py has caches of its own
 
 
 @pytest.fixture(autouse=True)

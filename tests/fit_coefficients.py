@@ -17,6 +17,8 @@ from typing import Any
 
 from mpmath import mp, mpf
 
+from tilewright.passes.legalise.math.exponential import EXP_TERMS
+
 TARGET = Path(__file__).parent.parent / "tilewright" / "passes" / "legalise" / "math" / "coefficients.py"
 mp.dps = 60
 
@@ -102,8 +104,8 @@ def sine_tail(z: Any) -> Any:
 
 
 def exp_rest(r: Any) -> Any:
-    """(e^r - 1 - r - r^2/2 - r^3/6 - r^4/24) / r^5."""
-    return sum(r**k / mp.factorial(k + 5) for k in range(40))
+    """What the terms below r^EXP_TERMS leave of e^r, over r^EXP_TERMS."""
+    return sum(r**k / mp.factorial(k + EXP_TERMS) for k in range(40))
 
 
 QUARTER = (mp.pi / 4 * mpf("1.0001")) ** 2
@@ -137,7 +139,9 @@ FITS = [
     ),
     Fit("LOG_TAIL", "(log((1+s)/(1-s))/s - 2 - 2/3 z - 2/5 z^2)/z^3", log_tail, 0, mpf("0.02945"), (None, 7)),
     Fit("SINE_TAIL", "(sin(t)/t - 1 + z/6 - z^2/120)/z^3, t <= pi/2", sine_tail, 0, mpf("2.4675"), (None, 8)),
-    Fit("EXP_REST", "(e^r - 1 - r - r^2/2 - r^3/6 - r^4/24)/r^5", exp_rest, -0.3467, 0.3467, (None, 8)),
+    Fit(
+        "EXP_REST", f"(e^r - the sum of r^k/k! for k < {EXP_TERMS})/r^{EXP_TERMS}", exp_rest, -0.3467, 0.3467, (None, 7)
+    ),
     Fit("ERFINV_NEAR", "erfinv(p)/p, u = -log(1 - p^2) - 3, on u <= 3", lambda u: erfinv_of(u + 3), -3, 3, (10, 25)),
     Fit(
         "ERFINV_MIDDLE",

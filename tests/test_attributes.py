@@ -15,8 +15,8 @@ from test_wrong_programs import error_of
 import tilewright as tw
 from tilewright.cli import main
 from tilewright.compiler.bundle import Case
+from tilewright.compiler.definition import load_ops
 from tilewright.compiler.driver import job_of
-from tilewright.compiler.op import load_ops
 from tilewright.dsl.attributes import Kind, shown
 from tilewright.dsl.check import check
 from tilewright.dsl.format import format

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tilewright as tw
-from tilewright.compiler.op import load_ops
+from tilewright.compiler.definition import load_ops
 from tilewright.errors import CallError, UserError
 from tilewright.testing.run import run_loops, run_tensor
 

@@ -11,7 +11,7 @@ import pytest
 import tilewright as tw
 from tests.test_language import read_back
 from tilewright.cli import main
-from tilewright.compiler.op import load_ops
+from tilewright.compiler.definition import load_ops
 from tilewright.compiler.stages import specialise_request
 from tilewright.dsl.calls import in_module
 from tilewright.dsl.check import check

@@ -18,6 +18,7 @@ from tilewright.dsl.digest import Digest, digest
 from tilewright.dsl.parse import parse
 from tilewright.runtime import _core
 from tilewright.stdlib import ops
+from tilewright.stdlib.ops.folder import TREES
 
 TEXTS = {
     **{p.name: p.read_text() for p in Path(ops.__file__).parent.glob("*.tw")},
@@ -53,7 +54,7 @@ def test_a_digest_of_another_language_is_not_used(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_shipped_ops_were_digested_by_the_build() -> None:
-    built = files("tilewright.stdlib.ops") / "digest.json"
+    built = files("tilewright.stdlib.ops") / TREES
     if not built.is_file():
         pytest.skip("this copy of the package was not built")
     kept = Digest(built.read_text())
@@ -73,11 +74,10 @@ sys.path.insert(0, sys.argv[1])
 import numpy as np
 import tilewright as tw
 from tilewright.dsl import grammar, reading
-from tilewright.runtime import _core
-from tilewright.stdlib import ops
-assert ops.__file__.startswith(sys.argv[1])
-parsed, parse = [], ops.parse
-ops.parse = lambda text, name: parsed.append(name) or parse(text, name)
+import tilewright.stdlib.ops.trees as trees
+assert trees.__file__.startswith(sys.argv[1])
+parsed, parse = [], trees.parse
+trees.parse = lambda text, name: parsed.append(name) or parse(text, name)
 y = tw.ops.softmax(np.zeros(4, np.float32))
 built = grammar.parser.cache_info().currsize + reading._parser.cache_info().currsize
 print(len(tw.ops.names()), parsed, built, y.tolist())
@@ -91,8 +91,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     package = folder / "tilewright"
     shutil.copytree(Path(tilewright.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(_core.__file__, package / "runtime")
-    digest_of_the_build = package / "stdlib" / "ops" / "digest.json"
-    subprocess.run([sys.executable, ROOT / "cmake" / "digest.py", digest_of_the_build], check=True, timeout=300)
+    read = package / "stdlib" / "ops"
+    subprocess.run([sys.executable, ROOT / "cmake" / "digest.py", read], check=True, timeout=300)
     return folder
 
 

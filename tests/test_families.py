@@ -229,7 +229,7 @@ def test_a_family_gives_what_its_text_gives() -> None:
         "    s[i] = x0[i] * T(w0) + x1[i] * T(w1) + T(bias)\n"
         "    y = softmax(s)\n"
     )
-    assert format(text) == text and parse(text).ops[0] == weighted.op(2, biased=True).definition
+    assert format(text) == text and parse(text).ops[0] == weighted.op(2, biased=True).definition.tree
     assert tw.op(text).text("tensor") == weighted.op(2, biased=True).text("tensor")
 
 

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from op_table import PROBES
 
-from tilewright.compiler.op import op
 from tilewright.ir import facts, scalar
 from tilewright.ir import index as ix
 from tilewright.ir.facts import Facts
 from tilewright.ir.intern import Interned
 from tilewright.stdlib import ops
+from tilewright.stdlib.load import op
 
 
 @dataclass

@@ -10,7 +10,7 @@ import pytest
 
 import tilewright as tw
 from tilewright.compiler.claims import check
-from tilewright.compiler.op import load_ops
+from tilewright.compiler.definition import load_ops
 from tilewright.dsl.format import format
 from tilewright.dsl.parse import parse
 from tilewright.stdlib.ops import definitions

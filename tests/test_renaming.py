@@ -45,7 +45,7 @@ SAMPLE = [
 
 
 def other(op: str, seed: int) -> Renamed:
-    return renamed(op_of(op).definition, random.Random(zlib.crc32(op.encode()) + seed))
+    return renamed(op_of(op).definition.tree, random.Random(zlib.crc32(op.encode()) + seed))
 
 
 def call(row: Row, dtype: str) -> Case:
@@ -147,4 +147,4 @@ def test_a_known_name_would_be_seen(tmp_path: Path) -> None:
 @pytest.mark.parametrize("op", ROWS)
 def test_the_source_text_of_an_op_is_that_op(op: str) -> None:
     (again,) = parse(op_of(op).text("source")).ops
-    assert again == op_of(op).definition
+    assert again == op_of(op).definition.tree

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import tilewright as tw
-from tilewright.compiler.op import Op
 from tilewright.dsl.parse import parse
 from tilewright.dsl.specialise import specialise
 from tilewright.errors import CheckError
@@ -208,7 +207,7 @@ def same(actual: Any, expected: Any) -> None:
 def test_steps_give_what_a_loop_gives(name: str, target: str) -> None:
     source, oracle, operands = CASES[name]
     op = tw.op(source)
-    op = Op(op.definition, op.on(target).target)
+    op = op.definition.on(target)
     for given in operands():
         with np.errstate(all="ignore"):
             same(op(*given), oracle(*given))

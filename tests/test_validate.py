@@ -15,6 +15,7 @@ from op_table import PROBES
 import tilewright as tw
 from tilewright.compiler import driver
 from tilewright.compiler.bundle import FOLDER
+from tilewright.compiler.mode import mode
 from tilewright.compiler.shrink import part, readable, smaller_functions, smaller_trials
 from tilewright.compiler.stages import definition_passes
 from tilewright.compiler.trials import Trial, fits, index_limits, iterations, large_trials, small_trials, spread, within
@@ -172,20 +173,20 @@ def _clipped(body: tuple[Stmt, ...], most: int) -> tuple[Stmt, ...]:
 
 
 def test_the_mode_holds_inside_only_and_else_until_it_is_set_again() -> None:
-    assert driver.mode() == "off"
+    assert mode() == "off"
     with tw.verify("each-pass"):
         with tw.verify("off"):
-            assert driver.mode() == "off"
-        assert driver.mode() == "each-pass"
-    assert driver.mode() == "off"
+            assert mode() == "off"
+        assert mode() == "each-pass"
+    assert mode() == "off"
     tw.verify("each-pass")
-    assert driver.mode() == "each-pass"
+    assert mode() == "each-pass"
     tw.verify("off")
-    assert driver.mode() == "off"
+    assert mode() == "off"
     with pytest.raises(UserError, match="unknown mode 'always'") as error:
         tw.verify("always")
     assert error.value.hint == "one of off, each-pass"
-    assert driver.mode() == "off"
+    assert mode() == "off"
 
 
 # --- trials ---------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from wrong_programs import Case, cases, diagnostics, files, fixed
 
 import tilewright
 from tilewright import cli
-from tilewright.compiler.op import load_ops
+from tilewright.compiler.definition import load_ops
 from tilewright.dsl.check import check
 from tilewright.dsl.format import format
 from tilewright.dsl.parse import parse

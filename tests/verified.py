@@ -39,7 +39,7 @@ op mixed(x: f32[M, N], y: f32[M, N]) -> z: f32[M, N]:
 
 def anew(op: Op, target: str = "cpu", level: str | None = None) -> Op:
     """``op`` with nothing compiled yet."""
-    return Op(op.definition, op.on(target, level).target)
+    return op.definition.on(target, level)
 
 
 def verified(call: Callable[[], Any]) -> Any:

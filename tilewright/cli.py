@@ -1,4 +1,4 @@
-"""The command line: ``tilewright check | fmt | doc | run | show | opt | replay``."""
+"""The command line: ``tilewright check | fmt | doc | run | show | opt | doctor | replay``."""
 
 from __future__ import annotations
 
@@ -62,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     opt.add_argument("--pipeline", required=True, help="for example 'split{loop=j factor=16 tail=cut},simplify'")
     opt.add_argument("--each", action="store_true", help="print the text after every pass")
     opt.set_defaults(run=commands.opt)
+
+    doctor = sub.add_parser("doctor", help="say what this machine has, what each target needs, and how fast both are")
+    doctor.set_defaults(run=commands.doctor)
 
     replay = sub.add_parser("replay", help="run what a report of an internal error is about again")
     replay.add_argument("bundle", metavar="BUNDLE", help="the folder that the error message names")

@@ -12,7 +12,7 @@ import hypothesis
 from hypothesis import HealthCheck, Phase
 
 import tilewright
-from tilewright.compiler.op import load_ops
+from tilewright.compiler.definition import load_ops
 from tilewright.compiler.optimise import LOOP_PASSES, TENSOR_PASSES
 from tilewright.dsl.calls import in_module
 from tilewright.dsl.check import check, variants
@@ -20,9 +20,9 @@ from tilewright.dsl.format import format
 from tilewright.dsl.parse import parse
 from tilewright.dsl.parse_loops import parse_condition, parse_index, parse_kernel, parse_plan
 from tilewright.dsl.parse_pipeline import parse_pipeline
-from tilewright.dsl.reading import decode
 from tilewright.dsl.signature import signature
 from tilewright.dsl.specialise import specialise
+from tilewright.dsl.text import decode
 from tilewright.errors import InternalError, UserError, VerifyError
 from tilewright.ir.text_loops import print_kernel, print_plan
 from tilewright.ir.text_scalar import condition_text, index_text

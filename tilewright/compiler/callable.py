@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from tilewright.compiler.bundle import Case, reporting
 from tilewright.errors import CallError, CallTypeError, InternalError, KernelIndexError
 from tilewright.runtime import Tensor
 
-Parameter = tuple[
-    str,
-    Literal["tensor", "optional", "attr_int", "attr_float", "attr_bool", "attr_choice", "scalar"],
-    str | tuple[str, ...] | int | None,
-    bool,
-    object,
-    bool,
-]
-"""As the core takes it: (name, kind, a scalar's dtype or an attribute's choices or length, has a default, the default,
-keyword only)."""
+if TYPE_CHECKING:
+    from tilewright.compiler.bundle import Case
 
 
 def raiser(op: str, operands: Sequence[str], form: str, case: Callable[[], Case]) -> Callable[[str, Any], NoReturn]:
@@ -43,6 +34,8 @@ def raiser(op: str, operands: Sequence[str], form: str, case: Callable[[], Case]
                 f"{op}: {place} is the index {value}, out of range",
                 hint="indices count from 0 and stay below the extent of the axis that they index",
             )
+        from tilewright.compiler.bundle import reporting
+
         with reporting(case):
             raise InternalError(f"the runtime reports {kind!r}: {info}")
 

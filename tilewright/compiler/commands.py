@@ -15,19 +15,21 @@ import numpy as np
 
 from tilewright.compiler import driver
 from tilewright.compiler.claims import check as check_module
-from tilewright.compiler.op import STAGES, Op, load_ops
+from tilewright.compiler.definition import load_ops
+from tilewright.compiler.doctor import lines
+from tilewright.compiler.op import STAGES, Op
 from tilewright.compiler.optimise import optimise
 from tilewright.dsl.attributes import Kind
 from tilewright.dsl.doc import pages
 from tilewright.dsl.format import format as format_source
 from tilewright.dsl.parse import parse
 from tilewright.dsl.program import Attribute, Resolver
-from tilewright.dsl.reading import read_text
+from tilewright.dsl.text import read_text
 from tilewright.dsl.upgrade import upgrade
 from tilewright.errors import UserError
 from tilewright.ir.types import dtype
 
-__all__ = ["STAGES", "check", "doc", "fmt", "opt", "replay", "run", "show"]
+__all__ = ["STAGES", "check", "doc", "doctor", "fmt", "opt", "replay", "run", "show"]
 
 
 def check(arguments: Namespace) -> int:
@@ -44,6 +46,13 @@ def _check(name: str, shared: Resolver) -> bool:
         return True
     print(report.render(), end="", file=sys.stderr if report.diagnostics else sys.stdout)
     return bool(report.diagnostics)
+
+
+def doctor(arguments: Namespace) -> int:
+    """Prints what ails Tilewright here, if anything."""
+    for line in lines():
+        print(line, flush=True)
+    return 0
 
 
 def fmt(arguments: Namespace) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 
 from tilewright.compiler import bundle
 from tilewright.compiler.bundle import Case, Miscompiled, reporting
@@ -21,60 +20,22 @@ from tilewright.dsl.parse_pipeline import parse_pipeline
 from tilewright.errors import InternalError, UserError
 from tilewright.ir.text_tensor import print_function
 from tilewright.passes.pipeline import Pipeline
-from tilewright.runtime import Program
+from tilewright.runtime import Artifact
 from tilewright.runtime._core import has_room
 from tilewright.targets.target import get_target
-
-MODES = ("off", "each-pass")
 
 ROOM = 64 << 20
 """Bytes of memory that compiling starts with: LLVM ends the process when it finds none."""
 
-_mode = ["off"]
 
-
-class verify:
-    """From now on the compiler checks everything that it compiles: ``tw.verify("each-pass")``; ``"off"``: nothing.
-
-    Every pass, stage and step, and the code itself, is compared with what the interpreters say on small operands. A
-    difference raises InternalError with the name of the pass and a small program that shows it. As a context manager
-    it holds inside only. It is a setting of the process; ops that have been compiled are not compiled again.
-
-    >>> import numpy as np, tilewright as tw
-    >>> double = tw.op("op double(x: f32[N]) -> y: f32[N]:\\n    y[i] = x[i] + x[i]")
-    >>> with tw.verify("each-pass"):
-    ...     double(np.ones(3, np.float32))
-    array([2., 2., 2.], dtype=float32)
-    """
-
-    def __init__(self, mode: str) -> None:
-        if mode not in MODES:
-            raise UserError(f"unknown mode {mode!r}", hint=f"one of {', '.join(MODES)}")
-        self._before = _mode[0]
-        _mode[0] = mode
-
-    def __enter__(self) -> verify:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        _mode[0] = self._before
-
-
-def mode() -> str:
-    """What :class:`verify` set last."""
-    return _mode[0]
-
-
-def compiled(job: Job, checked: str) -> Program:
-    """The program of ``job``, checked as the mode says. Miscompiled shows what is wrong on a reduced program."""
+def compiled(job: Job, checked: str) -> Artifact:
+    """The compiled form of ``job``, checked as the mode says. Miscompiled shows what is wrong on a reduced program."""
     if not has_room(ROOM):
         raise MemoryError(f"no memory to compile: {ROOM} bytes asked for")
     if checked == "off":
-        return job.compilation().program()
+        return job.compilation().artifact()
     try:
-        return validate(job).program()
+        return validate(job).artifact()
     except InternalError as error:
         found = mismatch_in(error)
         if found is None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Concatenate, Generic, ParamSpec
 
-from tilewright.compiler.op import Op, op_of
+from tilewright.compiler.definition import op_of
+from tilewright.compiler.op import Op
 from tilewright.dsl.build import OpBuilder
 from tilewright.dsl.program import Resolver, no_ops
 

@@ -7,10 +7,12 @@ from typing import Any
 
 from tilewright.compiler import driver
 from tilewright.compiler.bundle import Case
-from tilewright.compiler.callable import Parameter, raiser
+from tilewright.compiler.callable import raiser
+from tilewright.compiler.mode import mode
 from tilewright.compiler.request import OperandClass
 from tilewright.compiler.stages import Compilation, Layout, definition_passes
 from tilewright.compiler.validate import Job
+from tilewright.dsl.header import Parameter
 from tilewright.errors import CallTypeError
 from tilewright.ir.tensor import Function
 from tilewright.ir.text_tensor import print_function
@@ -61,12 +63,12 @@ class FunctionOp(CoreOp):
         return Job(self.function, layout, self.passes, self.target)
 
     def _case(self) -> Case:
-        return driver.case_of(self._job({t.name: len(t.shape) - 1 for t in self.function.inputs}), driver.mode())
+        return driver.case_of(self._job({t.name: len(t.shape) - 1 for t in self.function.inputs}), mode())
 
     def meaning(self, operands: Mapping[str, OperandClass], attributes: Mapping[str, Any]) -> Function:
         """The function, its FMA and orders fixed, that a call with these operands runs. There are no attributes."""
         job = self._checked_job(operands)
-        with driver.reported(job, driver.mode()):
+        with driver.reported(job, mode()):
             return job.compilation().tensor
 
     def _checked_job(self, operands: Mapping[str, OperandClass]) -> Job:
@@ -84,5 +86,5 @@ class FunctionOp(CoreOp):
         given = (OperandClass(BY_NAME[k[0]], k[1], k[2]) for k in key[0] if k is not None)
         names = (t.name for t in self.function.inputs)
         job = self._checked_job(dict(zip(names, given, strict=True)))
-        with driver.reported(job, driver.mode()):
-            return driver.compiled(job, driver.mode())
+        with driver.reported(job, mode()):
+            return driver.compiled(job, mode()).program()

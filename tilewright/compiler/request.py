@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tilewright.dsl.program import Attribute
-from tilewright.ir.types import DType
+from tilewright.ir.types import BY_NAME, DType
+from tilewright.runtime import Tensor
 
 __all__ = ["Attribute", "OperandClass", "Request"]
 
@@ -19,6 +20,12 @@ class OperandClass:
     unit_axis: int
 
     @staticmethod
+    def of(tensor: Tensor) -> OperandClass:
+        """The class of a tensor."""
+        dtype = BY_NAME[tensor.dtype]
+        return OperandClass(dtype, len(tensor.shape), _unit_axis(tensor.shape, tensor.strides, dtype.bytes))
+
+    @staticmethod
     def contiguous(dtype: DType, rank: int) -> OperandClass:
         return OperandClass(dtype, rank, rank - 1)
 
@@ -29,3 +36,12 @@ class Request:
 
     operands: tuple[OperandClass | None, ...]
     attributes: tuple[tuple[str, Attribute], ...] = ()
+
+
+def _unit_axis(shape: tuple[int, ...], strides: tuple[int, ...], size: int) -> int:
+    """The rule of the dispatch key (docs/architecture.md)."""
+    if not shape:
+        return -1
+    if 0 in shape or shape[-1] <= 1 or strides[-1] == size:
+        return len(shape) - 1
+    return next((a for a, n in enumerate(shape) if n > 1 and strides[a] == size), -1)

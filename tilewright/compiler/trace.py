@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any
 
-from tilewright.compiler import driver
 from tilewright.compiler.bundle import Case, reporting
 from tilewright.compiler.function import FunctionOp
+from tilewright.compiler.mode import mode
 from tilewright.compiler.op import Op
 from tilewright.compiler.request import OperandClass
 from tilewright.dsl.stretch import seen_through, views
@@ -111,7 +111,7 @@ def _meaning(op: Op | FunctionOp, operands: Mapping[str, Traced], given: Mapping
     }
     seen = views(tensors, op.signature)
     classes = {n: OperandClass.contiguous(t.dtype, len(seen[n].shape)) for n, t in operands.items()}
-    return seen_through(op.meaning(classes, given), seen, op.definition.span)
+    return seen_through(op.meaning(classes, given), seen, op.definition.tree.span)
 
 
 def _constant(op: str, scalar: ScalarInput, value: Any) -> Const:
@@ -154,6 +154,6 @@ def trace(function: Callable[..., Any], *examples: Any, target: str = "cpu", lev
             raise UserError(f"a traced function returns tensors that its ops computed, not {type(r).__name__}")
     name = getattr(function, "__name__", "traced").strip("<>")
     to = get_target(target, level)
-    with reporting(lambda: Case(recorder.text(), None, str(FUSE), to.name, to.level, driver.mode())):
+    with reporting(lambda: Case(recorder.text(), None, str(FUSE), to.name, to.level, mode())):
         composed = compose(name, recorder.inputs, recorder.calls, [r.name for r in outputs])
     return FunctionOp(composed, lambda _: FUSE, target, level)

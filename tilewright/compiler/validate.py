@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tilewright.compiler.accuracy import check_expansions, without_math
-from tilewright.compiler.callable import Parameter
 from tilewright.compiler.kernel_trials import KernelTrial, kernel_trials
 from tilewright.compiler.outcomes import Outcome, difference, outcome
 from tilewright.compiler.stages import Compilation, Layout, Stage, artifact
@@ -28,6 +27,7 @@ from tilewright.compiler.trials import (
     small_trials,
     within,
 )
+from tilewright.dsl.header import Parameter
 from tilewright.errors import CallError, InternalError, TilewrightError, UnsupportedError
 from tilewright.ir.index import const
 from tilewright.ir.interpret import EXACT, TYPED, Domain, Env, IndexFault, evaluate, run_function, run_plan

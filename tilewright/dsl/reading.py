@@ -34,23 +34,6 @@ def _parser(grammar: str, starts: tuple[str, ...], layout: bool) -> Lark:
     return Lark(text, parser="lalr", start=list(starts), postlex=postlex, propagate_positions=True)
 
 
-def decode(data: bytes, name: str) -> str:
-    """The text of a file called ``name``. SyntaxUserError if it is not UTF-8."""
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as e:
-        before = data[: e.start].decode("utf-8")
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        shown = Source(data.decode("utf-8", "replace"), name)
-        message = f"the byte 0x{data[e.start]:02x} is not UTF-8"
-        raise SyntaxUserError(message, Span(shown, line, column, line, column + 1), "save the file as UTF-8") from None
-
-
-def read_text(path: str | Path) -> str:
-    """The text of the file at ``path``. SyntaxUserError if it is not UTF-8, OSError if it cannot be read."""
-    return decode(Path(path).read_bytes(), str(path)).replace("\r\n", "\n").replace("\r", "\n")
-
-
 class Reader:
     """A text on its way to a tree: errors point into it."""
 

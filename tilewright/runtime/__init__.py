@@ -20,11 +20,11 @@ from tilewright.runtime._core import (
     limit_threads,
     set_threads,
 )
-from tilewright.runtime.artifact import SIZES, Artifact
+from tilewright.runtime.artifact import ABI_VERSION, SIZES, Artifact
 from tilewright.runtime.code import Code, Form
 
 __all__ = [
-    "SIZES", "Artifact", "Code", "Form", "Llvm",
+    "ABI_VERSION", "SIZES", "Artifact", "Code", "Form", "Llvm",
     "Object", "Op", "Pending", "Program", "Tensor", "get_threads", "set_threads", "threads", "to_numpy",
     "to_tensor",
 ]  # fmt: skip

@@ -12,6 +12,9 @@ from tilewright.runtime.code import Code, Form
 if TYPE_CHECKING:
     from tilewright.runtime._core import Step
 
+ABI_VERSION = 1
+"""The version of the kernel ABI (see docs/architecture.md); part of every key."""
+
 SIZES = "sizes"
 """The function that fills the tail of the size table."""
 

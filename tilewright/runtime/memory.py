@@ -6,7 +6,7 @@ scratch of its largest call, if that is at most 64 MiB. Memory borrowed from Num
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tilewright.errors import UserError
 from tilewright.runtime import _core
@@ -15,8 +15,7 @@ from tilewright.runtime._core import empty_cache, reset_peak
 __all__ = ["Stats", "empty_cache", "limit", "reset_peak", "set_limit", "stats"]
 
 
-@dataclass(frozen=True)
-class Stats:
+class Stats(NamedTuple):
     """The account of this process's memory. Blocks come in sizes, four to a power of two, from 64 bytes on."""
 
     in_use: int

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
-from tilewright.compiler import op as compiler
-from tilewright.compiler.family import Family
 from tilewright.compiler.op import Op
-from tilewright.dsl.build import OpBuilder
+from tilewright.compiler.sources import load_ops
+from tilewright.dsl.text import read_text
+from tilewright.errors import UserError
 from tilewright.stdlib.ops import definitions
+
+if TYPE_CHECKING:
+    from tilewright.compiler.family import Family
+    from tilewright.dsl.build import OpBuilder
 
 P = ParamSpec("P")
 
@@ -27,12 +31,16 @@ def op(source: str, *, target: str = "cpu", level: str | None = None) -> Op:
     >>> best(np.zeros((2, 4), np.float32))
     array([0.25, 0.25], dtype=float32)
     """
-    return compiler.op(source, target=target, level=level, shared=definitions)
+    ops = load_ops(source, "<op>", target, level, definitions)
+    if len(ops) != 1:
+        hint = "tw.load(path) takes files with several" if ops else "write op NAME(...) -> ...:"
+        raise UserError(f"expected one op, found {len(ops) or 'none'}", hint=hint)
+    return next(iter(ops.values()))
 
 
 def load(path: str | Path, *, target: str = "cpu", level: str | None = None) -> SimpleNamespace:
     """The ops of a ``.tw`` file as attributes; they may call each other and shipped ones."""
-    return compiler.load(path, target=target, level=level, shared=definitions)
+    return SimpleNamespace(**load_ops(read_text(path), str(path), target, level, definitions))
 
 
 def family(write: Callable[Concatenate[OpBuilder, P], None]) -> Family[P]:
@@ -49,4 +57,6 @@ def family(write: Callable[Concatenate[OpBuilder, P], None]) -> Family[P]:
     >>> add.op(3)(np.arange(2), np.arange(2), np.arange(2)).tolist()
     [0, 3]
     """
+    from tilewright.compiler.family import Family
+
     return Family(write, definitions)

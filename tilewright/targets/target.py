@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
+from types import ModuleType
 from typing import cast
 
 from tilewright.errors import InternalError, UserError
 from tilewright.ir.capabilities import Capabilities
 from tilewright.ir.plan import Plan, Repeat, Step, head, tail
 from tilewright.runtime import SIZES, Code, Form
-
-ABI_VERSION = 1
-"""The version of the kernel ABI (see docs/architecture.md); part of every key."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class Target:
     ``pieces`` writes a plan that is legal for ``capabilities`` as text, piece by piece, and raises UnsupportedError for
     what it cannot express. ``compile`` makes images (files of machine code of the given ``form``) of such pieces, of
     each while the next ones are written; in them kernels have the names that ``symbols`` gives. ``assembly`` shows the
-    machine code of a text; None where the target has none to show.
+    machine code of a text; None where the target has none to show. ``about`` says what stands behind it here.
     """
 
     name: str
@@ -50,6 +48,7 @@ class Target:
     form: Form
     symbols: Callable[[Plan], Mapping[str, str]]
     assembly: Callable[[str], str] | None = None
+    about: str = ""
 
     def __str__(self) -> str:
         return f"{self.name}:{self.level}"
@@ -70,19 +69,27 @@ class Target:
 
 
 TARGETS = {
-    "c": "tilewright.targets.c.manifest:target",
-    "cpu": "tilewright.targets.cpu.manifest:target",
+    "c": "tilewright.targets.c.manifest",
+    "cpu": "tilewright.targets.cpu.manifest",
 }
-"""Per target, where the function is that makes it for a level."""
+"""Per target the module that has its ``LEVELS`` and the function ``target`` that makes it for one."""
 
 
 def get_target(name: str, level: str | None = None) -> Target:
     """The target called ``name`` at ``level`` (None: its default); UserError names the choices."""
     if name not in TARGETS:
         raise UserError(f"unknown target {name!r}", hint=f"one of {', '.join(sorted(TARGETS))}")
-    module, attribute = TARGETS[name].split(":")
-    make = cast(Callable[[str | None], Target], getattr(import_module(module), attribute))
+    make = cast(Callable[[str | None], Target], _manifest(name).target)
     return make(level)
+
+
+def _manifest(name: str) -> ModuleType:
+    return import_module(TARGETS[name])
+
+
+def levels_of(name: str) -> tuple[str, ...]:
+    """The levels of the target called ``name``, its default first, those that this machine cannot run too."""
+    return tuple(_manifest(name).LEVELS)
 
 
 def pick_level(target: str, levels: Iterable[str], level: str | None) -> str:

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
+from typing import TYPE_CHECKING, Any
 
-from tilewright.compiler.op import Op, op_of
-from tilewright.dsl import syntax as ast
-from tilewright.dsl.digest import Digest
-from tilewright.dsl.parse import parse
-from tilewright.dsl.program import nearest
-from tilewright.stdlib.families import concat, einsum, getitem, stack
+from tilewright.compiler.op import Op
+from tilewright.stdlib.ops.folder import built_headers, texts
+
+if TYPE_CHECKING:
+    from tilewright.compiler.definition import Definition
+    from tilewright.dsl import syntax as ast
+    from tilewright.dsl.header import Header
+    from tilewright.stdlib.families import concat, einsum, getitem, stack
 
 __all__ = ["concat", "definitions", "einsum", "get", "getitem", "names", "stack"]
+
+_FAMILIES = ("concat", "einsum", "getitem", "stack")
 
 
 @cache
 def _definitions() -> Mapping[str, ast.Op]:
-    folder = {file.name: file.read_text(encoding="utf-8") for file in files(__package__).iterdir() if file.is_file()}
-    digest = Digest(folder.get("digest.json"))
-    sources = [(name, text) for name, text in sorted(folder.items()) if name.endswith(".tw")]
-    modules = [digest.module(text, name) or parse(text, name) for name, text in sources]
-    return {op.name: op for module in modules for op in module.ops}
+    from tilewright.stdlib.ops.trees import trees
+
+    return trees()
 
 
 def definitions(caller: ast.Op | None = None) -> Mapping[str, ast.Op]:
@@ -30,25 +32,43 @@ def definitions(caller: ast.Op | None = None) -> Mapping[str, ast.Op]:
     return _definitions()
 
 
+def _definition(name: str) -> Definition:
+    from tilewright.compiler.definition import Definition
+
+    return Definition(_definitions()[name], definitions)
+
+
 @cache
-def _all() -> dict[str, Op]:
-    return {name: op_of(found, shared=definitions) for name, found in _definitions().items()}
+def _headers() -> Mapping[str, Header]:
+    """The headers of all shipped operators by name, as the build wrote them if the files are those that it saw."""
+    return built_headers(texts()) or {name: _definition(name).header for name in _definitions()}
+
+
+@cache
+def _op(name: str) -> Op:
+    return Op(_headers()[name], lambda: _definition(name))
 
 
 def names() -> list[str]:
     """The names of all shipped operators."""
-    return list(_all())
+    return list(_headers())
 
 
 def get(name: str) -> Op:
     """The shipped operator called ``name``; AttributeError if there is none."""
-    if name not in _all():
+    if name not in _headers():
+        from tilewright.dsl.program import nearest
+
         hint = nearest(name, __dir__()) or "tw.ops.names() lists them"
         raise AttributeError(f"there is no shipped op {name!r}: {hint}")
-    return _all()[name]
+    return _op(name)
 
 
-def __getattr__(name: str) -> Op:
+def __getattr__(name: str) -> Any:
+    if name in _FAMILIES:
+        from tilewright.stdlib import families
+
+        return getattr(families, name)
     return get(name)
 
 

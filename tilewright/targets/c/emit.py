@@ -6,12 +6,13 @@ from collections.abc import Iterable
 
 from tilewright.ir.index import Index, symbols
 from tilewright.ir.plan import Plan, head, tail
+from tilewright.runtime import ABI_VERSION
 from tilewright.targets.c.emit_index import condition_text, index_text
 from tilewright.targets.c.emit_kernel import emit_kernel
 from tilewright.targets.c.names import Names, identifier
 from tilewright.targets.c.prelude import ABI, used_helpers
 from tilewright.targets.c.writer import Writer
-from tilewright.targets.target import ABI_VERSION, numbering
+from tilewright.targets.target import numbering
 
 
 def kernel_names(plan: Plan) -> dict[str, str]:

@@ -22,4 +22,5 @@ def target(level: str | None = None) -> Target:
         form="library",
         symbols=kernel_names,
         assembly=assembly,
+        about="portable C99",
     )

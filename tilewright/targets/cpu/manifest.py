@@ -12,6 +12,8 @@ from tilewright.targets.cpu.emit_module import emit
 from tilewright.targets.cpu.emit_scalar import native
 from tilewright.targets.target import Target, pick_level
 
+LEVELS = ("native", "x86-64-v3", "x86-64")
+_NOTABLE = ("avx2", "fma", "f16c", "avx512f", "avx512bf16", "avx512vnni", "amx-bf16", "neon", "sve")
 _VECTOR_BYTES = (("avx512f", 64), ("avx2", 32))
 
 
@@ -60,7 +62,13 @@ def _target(name: str, level: Level) -> Target:
         form="object",
         symbols=lambda plan: {k.name: k.name for k in plan.kernels},
         assembly=partial(build.assembly, machine=machine),
+        about=f"{machine[1]}: vectors of {capabilities.vector_bytes} bytes, {_told(level)}",
     )
+
+
+def _told(level: Level) -> str:
+    """The features that matter to code of a level."""
+    return " ".join(f for f in _NOTABLE if f in level.needs) or "no feature that not all have"
 
 
 def _capabilities(level: Level) -> Capabilities:

@@ -143,12 +143,11 @@ SINE_TAIL: Coefficients = {
         "-0x1.6f3f2449f4ab3p-75 "
     ),
 }
-# (e^r - 1 - r - r^2/2 - r^3/6 - r^4/24)/r^5
+# (e^r - the sum of r^k/k! for k < 13)/r^13
 EXP_REST: Coefficients = {
     F64: _hex(
-        "0x1.1111111111111p-7 0x1.6c16c16c16a92p-10 0x1.a01a01a019f4bp-13 0x1.a01a01a2bb9dfp-16 "
-        "0x1.71de3a56d3a9cp-19 0x1.27e4e7c46a747p-22 0x1.ae64417c9f87bp-26 0x1.1f5acae8ff64bp-29 "
-        "0x1.6198e2c3bf825p-33 "
+        "0x1.6124613a86d08p-33 0x1.93974a8c07c9cp-37 0x1.ae7f3e7350107p-41 0x1.ae7f3e734a751p-45 "
+        "0x1.952c73abfb5a0p-49 0x1.682783cdc0cf7p-53 0x1.2f7629027f830p-57 0x1.e58363678e83ap-62 "
     ),
 }
 # erfinv(p)/p, u = -log(1 - p^2) - 3, on u <= 3

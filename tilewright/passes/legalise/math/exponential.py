@@ -12,7 +12,15 @@ from math import factorial
 
 from tilewright.ir.types import F32, F64, DType
 from tilewright.passes.legalise.math import coefficients
-from tilewright.passes.legalise.math.doubleword import Pair, choose, constant, fast_two_sum, pair_horner
+from tilewright.passes.legalise.math.doubleword import (
+    Pair,
+    choose,
+    fast_two_sum,
+    sum_by_size,
+    term_horner,
+    two_product,
+    two_sum,
+)
 from tilewright.passes.legalise.math.formats import (
     DOUBLE,
     LN2,
@@ -88,19 +96,39 @@ def _times_power(fmt: Format, value: Term, exponent: Term) -> Term:
 
 
 LN2_EXACT = Fraction("0.69314718055994530941723212145817656807550013436025525412068")
+LN2_REST = float(LN2_EXACT - Fraction(DOUBLE.ln2_hi) - Fraction(DOUBLE.ln2_lo))
+EXP_TERMS = 13
+"""The powers of r below this one have double words in the series of e^r; EXP_REST has the others."""
 
 
 def exp_pair(x: Pair) -> Pair:
-    """e^x in f64 to about 2^-64 of itself; 0 below -746."""
-    high = x.high
-    shifted = _clamped(high, -746.0, 710.0).op("fma", 1.0 / LN2, DOUBLE.magic)
-    exponent, n = shifted.bits(DOUBLE.bits) - DOUBLE.magic_bits, shifted - DOUBLE.magic
-    r = x - constant(n, LN2_EXACT) * n
-    tail = horner(r.high, coefficients.EXP_REST[F64])
-    power = pair_horner(r, tail, tuple(Fraction(1, factorial(k)) for k in range(5)))
+    """e^x in f64 to about 2^-102 of itself; 0 below -746."""
+    exponent, less_one = _reduced_pair(x)
     half = exponent >> 1
-    result = power.scaled(power_of_two(DOUBLE, half)).scaled(power_of_two(DOUBLE, exponent - half))
-    return choose(high < -746.0, Pair(high.like(0.0), high.like(0.0)), result)
+    power = sum_by_size(1.0, less_one).scaled(power_of_two(DOUBLE, half))
+    zero = x.high.like(0.0)
+    return choose(x.high < -746.0, Pair(zero, zero), power.scaled(power_of_two(DOUBLE, exponent - half)))
+
+
+def expm1_pair(x: Term) -> Pair:
+    """e^x - 1 for an f64 of -1 to 0, to about 2^-102 of itself."""
+    exponent, less_one = _reduced_pair(Pair(x, x.like(0.0)))
+    power = power_of_two(DOUBLE, exponent)
+    return sum_by_size(power - 1.0, less_one.scaled(power))
+
+
+def _reduced_pair(x: Pair) -> tuple[Term, Pair]:
+    """``(n, p)``: e^x = 2^n * (1 + p)."""
+    shifted = _clamped(x.high, -746.0, 710.0).op("fma", 1.0 / LN2, DOUBLE.magic)
+    n = shifted - DOUBLE.magic
+    product = two_product(n, n.like(DOUBLE.ln2_lo))
+    r = two_sum(x.high - n * DOUBLE.ln2_hi, -product.high)
+    low = r.low + (x.low - (n * LN2_REST + product.low))
+    tail = horner(r.high, coefficients.EXP_REST[F64])
+    series = term_horner(r.high, tail, tuple(Fraction(1, factorial(k)) for k in range(1, EXP_TERMS)))
+    power = two_product(r.high, series.high)
+    rest = r.high * series.low + power.low + (low * power.high + low)
+    return shifted.bits(DOUBLE.bits) - DOUBLE.magic_bits, fast_two_sum(power.high, rest)
 
 
 def exp2(fmt: Format, x: Term) -> Term:

@@ -12,8 +12,8 @@ from math import inf, nan
 
 from tilewright.ir.types import F32, F64, DType
 from tilewright.passes.legalise.math import coefficients
-from tilewright.passes.legalise.math.doubleword import Pair, choose, constant, pair_horner, two_sum
-from tilewright.passes.legalise.math.exponential import LN2_EXACT, exp, exp_pair
+from tilewright.passes.legalise.math.doubleword import Pair, constant, pair_horner, two_sum
+from tilewright.passes.legalise.math.exponential import LN2_EXACT, exp, exp_pair, expm1_pair
 from tilewright.passes.legalise.math.formats import (
     DOUBLE,
     LN2,
@@ -98,15 +98,22 @@ def log10(fmt: Format, x: Term) -> Term:
 
 
 def log1p(fmt: Format, x: Term) -> Term:
-    """log(u) + (what is lost in u = 1 + x) / u; around 0, f is x itself."""
+    u, value = _log1p_of_sum(fmt, x)
+    return where(x.same(0.0), x, _at_the_ends(fmt, u, value))
+
+
+def _log1p_of_sum(fmt: Format, x: Term, low: Term | None = None) -> tuple[Term, Term]:
+    """``(u, v)``: u = 1 + x rounded, v = log(1 + x + low) for a small ``low`` where u is positive and finite.
+
+    v is log(u) + (what is lost in u) / u; around 0, f is x itself.
+    """
     u = two_sum(x.like(1.0), x)
     k, f = _reduced(fmt, u.high)
     middle = k.same(0.0)
     s, half, rest = _series(fmt, where(middle, x, f))
-    lost = where(middle, 0.0, k.op("fma", fmt.ln2_lo, u.low / u.high))
-    inner = s * rest + lost
-    value = k * fmt.ln2_hi - (half - inner - where(middle, x, f))
-    return where(x.same(0.0), x, _at_the_ends(fmt, u.high, value))
+    lost = where(middle, 0.0, u.low) if low is None else where(middle, low, u.low + low)
+    inner = s * rest + k.op("fma", fmt.ln2_lo, lost / u.high)
+    return u.high, k * fmt.ln2_hi - (half - inner - where(middle, x, f))
 
 
 def asinh(fmt: Format, x: Term) -> Term:
@@ -157,13 +164,14 @@ def logaddexp_single(a: Term, b: Term) -> Term:
 
 
 def logaddexp(a: Term, b: Term) -> Term:
-    """max + log(1 + e^(min - max)), in double words since the two may cancel."""
+    """base + log(e^(a - base) + e^(b - base)). The base is the larger one, or 0 where the logarithm may be near 0, so
+    that nothing cancels but the powers, which are double words."""
     most, least = a.op("max", b), a.op("min", b)
-    less = two_sum(least, -most)
-    e = exp_pair(less)
-    small = e - e * e * (e.high * (-1.0 / 3.0) + 0.5)
-    rest = choose(less.high < -20.0, small, log_pair(e + 1.0))
-    return _unless_infinite(most, where(less.high < -746.0, most + 0.0, (rest + most).value()))
+    base = where((most > -1.0) & (most < 0.0), 0.0, most)
+    less = two_sum(least, -base)
+    power = expm1_pair(most - base) + exp_pair(less)
+    _, logarithm = _log1p_of_sum(DOUBLE, power.high, power.low)
+    return _unless_infinite(most, where(less.high < -746.0, most + 0.0, base + logarithm))
 
 
 def _unless_infinite(most: Term, finite: Term) -> Term:

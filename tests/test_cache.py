@@ -1,0 +1,169 @@
+"""The cache on disk: a second process compiles nothing, and nothing but what was asked for is ever run."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tilewright as tw
+from tilewright.compiler import cache, sources
+from tilewright.compiler.definition import Definition
+from tilewright.runtime import build
+
+SCALE = "op scale(x: f32[N]) -> y: f32[N]:\n    y[i] = x[i] * {factor}\n"
+
+PROGRAM = """\
+import json, sys
+import numpy as np, tilewright as tw
+x = np.arange(6, dtype=np.float32).reshape(2, 3)
+results = [round(float(tw.ops.softmax(x).sum())), tw.ops.sum(x, R=1).tolist()]
+results.append(tw.op({source!r})(x[0]).tolist())
+heavy = [m for m in ("lark", "llvmlite", "tilewright.compiler.definition", "tilewright.dsl.syntax") if m in sys.modules]
+print(json.dumps([str(results), heavy, tw.cache.stats().hits, tw.cache.stats().misses, tw.cache.stats().refused]))
+"""
+
+
+def run(folder: Path, factor: str = "3") -> tuple[str, list[str], int, int, int]:
+    code = PROGRAM.format(source=SCALE.format(factor=factor))
+    environment = {**os.environ, "TILEWRIGHT_CACHE": str(folder)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    return found[0], found[1], found[2], found[3], found[4]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A cache of its own for this process too."""
+    monkeypatch.setenv("TILEWRIGHT_CACHE", str(tmp_path / "cache"))
+    cache._store.cache_clear()
+    yield tmp_path / "cache"
+    cache._store.cache_clear()
+
+
+def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the ops that are compiled from now on."""
+    names: list[str] = []
+    artifact = Definition.artifact
+
+    def noted(self: Definition, *args: object) -> object:
+        names.append(self.tree.name)
+        return artifact(self, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Definition, "artifact", noted)
+    return names
+
+
+def anew(source: str) -> tw.Op:
+    sources._made.clear()
+    return tw.op(source)
+
+
+def test_a_second_process_compiles_nothing_and_loads_no_compiler(tmp_path: Path) -> None:
+    first, heavy, hits, misses, _ = run(tmp_path)
+    assert "tilewright.compiler.definition" in heavy and (hits, misses) == (0, 4)
+    again, heavy, hits, misses, _ = run(tmp_path)
+    assert again == first == "[2, [3.0, 12.0], [0.0, 3.0, 6.0]]"
+    assert heavy == [] and (hits, misses) == (4, 0)
+
+
+def test_another_source_is_another_op(tmp_path: Path) -> None:
+    assert run(tmp_path)[0].endswith("[0.0, 3.0, 6.0]]")
+    assert run(tmp_path, "5")[0].endswith("[0.0, 5.0, 10.0]]")
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "swapped"])
+def test_damaged_entries_are_compiled_anew(tmp_path: Path, damage: str) -> None:
+    right = run(tmp_path)[0]
+    entries = sorted(tmp_path.glob("*.tw"))
+    contents = [e.read_bytes() for e in entries]
+    assert len(entries) == 4
+    for n, (entry, content) in enumerate(zip(entries, contents, strict=True)):
+        middle = len(content) // 2
+        flipped = bytes([*content[:middle], content[middle] ^ 1, *content[middle + 1 :]])
+        entry.write_bytes({"cut": content[:middle], "flipped": flipped, "swapped": contents[n - 1]}[damage])
+    result, _, hits, _, refused = run(tmp_path)
+    assert (result, hits, refused) == (right, 0, 4)
+    assert run(tmp_path)[2:] == (4, 0, 0)
+
+
+def test_processes_that_fill_one_cache_at_once(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(10) as threads:
+        results = list(threads.map(lambda n: run(tmp_path, str(n % 3 + 2)), range(10)))
+    for n, result in enumerate(results):
+        assert result[0].endswith(f"[0.0, {n % 3 + 2}.0, {2 * (n % 3 + 2)}.0]]") and result[4] == 0
+    assert run(tmp_path, "2")[1:] == ([], 4, 0, 0)
+
+
+def test_what_the_key_is_made_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = compiled(monkeypatch)
+    x, text = np.ones(3, np.float32), SCALE.format(factor="7")
+    assert anew(text)(x).tolist() == [7, 7, 7] and names == ["scale"]
+    commented = "# seven times as much\n\n" + text.replace("\n    y", "  # really\n    y")
+    assert anew(commented)(x).tolist() == [7, 7, 7] and names == ["scale"]  # what is said counts, not where
+    assert anew(text)(x[::2]).tolist() == [7, 7] and names == ["scale"] * 2  # another layout
+    assert anew(text).on("cpu", "x86-64")(x).tolist() == [7, 7, 7] and names == ["scale"] * 3
+    for part in ("machine", "compiler"):
+        monkeypatch.setattr(build, part, lambda: "another")
+        assert anew(text)(x).tolist() == [7, 7, 7]
+        monkeypatch.undo()
+        monkeypatch.setenv("TILEWRIGHT_CACHE", str(folder))
+        names = compiled(monkeypatch)
+        assert anew(text)(x).tolist() == [7, 7, 7] and names == []
+
+
+def test_ops_that_are_called_are_part_of_what_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = compiled(monkeypatch)
+    text = SCALE.format(factor="2") + "op twice(x: f32[N]) -> y: f32[N]:\n    t = scale(x)\n    y = scale(t)\n"
+    for factor, times in (("2", 4), ("3", 9), ("2", 4)):
+        path = folder.parent / f"{factor}.tw"
+        path.write_text(text.replace("* 2", f"* {factor}"))
+        sources._made.clear()
+        assert tw.load(path).twice(np.ones(2, np.float32)).tolist() == [times] * 2
+    assert names == ["twice"] * 2
+
+
+def test_checked_compiling_reads_no_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = compiled(monkeypatch)
+    x, text = np.ones(3, np.float32), SCALE.format(factor="11")
+    assert anew(text)(x).tolist() == [11] * 3
+    with tw.verify("each-pass"):
+        assert anew(text)(x).tolist() == [11] * 3
+    assert names == ["scale"] * 2
+
+
+def test_explanations(folder: Path) -> None:
+    op, x = anew(SCALE.format(factor="13")), np.ones(4, np.float32)
+    assert tw.cache.explain(op, x) == "scale is not in the cache in any form"
+    op(x)
+    assert tw.cache.explain(op, x) == "scale is in the cache for this call"
+    assert tw.cache.explain(op, x[::2]) == (
+        "scale is not in the cache for this call; the entry that is most like it differs:\n"
+        "  operands (dtype, rank, unit axis): [['f32', 1, 0]], not [['f32', 1, -1]]"
+    )
+
+
+def test_the_state_and_the_end_of_a_cache(folder: Path) -> None:
+    assert tw.cache.stats() == (str(folder), 0, 0, 0, 0, 0)
+    anew(SCALE.format(factor="17"))(np.ones(4, np.float32))
+    entries, size, hits, misses, refused = tw.cache.stats()[1:]
+    assert (entries, hits, misses, refused) == (2, 0, 2, 0)
+    assert size == sum(f.stat().st_size for f in folder.iterdir()) > 500
+    tw.cache.clear()
+    assert tw.cache.stats()[1:3] == (0, 0) and list(folder.iterdir()) == []
+
+
+def test_no_cache_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TILEWRIGHT_CACHE", "off")
+    cache._store.cache_clear()
+    assert tw.cache.stats().folder is None
+    assert tw.cache.explain(tw.ops.exp, np.ones(2)) == "there is no cache: TILEWRIGHT_CACHE is 'off'"
+    tw.cache.clear()
+    cache._store.cache_clear()

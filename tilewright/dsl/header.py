@@ -1,0 +1,59 @@
+"""What calling an op takes, as plain data: no definition has to be parsed for it."""
+
+from __future__ import annotations
+
+from _blake2 import blake2b
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+Parameter: TypeAlias = tuple[
+    str,
+    Literal["tensor", "optional", "attr_int", "attr_float", "attr_bool", "attr_choice", "scalar"],
+    str | tuple[str, ...] | int | None,
+    bool,
+    object,
+    bool,
+]
+"""As the runtime's core binds it: (name, kind, a scalar's dtype or an attribute's choices or length, has a default, the
+default, keyword only)."""
+
+
+class Header(NamedTuple):
+    """Of an op: its name, the parameters of a call, which axes of which operands are stretched to each other
+    (:attr:`tilewright.dsl.signature.OperandInfo.shared`), and ``form``, how it is called.
+
+    ``identity`` is a hash of what the op and those that it calls say, wherever it is written down.
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    packs: tuple[tuple[int, int] | None, ...]
+    form: str
+    identity: str
+
+    @property
+    def operands(self) -> list[str]:
+        """The names of the tensor operands."""
+        return [p[0] for p in self.parameters if p[1] in ("tensor", "optional")]
+
+    @property
+    def settings(self) -> list[str]:
+        """The names of what a call is compiled for: attributes, then ranks of packs."""
+        return [p[0] for p in self.parameters if p[1].startswith("attr_")]
+
+    @staticmethod
+    def of_json(data: Sequence[Any]) -> Header:
+        """The header that JSON says; it writes tuples as lists."""
+        return Header(*map(_frozen, data))
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+def stamp(texts: Mapping[str, str]) -> str:
+    """A hash of source texts by file name and of the front end that reads them: their headers are valid for just it."""
+    front_end = sorted(p for p in Path(__file__).parent.iterdir() if p.suffix in (".py", ".lark"))
+    parts = [*(p.read_bytes() for p in front_end), *(f"{n}\0{t}".encode() for n, t in sorted(texts.items()))]
+    return blake2b(b"\0".join(parts), digest_size=20).hexdigest()
