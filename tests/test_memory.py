@@ -167,7 +167,7 @@ def test_the_scratch_of_other_threads_counts() -> None:
         ready.set()
         done.wait()
 
-    holder = threading.Thread(target=hold)
+    holder = threading.Thread(target=hold, daemon=True)
     holder.start()
     ready.wait()
     tw.memory.empty_cache()
