@@ -44,6 +44,7 @@ class Model:
         first = tw.memory.stats()
         self.in_use = self.peak = first.in_use
         self.allocations, self.hits, self.scratch = first.allocations, first.hits, first.scratch
+        assert first.thread_scratch == 0
         self.free: Counter[int] = Counter()
         self.limit: int | None = None
 
@@ -78,7 +79,7 @@ class Model:
             self.free.clear()
 
     def stats(self) -> tw.memory.Stats:
-        return tw.memory.Stats(self.in_use, self.cached, self.scratch, self.peak, self.allocations, self.hits)
+        return tw.memory.Stats(self.in_use, self.cached, self.scratch, 0, self.peak, self.allocations, self.hits)
 
 
 SIZES = st.integers(0, 300) | st.integers(0, 40).map(lambda n: 64 << n % 15) | st.sampled_from([1 << 20, 90 << 20])
@@ -135,7 +136,7 @@ def test_scratch_is_counted_and_limited() -> None:
     before = tw.memory.stats()
     want = tw.ops.softmax(rows)
     after = tw.memory.stats()
-    assert after.scratch - before.scratch >= rows.nbytes  # exp(x - m) stands there
+    assert after.scratch - before.scratch == after.thread_scratch >= rows.nbytes  # exp(x - m) stands there
     tw.memory.empty_cache()
     assert tw.memory.stats().scratch == before.scratch
     tw.memory.set_limit(tw.memory.stats().in_use + rows.nbytes + 1000)
@@ -172,7 +173,7 @@ def test_the_scratch_of_other_threads_counts() -> None:
     ready.wait()
     tw.memory.empty_cache()
     held = tw.memory.stats()
-    assert held.scratch > room
+    assert held.scratch > room and held.thread_scratch == 0
     tw.memory.set_limit(held.in_use + held.scratch + room)
     COPY(np.zeros(room, np.uint8))
     with pytest.raises(MemoryError, match="the limit is"):

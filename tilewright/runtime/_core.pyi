@@ -182,8 +182,8 @@ def limit_threads(n: int) -> int:
 def cgroup_cpus(otherwise: int, root: str = "") -> int:
     """The CPUs that the quotas of this process's cgroups allow, at most ``otherwise``; /proc is read below ``root``."""
 
-def memory_stats() -> tuple[int, int, int, int, int, int]:
-    """Bytes in use, cached, of scratch, and in use at most; the number of allocations, and of those from the cache."""
+def memory_stats() -> tuple[int, int, int, int, int, int, int]:
+    """The fields of ``tilewright.runtime.memory.Stats``, in their order."""
 
 def reset_peak() -> None:
     """Starts the peak anew from what is in use."""

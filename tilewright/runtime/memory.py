@@ -23,7 +23,9 @@ class Stats(NamedTuple):
     cached: int
     """Bytes of free blocks that are kept for the next results."""
     scratch: int
-    """Bytes that threads keep for intermediates."""
+    """Bytes that all threads keep for intermediates."""
+    thread_scratch: int
+    """Bytes of it that are this Python thread's."""
     peak: int
     """The most bytes that were in use at once since the start, or since :func:`reset_peak`."""
     allocations: int

@@ -148,6 +148,7 @@ char* scratch(int64_t bytes) {
 MemoryStats memory_stats() {
     MemoryStats now = stats;
     now.scratch = all_scratch.load(std::memory_order_relaxed);
+    now.thread_scratch = this_scratch.bytes;
     return now;
 }
 

@@ -92,7 +92,7 @@ int limit_threads_checked(int n) {
 
 py::tuple memory_stats_tuple() {
     MemoryStats now = memory_stats();
-    return py::make_tuple(now.in_use, now.cached, now.scratch, now.peak, now.allocations, now.hits);
+    return py::make_tuple(now.in_use, now.cached, now.scratch, now.thread_scratch, now.peak, now.allocations, now.hits);
 }
 
 std::unique_ptr<Object> load_object(py::bytes image) { return std::make_unique<Object>(std::string_view(image)); }
@@ -128,7 +128,7 @@ PYBIND11_MODULE(_core, m) {
           "Limits the calls of this thread to n threads (0: no limit of its own); returns the limit before.");
     m.def("cgroup_cpus", &tw::cgroup_cpus, py::arg("otherwise"), py::arg("root") = "",
           "The CPUs that the cgroups of this process allow, looked for below root; otherwise if they set no cap.");
-    m.def("memory_stats", &tw::memory_stats_tuple, "Bytes in use, cached, of scratch, peak; allocations, hits.");
+    m.def("memory_stats", &tw::memory_stats_tuple, "The account of memory: tilewright/runtime/memory.py.");
     m.def("reset_peak", &tw::reset_peak, "Starts the peak anew.");
     m.def("empty_cache", &tw::empty_cache, "Gives free memory back to the system.");
     m.def("has_room", &tw::has_room, py::arg("n"), "Whether the system would give n bytes now.");
