@@ -35,9 +35,9 @@ char* scratch(int64_t bytes);
 // The account of what allocate() and scratch() gave: bytes, rounded up to the sizes of blocks; then numbers of calls.
 struct MemoryStats {
     int64_t in_use, cached, scratch;
-    int64_t thread_scratch;         // what of the scratch is this thread's
-    int64_t peak;                   // the most that was in use at once
-    int64_t allocations, hits;      // calls of allocate(), and those that the cache served
+    int64_t thread_scratch;     // what of the scratch is this thread's
+    int64_t peak;               // the most that was in use at once
+    int64_t allocations, hits;  // calls of allocate(), and those that the cache served
 };
 MemoryStats memory_stats();
 
