@@ -16,7 +16,7 @@ from tilewright.dsl.parse_loops import parse_condition, parse_kernel
 from tilewright.errors import ScheduleError
 from tilewright.ir.interpret import EXACT, TYPED, Memory, run_kernel
 from tilewright.ir.interpret.indices import Env, evaluate
-from tilewright.ir.loops import Kernel, Loop, blocks
+from tilewright.ir.loops import Kernel, Loop, blocks, walk
 from tilewright.ir.text_loops import print_kernel
 from tilewright.ir.verify_loops import verify_kernel
 from tilewright.passes.loops import (
@@ -142,6 +142,15 @@ def test_the_remainder_of_a_nest_has_names_of_its_own() -> None:
     assert names == ["c", "c_tail"] and loops == ["i_o", "i_i", "j", "k", "i_tail", "j_tail", "k_tail"]
     verify_kernel(split)
     check_domains(split)
+
+
+def test_loops_that_become_tasks_before_they_are_fused_or_after() -> None:
+    nested = Parallel("j").run(Parallel("i").run(matmul()))
+    verify_kernel(nested)
+    assert body(nested).startswith("    for i in 0..M parallel:\n        for j in 0..N parallel:\n")
+    assert Fuse("i", "j").run(nested) == Parallel("i_j").run(Fuse("i", "j").run(matmul()))
+    tiled = Split("j", 8).run(nested)
+    assert [o.kind for o, _ in walk(tiled.body) if isinstance(o, Loop)] == ["parallel", "parallel", "serial", "serial"]
 
 
 def test_fuse() -> None:
@@ -388,6 +397,21 @@ REFUSED: dict[str, tuple[Pass, Kernel, str]] = {
         "cannot prove that different iterations write different cells: y at y[",
     ),
     "an inner loop as tasks": (Parallel("j"), matmul(), "j is inside i\nhelp: reorder it outermost first"),
+    "a sum as parallel loop in others": (
+        Parallel("k"),
+        Parallel("j").run(Parallel("i").run(matmul())),
+        "iterations of k depend on each other",
+    ),
+    "a parallel loop fused with a serial one": (
+        Fuse("i", "j"),
+        Parallel("i").run(matmul()),
+        "loop j is serial\nhelp: fuse two serial loops or two parallel ones",
+    ),
+    "lanes fused": (
+        Fuse("i_o", "i_i"),
+        Vectorize("i_i").run(Split("i", 8, "perfect").run(one_loop("16"))),
+        "loop i_i is vectorized",
+    ),
     "tasks twice": (Parallel("i"), Parallel("i").run(matmul()), "loop i is parallel already"),
     "tasks beside others": (Parallel("i_o"), Split("i", 4, "cut").run(matmul()), "not the only statement of kernel"),
     "tasks that add up": (Parallel("k"), Reorder(("k", "i")).run(matmul()), "iterations of k depend on each other"),

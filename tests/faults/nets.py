@@ -62,6 +62,8 @@ NETS = {
         "core": (),
         "calls": _files("runtime"),
         "objects": _files("object"),
+        "store": _files("store", "store_limit", "store_processes"),
+        "cache": _files("cache"),
         "memory": _files("runtime_memory"),
         "threads": _files("runtime_threads"),
         "account": _files("memory"),
@@ -95,6 +97,7 @@ AREAS: dict[str, tuple[str, ...]] = {
     "runtime": ("core", "calls", "memory", "threads", "wrong calls"),
     "resources": ("account", "cpus"),
     "objects": ("objects",),
+    "store": ("store", "cache"),
     "calls": ("broadcasting", "arrays", "calls", "wrong calls", "ops", "op table"),
     "verifiers": ("verifiers", "texts"),
 }

@@ -16,17 +16,16 @@ from tilewright.targets.target import TARGETS, get_target, levels_of
 
 CHAINS = 12
 """Independent chains of FMA: enough for any processor's latency times its units."""
-STEPS = 4096
 _A, _B = ([f"{name}{n}" for n in range(CHAINS)] for name in "ab")
 PEAK = f"""
-op peak[T: float](x: T[N], *, steps: int = {STEPS}) -> y: T[N]:
-    ({", ".join(_A)})[i] = fold[k: steps]({", ".join(f"{a}: T = 0" for a in _A)} <- {", ".join("x[i]" for _ in _A)};
+op peak(x: f32[K, N]) -> y: f32[N]:
+    ({", ".join(_A)})[i] = fold[k]({", ".join(f"{a}: f32 = 0" for a in _A)} <- {", ".join("x[k, i]" for _ in _A)};
         ({", ".join(_B)}) -> {", ".join(f"{a} * 0.5 + {b}" for a, b in zip(_A, _B, strict=True))})
     y[i] = {" + ".join(f"{a}[i]" for a in _A)}
 """
 COPY = "op copy[T: any](x: T[N]) -> y: T[N]:\n    y[i] = x[i]\n"
-LANES, LONG = 1024, 1 << 25
-ROUNDS = 7
+STEPS, LANES, LONG = 4096, 64, 1 << 25
+ROUNDS = 20
 
 
 def lines() -> Iterator[str]:
@@ -47,7 +46,8 @@ def _target(name: str) -> Iterator[str]:
     for level in levels_of(name):
         try:
             target = get_target(name, level)
-            load_ops(COPY, "<doctor>", name, level)["copy"](to_tensor(_ones(8)))
+            copy = _op(COPY)
+            copy.compilation(copy.default_request({}, 1, {}), target).program()
             yield f"  {level}: ready" + (f" ({target.about})" if target.about else "")
         except TilewrightError as e:
             yield f"  {level}: {e.message}" + (f"; {e.hint}" if e.hint else "")
@@ -63,10 +63,10 @@ def _cache() -> Iterator[str]:
     yield f"  {sound} entries are sound" + (f", {damaged} were damaged and are gone" if damaged else "")
 
 
-def _ones(n: int) -> object:
+def _ones(*shape: int) -> Tensor:
     import numpy as np
 
-    return np.ones(n, np.float32)
+    return to_tensor(np.ones(shape, np.float32))
 
 
 def _op(source: str) -> Op:
@@ -84,8 +84,8 @@ def _best(call: Callable[[Tensor], object], x: Tensor) -> float:
 
 
 def _flops() -> float:
-    return 2.0 * CHAINS * STEPS * LANES / _best(_op(PEAK), to_tensor(_ones(LANES)))
+    return 2.0 * CHAINS * STEPS * LANES / _best(_op(PEAK), _ones(STEPS, LANES))
 
 
 def _bandwidth() -> float:
-    return 8.0 * LONG / _best(_op(COPY), to_tensor(_ones(LONG)))
+    return 8.0 * LONG / _best(_op(COPY), _ones(LONG))

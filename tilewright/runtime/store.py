@@ -22,8 +22,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from io import FileIO
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MAGIC = b"tw-store"
 VERSION = 1
@@ -89,12 +91,12 @@ class Store:
         try:
             _make_folder(self.folder)
             with self._opened() as folder:
+                if self._spare < size:
+                    self._make_room(folder, size)
+                self._spare -= size
                 _write_entry(folder, key, content)
         except OSError:
             return False
-        self._spare -= size
-        if self._spare < 0:
-            self.shrink()
         return True
 
     def remove(self, key: bytes) -> None:
@@ -119,13 +121,7 @@ class Store:
         What killed processes left over an hour ago goes too.
         """
         with suppress(OSError), self._opened() as folder:
-            _drop_abandoned(folder)
-            entries = sorted(_own_files(folder, ENTRY), key=_last_use)
-            total = sum(status.st_size for _, status in entries)
-            if total > self.limit:
-                total = _drop_first(folder, entries, total, self._low)
-            # Others write too: of what is free, only a part is ours before we look again.
-            self._spare = min(self.limit - total, self.limit - self._low)
+            self._make_room(folder, 0)
 
     def usage(self) -> Usage:
         """Number and bytes of the entries, by their files' names; whether they are sound is not looked at."""
@@ -140,12 +136,33 @@ class Store:
         with suppress(OSError), self._opened() as folder:
             for name, _ in sorted(_own_files(folder, ENTRY), key=_last_use, reverse=True):
                 with suppress(OSError), _open_entry(folder, name) as file:
-                    keys.append(_read_head(file, name).key)
+                    keys.append(_read_head(file, name)[0])
         return iter(keys)
+
+    def check(self) -> tuple[int, int]:
+        """Read every entry: how many are sound, and how many are not, of which the damaged ones go."""
+        sound, names = 0, []
+        with suppress(OSError), self._opened() as folder:
+            names = [name for name, _ in _own_files(folder, ENTRY)]
+            for name in names:
+                with suppress(OSError):
+                    _read_entry(folder, name)
+                    sound += 1
+        return sound, len(names) - sound
+
+    def _make_room(self, folder: int, size: int) -> None:
+        """Before ``size`` bytes are put, so that it is not they that go where clocks are coarse."""
+        _drop_abandoned(folder)
+        entries = sorted(_own_files(folder, ENTRY), key=_last_use)
+        total = sum(status.st_size for _, status in entries)
+        if total + size > self.limit:
+            total = _drop_first(folder, entries, total, self._low - size)
+        # Others write too: of what is free, only a part is ours before we look again.
+        self._spare = min(self.limit - total, self.limit - self._low + size)
 
     @property
     def _low(self) -> int:
-        """What is left by shrinking, and the greatest entry: one that is kept must not make itself go."""
+        """What is left by shrinking, so the greatest entry too."""
         return self.limit * 9 // 10
 
     @contextmanager
@@ -160,11 +177,6 @@ class Store:
             os.close(folder)
 
 
-class _Head(NamedTuple):
-    key: bytes
-    digest: bytes
-
-
 class _DamagedError(OSError):
     """A file of ours is not what was written."""
 
@@ -174,6 +186,8 @@ def default_folder() -> Path | None:
 
     None where the variable is empty or ``off``, and where no home is known.
     """
+    from pathlib import Path  # several milliseconds, which a store does without
+
     chosen = os.environ.get("TILEWRIGHT_CACHE")
     if chosen is not None:
         return None if chosen in ("", "off") else Path(os.path.expanduser(chosen))
@@ -222,14 +236,14 @@ def _open_entry(folder: int, name: str) -> FileIO:
     raise PermissionError(f"{name} is not a file of ours alone")
 
 
-def _read_entry(folder: int, name: str, key: bytes) -> bytes:
-    """The content under ``key``; OSError where there is none that is sound, and then a damaged file is gone."""
+def _read_entry(folder: int, name: str, key: bytes | None = None) -> bytes:
+    """The content under ``key``, or under the own one; OSError where none is sound, and then a damaged file is gone."""
     with _open_entry(folder, name) as file:
         status = os.fstat(file.fileno())
         try:
-            head = _read_head(file, name)
+            own, digest = _read_head(file, name)
             content = file.readall()
-            if head != (key, _digest(key, content)):
+            if digest != _digest(own, content) or key not in (None, own):
                 raise _DamagedError(name)
         except _DamagedError:
             _unlink_unchanged(folder, name, status)
@@ -240,7 +254,7 @@ def _read_entry(folder: int, name: str, key: bytes) -> bytes:
         return content
 
 
-def _read_head(file: FileIO, name: str) -> _Head:
+def _read_head(file: FileIO, name: str) -> tuple[bytes, bytes]:
     """Key and digest, with all checked that does not need the content."""
     size = os.fstat(file.fileno()).st_size
     header = file.read(HEADER.size)
@@ -252,7 +266,7 @@ def _read_head(file: FileIO, name: str) -> _Head:
     key = file.read(key_size)
     if _name(key) != name:
         raise _DamagedError(name)
-    return _Head(key, digest)
+    return key, digest
 
 
 def _write_entry(folder: int, key: bytes, content: bytes) -> None:
@@ -274,15 +288,17 @@ def _write_entry(folder: int, key: bytes, content: bytes) -> None:
         raise
 
 
-def _own_files(folder: int, pattern: re.Pattern[str]) -> Iterator[tuple[str, os.stat_result]]:
+def _own_files(folder: int, pattern: re.Pattern[str]) -> list[tuple[str, os.stat_result]]:
     """Our regular files whose names are of the pattern."""
+    files = []
     with os.scandir(folder) as found:
         for entry in found:
             if pattern.fullmatch(entry.name):
-                with suppress(FileNotFoundError):
+                with suppress(OSError):
                     status = entry.stat(follow_symlinks=False)
                     if _is_own_file(status):
-                        yield entry.name, status
+                        files.append((entry.name, status))
+    return files
 
 
 def _last_use(file: tuple[str, os.stat_result]) -> int:
