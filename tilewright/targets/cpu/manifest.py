@@ -25,6 +25,10 @@ class Level:
     needs: frozenset[str]
 
 
+CROSS = {"aarch64": Level(("aarch64-unknown-linux-gnu", "generic", "+neon"), frozenset({"neon"}))}
+"""Levels of other machines, whose objects an emulator runs in our tests."""
+
+
 def _levels() -> dict[str, Level]:
     """The levels of this machine's architecture."""
     triple, _, features = build.host()
@@ -34,6 +38,11 @@ def _levels() -> dict[str, Level]:
         levels["x86-64-v3"] = Level((triple, "x86-64-v3", ""), v3)
         levels["x86-64"] = Level((triple, "x86-64", ""), frozenset())
     return levels
+
+
+def cross(name: str) -> Target:
+    """The target at a level of another machine, one of ``CROSS``: what it compiles cannot be loaded here."""
+    return _target(name, CROSS[name])
 
 
 def _features(flags: str) -> frozenset[str]:
@@ -73,7 +82,7 @@ def _told(level: Level) -> str:
 
 def _capabilities(level: Level) -> Capabilities:
     has = level.needs
-    if not build.is_x86():
+    if not level.machine[0].startswith("x86_64"):
         return Capabilities(16, native(fma=True, half=True, rounding=True))
     width = next((bytes_ for feature, bytes_ in _VECTOR_BYTES if feature in has), 16)
     own = native(fma="fma" in has, half="f16c" in has, rounding="sse4.1" in has)

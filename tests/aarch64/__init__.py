@@ -1,0 +1,1 @@
+"""Objects for aarch64, loaded by our loader and run by qemu."""
