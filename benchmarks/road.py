@@ -1,4 +1,4 @@
-"""Import time, first kernel, compile time per op and Python's share of it, call cost beside NumPy's add.
+"""Import time, first kernel, compile time per op and Python's share of it.
 
     python benchmarks/road.py
 
@@ -13,10 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import timeit
-from collections.abc import Callable
-
-import numpy as np
 
 import tilewright as tw
 from tilewright.compiler.report import compile_times
@@ -88,31 +84,9 @@ def compile_seconds() -> None:
         print(f"  goal                         {goal:8.1f}          {share:8.1f} ms, at most {3 * goal:.1f} ms")
 
 
-def call_cost() -> None:
-    a, b = np.ones(16, np.float32), np.ones(16, np.float32)
-    op = tw.op(ADD)
-    ta, tb = tw.tensor(a), tw.tensor(b)
-    calls: dict[str, Callable[[], object]] = {
-        "compiled add on three tensors of 16": lambda: op(ta, tb),
-        "compiled add on NumPy arrays of 16": lambda: op(a, b),
-        "numpy.add on arrays of 16": lambda: np.add(a, b),
-        "an empty lambda (in all of the above)": lambda: None,
-    }
-    samples: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(ROUNDS):
-        for name, call in calls.items():
-            samples[name].append(timeit.timeit(call, number=20000) / 20000)
-    print()
-    for name, values in samples.items():
-        show(name, values, "ns", 1e9)
-    ours, numpys = (statistics.median(samples[n]) for n in list(calls)[:3:2])
-    print(f"{'ratio numpy / ours':44s} {numpys / ours:10.2f}")
-
-
 if __name__ == "__main__":
     start = time.perf_counter()
     os.environ["TILEWRIGHT_CACHE"] = tempfile.mkdtemp()
     import_and_first_kernel()
     compile_seconds()
-    call_cost()
     print(f"\nall of it in {time.perf_counter() - start:.0f} s")

@@ -66,6 +66,8 @@ NETS = {
         "cache": _files("cache"),
         "memory": _files("runtime_memory"),
         "threads": _files("runtime_threads"),
+        "account": _files("memory"),
+        "cpus": _files("cpus"),
         "wrong calls": _files("wrong_calls"),
         "arrays": _files("arrays"),
     }.items()
@@ -93,6 +95,7 @@ AREAS: dict[str, tuple[str, ...]] = {
     "c": ("c", "ops"),
     "plan": ("numbering", "lowering", "schedule", "llvm", "ops", "wrong calls"),
     "runtime": ("core", "calls", "memory", "threads", "wrong calls"),
+    "resources": ("account", "cpus"),
     "objects": ("objects",),
     "store": ("store", "cache"),
     "calls": ("broadcasting", "arrays", "calls", "wrong calls", "ops", "op table"),
