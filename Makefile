@@ -23,8 +23,9 @@ test: $(VENV)/ready     ## the fast tests: a pairwise sample of the full product
 test-all: $(VENV)/ready ## the full product
 	$(BIN)/python -m pytest -q -n 2 -m 'full or not full'
 
-bench: $(VENV)/ready    ## import, first kernel, compile time, call cost
+bench: $(VENV)/ready    ## import, first kernel, compile time; calls, threads and memory
 	$(BIN)/python benchmarks/road.py
+	$(BIN)/python benchmarks/calls.py
 
 lint: $(VENV)/ready     ## ruff, mypy strict
 	$(BIN)/ruff check tilewright tests examples benchmarks

@@ -106,6 +106,73 @@ def test_a_subclass_is_called_alike(make: Maker) -> None:
     np.testing.assert_array_equal(op(*(a, a)), [2, 4])
 
 
+# Arrays, which calls read and make by NumPy's C API
+
+ONE = {"b": "i8", "h": "i16", "i": "i32", "l": "i64", "q": "i64", "B": "u8", "H": "u16", "I": "u32", "L": "u64"}
+ONE |= {"Q": "u64", "?": "bool", "e": "f16", "f": "f32", "d": "f64"}
+
+
+@pytest.mark.parametrize("code", ONE)
+def test_every_type_of_numpy(make: Maker, code: str) -> None:
+    """A call sees of an array what the buffer protocol tells, and gives arrays of the types NumPy itself would."""
+    array = np.arange(6).reshape(2, 3).astype(code)
+    size = array.itemsize
+    op = make.op([operand("x")], lambda key: make.program("where", 4, 3, [(key[0][0][0], [0, 1])], 5, []))
+    result = op(array[:, ::-1])
+    assert make.keys == [(((ONE[code], 2, -1),), ())]
+    assert ONE[code] == Tensor.from_buffer(array).dtype
+    assert type(result) is np.ndarray and result.dtype == array.dtype and result.shape == (2, 3)
+    assert result.dtype.num == np.dtype(f"{array.dtype.kind}{size}").num
+    assert result.strides == (3 * size, size) and result.ctypes.data % 64 == 0
+    assert result.flags.writeable and result.flags.aligned and not result.flags.owndata
+    assert isinstance(result.base, Tensor) and result.base.data_ptr == result.ctypes.data
+
+
+def test_what_a_call_sees_of_an_array(make: Maker) -> None:
+    """Its memory, read-only where the array is; aligned, in a copy if need be."""
+    op = make.add()
+
+    def seen(array: Any) -> Tensor:
+        with pytest.raises(Refused) as refused:
+            op(array, np.zeros(99, np.float32))
+        kind, (_, operands) = refused.value.args
+        assert kind == "check" and operands[0].shape == array.shape
+        np.testing.assert_array_equal(np.asarray(operands[0]), array)
+        return operands[0]  # type: ignore[no-any-return]
+
+    array = np.arange(4, dtype=np.float32)
+    assert seen(array).data_ptr == array.ctypes.data and np.asarray(seen(array)).flags.writeable
+    assert seen(array[::-2]).strides == (-8,) and seen(array[::-2]).data_ptr == array[::-2].ctypes.data
+    array.flags.writeable = False
+    assert seen(array).data_ptr == array.ctypes.data and not np.asarray(seen(array)).flags.writeable
+    shifted = np.frombuffer(b"\0" + array.tobytes(), np.uint8)[1:].view(np.float32)
+    assert shifted.ctypes.data % 4 and seen(shifted).data_ptr % 4 == 0
+
+
+def test_a_result_keeps_its_memory(make: Maker) -> None:
+    rows = make.copy()(BASE)[2:4]
+    for _ in range(3):
+        make.copy()(BASE * 0)
+    np.testing.assert_array_equal(rows, BASE[2:4])
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "M8[s]", "m8[s]", "O", "S8", "longdouble", "f4,f4"])
+def test_arrays_of_other_types_are_refused(make: Maker, dtype: str) -> None:
+    with pytest.raises(Refused, match="no tensor"):
+        make.copy()(np.zeros(2, dtype))
+
+
+def test_subclasses_and_many_axes(make: Maker) -> None:
+    op = make.op([operand("x")], lambda key: make.program("where", 2 * key[0][0][1], 3, [], 0, []))
+    for array in (np.ma.masked_array(BASE), BASE.view(np.recarray)):
+        np.testing.assert_array_equal(make.copy()(array), BASE)
+    op(np.zeros((1,) * 32))
+    with pytest.raises(Refused, match="at most 32 axes"):
+        op(np.zeros((1,) * 33))
+    with pytest.raises(Refused, match=f"at most {1 << 48} bytes"):
+        op(np.broadcast_to(np.zeros(1), (1 << 24, 1 << 24)))
+
+
 # Tensors
 
 TYPES = "?bhilBHILefd"

@@ -6,13 +6,14 @@ import ctypes
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 from runtime_probe import Maker, operand, process_threads
 
+import tilewright as tw
 from tilewright.runtime import get_threads, set_threads, threads
 
 
@@ -52,8 +53,11 @@ def test_threads_share_the_work_within_their_limits(make: Maker) -> None:
     set_threads(1)
     with threads(4):
         assert op(pauses)[:, 1].max() == 1
-    with pytest.raises(ValueError, match="at least 1"):
-        set_threads(0)
+    for wrong in (0, -1):
+        with pytest.raises(ValueError, match="at least 1"):
+            set_threads(wrong)
+        with pytest.raises(ValueError, match="at least 1"), threads(wrong):
+            pass
 
 
 def test_a_forked_child_computes(make: Maker) -> None:
@@ -83,6 +87,56 @@ def test_python_threads_call_at_once(make: Maker) -> None:
     assert not wrong
 
 
+Case = tuple[Callable[..., Any], tuple[Any, ...], Any]
+
+
+def cases() -> list[Case]:
+    """Calls of several sizes, with scratch and without, on arrays and tensors, with what they give on one thread."""
+    rng = np.random.default_rng(0)
+    found = []
+    for rows, columns in ((1, 1), (3, 50), (64, 300), (300, 400)):
+        x = rng.standard_normal((rows, columns), np.float32)
+        for op, operands in ((tw.ops.softmax, (x,)), (tw.ops.matmul, (x, x.T)), (tw.ops.relu, (tw.tensor(x),))):
+            with threads(1):
+                found.append((op, operands, np.asarray(op(*operands)).tobytes()))
+    return found
+
+
+def hammer(calls: list[Case], seed: int, until: float, wrong: list[str]) -> None:
+    chosen = np.random.default_rng(seed)
+    while time.monotonic() < until:
+        op, operands, want = calls[chosen.integers(len(calls))]
+        try:
+            if np.asarray(op(*operands)).tobytes() != want:
+                wrong.append(f"{op} gives something else")
+        except BaseException as error:
+            wrong.append(f"{op}: {error}")
+            raise
+
+
+@pytest.mark.parametrize("seconds", [2, pytest.param(60, marks=pytest.mark.full)])
+def test_eight_python_threads(seconds: int) -> None:
+    """Right results and no memory lost, with forks in between."""
+    calls, wrong = cases(), list[str]()
+    before, until = tw.memory.stats().in_use, time.monotonic() + seconds
+    workers = [threading.Thread(target=hammer, args=(calls, i, until, wrong)) for i in range(8)]
+    for worker in workers:
+        worker.start()
+    for fork in range(3):
+        time.sleep(seconds / 6)
+        child = os.fork()
+        if child == 0:
+            try:
+                hammer(calls, fork, time.monotonic() + 0.2, wrong)
+            finally:
+                os._exit(len(wrong))
+        assert os.waitpid(child, 0)[1] == 0
+    for worker in workers:
+        worker.join()
+    assert not wrong
+    assert tw.memory.stats().in_use == before
+
+
 def test_a_kernel_may_call_an_op(make: Maker) -> None:
     """Nested calls run serially, on threads of the pool too (the outer call is large, so it has let the GIL go)."""
     inner, pauses, tids = make.crew(), np.full(16, 300), []
@@ -101,8 +155,8 @@ def test_a_kernel_may_call_an_op(make: Maker) -> None:
     assert {tid for tid, _, _ in tids} == {0, 1}
 
 
-@pytest.mark.parametrize(("size", "lets_go"), [(8, False), (1 << 14, True)])
-def test_only_large_calls_let_the_gil_go(make: Maker, size: int, lets_go: bool) -> None:
+@pytest.mark.parametrize(("size", "lets_go"), [(8, False), (64, True), (1 << 14, True)])
+def test_only_calls_with_much_to_do_let_the_gil_go(make: Maker, size: int, lets_go: bool) -> None:
     op, pauses = make.crew(), np.zeros(size, np.int64)
     pauses[:2] = 100_000
     counted, done = [0], threading.Event()

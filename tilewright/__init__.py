@@ -18,7 +18,7 @@ from tilewright.errors import (
     UnsupportedError,
     UserError,
 )
-from tilewright.runtime import Tensor, from_dlpack, get_threads, set_threads, threads
+from tilewright.runtime import Tensor, from_dlpack, get_threads, memory, set_threads, threads
 from tilewright.runtime import to_tensor as tensor
 from tilewright.stdlib import ops
 from tilewright.stdlib.load import family, load, op
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CallError", "CallTypeError", "CheckError", "InternalError", "KernelIndexError", "Op", "OpBuilder",
     "ScheduleError", "SyntaxUserError", "Tensor", "TilewrightError", "UnsupportedError", "UserError", "cache",
-    "family", "from_dlpack", "get_threads", "load", "op", "ops", "set_threads", "tensor", "threads", "trace",
+    "family", "from_dlpack", "get_threads", "load", "memory", "op", "ops", "set_threads", "tensor", "threads", "trace",
     "verify",
 ]  # fmt: skip
 

@@ -88,7 +88,11 @@ void steps() {
     tw::Step phase{note<0>, 2, 3, {}}, once{note<1>, 2, 3, {}}, twice{note<2>, 2, 3, {}}, idle{note<2>, 4, 3, {}};
     tw::Step inner{nullptr, 1, 0, {twice, idle}}, outer{nullptr, 0, 0, {inner, once}}, never{nullptr, 5, 0, {once}};
     CHECK(tw::depth_of({outer}) == 2 && tw::depth_of({phase}) == 0);
-    tw::run_steps({phase, outer, never}, args, 4);
+    CHECK(!tw::is_long({phase, inner, never, idle}, table) && tw::is_long({outer}, table));
+    table[3] = 1;
+    CHECK(tw::is_long({phase}, table));
+    table[3] = 5;
+    tw::run_steps({phase, outer, never}, args);
     CHECK(trace == "0-5 0,0,0-5 0,1,0-5 0,2,0-5 0,0-5 1,0,0-5 1,1,0-5 1,2,0-5 1,0-5 ");
 }
 

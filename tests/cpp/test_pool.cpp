@@ -134,20 +134,10 @@ void limits() {
     tw::limit_threads(0);
 }
 
-void cpu_max() {
-    CHECK(tw::cpus_of_cpu_max("max 100000", 8) == 8);
-    CHECK(tw::cpus_of_cpu_max("200000 100000", 8) == 2);
-    CHECK(tw::cpus_of_cpu_max("150000 100000", 8) == 2);
-    CHECK(tw::cpus_of_cpu_max("10000 100000", 8) == 1);
-    CHECK(tw::cpus_of_cpu_max("900000 100000", 8) == 8);
-    CHECK(tw::cpus_of_cpu_max("", 8) == 8);
-}
-
 }  // namespace
 
 int main() {
     limits();
-    cpu_max();
     every_task_once();
     short_jobs_follow_each_other();
     helpers_help();

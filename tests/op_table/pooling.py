@@ -31,9 +31,11 @@ def windows(
     return tuple(counts), each()
 
 
-def pooled(x: Array, shape: Ints, cells: Iterator[tuple[Ints, Any]], value: Callable[[Any], Array]) -> Array:
+def pooled(
+    x: Array, shape: Ints, cells: Iterator[tuple[Ints, Any]], value: Callable[[Any], Array], dtype: Any = None
+) -> Array:
     lead = x.shape[: x.ndim - len(shape)]
-    y = np.zeros((*lead, *shape), x.dtype)
+    y = np.zeros((*lead, *shape), dtype or x.dtype)
     for at, places in cells:
         y[(..., *at)] = value(places)
     return y
@@ -64,7 +66,7 @@ def with_indices(rank: int) -> Callable[..., tuple[Array, Array]]:
             values = x[(..., *part)].reshape(*x.shape[: x.ndim - rank], numbers[part].size)
             return np.asarray(numbers[part].ravel()[values.argmax(-1)])
 
-        return max_pool(rank)(x, **keywords), pooled(x, shape, cells, place).astype(np.int64)
+        return max_pool(rank)(x, **keywords), pooled(x, shape, cells, place, np.int64)
 
     return oracle
 

@@ -10,13 +10,19 @@ from tilewright.compiler.bundle import Case, reporting
 from tilewright.compiler.request import OperandClass, Request
 from tilewright.compiler.stages import Job, definition_passes
 from tilewright.runtime import Artifact
+from tilewright.runtime._core import has_room
 
 if TYPE_CHECKING:
     from tilewright.compiler.trials import Trial
 
+ROOM = 64 << 20
+"""Bytes of memory that compiling starts with: LLVM ends the process when it finds none."""
+
 
 def compiled(job: Job, checked: str) -> Artifact:
     """The compiled form of ``job``, checked as the mode says. Miscompiled shows what is wrong on a reduced program."""
+    if not has_room(ROOM):
+        raise MemoryError(f"no memory to compile: {ROOM} bytes asked for")
     if checked == "off":
         return job.compilation().artifact()
     from tilewright.compiler.checked import checked_compilation

@@ -29,7 +29,12 @@ __all__ = [
 
 @contextmanager
 def threads(n: int) -> Iterator[None]:
-    """Within ``with threads(n):`` the calls of this Python thread use at most n threads."""
+    """Within ``with threads(n):`` the calls of this Python thread use at most n threads.
+
+    ``set_threads(n)`` limits those of the process; the smaller number holds. ValueError for n < 1.
+    """
+    if n < 1:
+        raise ValueError("the number of threads is at least 1")
     before = limit_threads(n)
     try:
         yield

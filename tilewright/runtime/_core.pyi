@@ -163,7 +163,8 @@ class Op:
     """A compiled operator: binds the arguments of a call, finds the program of their key, runs it.
 
     ``on_miss(key)`` makes the program of a key that is new. ``coerce(obj)`` makes a Tensor of an operand
-    that has no usable buffer; ``to_numpy(tensor)`` makes the results of a call whose operands were no Tensors.
+    that has no usable buffer. A call whose operands were no Tensors gives arrays: ``to_numpy(tensor)`` makes those of
+    element types that NumPy itself does not have.
     ``on_error(kind, info)`` must raise: ``("argument", message)`` for a wrong call, ``("check", (message, operands))``
     for wrong sizes, with all operands as Tensors, None for absent ones, and
     ``("index", (code, operand, position, value))`` for what the kernel noted in the status, where ``operand`` counts
@@ -206,3 +207,24 @@ def set_threads(n: int) -> None:
 
 def limit_threads(n: int) -> int:
     """Limits the calls of this Python thread to n threads (0: no limit of its own); returns the limit before."""
+
+def cgroup_cpus(otherwise: int, root: str = "") -> int:
+    """The CPUs that the quotas of this process's cgroups allow, at most ``otherwise``; /proc is read below ``root``."""
+
+def memory_stats() -> tuple[int, int, int, int, int, int, int]:
+    """The fields of ``tilewright.runtime.memory.Stats``, in their order."""
+
+def reset_peak() -> None:
+    """Starts the peak anew from what is in use."""
+
+def empty_cache() -> None:
+    """Gives free blocks, and the scratch of this thread, back to the system."""
+
+def has_room(n: int) -> bool:
+    """Whether the system would give a block of n bytes now; gives the cache back if it must."""
+
+def memory_limit() -> int:
+    """The most bytes in use, cached and scratch together; negative: no limit."""
+
+def set_memory_limit(n: int) -> None:
+    """Sets what ``memory_limit`` returns; gives the cache back when more than that is held."""

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "op.h"
+#include "small_array.h"
 
 namespace tw {
 
@@ -87,7 +88,7 @@ Tensor* stretched(Tensor* tensor, const Parameter& parameter, const Pack& pack) 
 
 bool same_pack(Tensor* a, const Parameter& at, Tensor* b, const Parameter& bt) {
     int rank = pack_rank(a, at);
-    return rank == pack_rank(b, bt) && std::equal(a->dims() + at.lead, a->dims() + at.lead + rank, b->dims() + bt.lead);
+    return rank == pack_rank(b, bt) && few_equal(a->dims() + at.lead, rank, b->dims() + bt.lead);
 }
 
 }  // namespace
@@ -113,7 +114,7 @@ bool broadcast(const Definition& op, Tensor** operands) {
         if (!takes_part(operands[i], parameter)) continue;
         int rank = pack_rank(operands[i], parameter);
         const int64_t* dims = operands[i]->dims() + parameter.lead;
-        if (rank == pack.rank && std::equal(dims, dims + rank, pack.shape)) continue;
+        if (rank == pack.rank && few_equal(dims, rank, pack.shape)) continue;
         Tensor* view = stretched(operands[i], parameter, pack);
         if (!view) return false;
         Py_DECREF(operands[i]);

@@ -31,8 +31,7 @@ inline int64_t row_major(const int64_t* dims, int64_t* strides, int rank, int64_
     for (int a = rank - 1; a >= 0; --a) {
         strides[a] = bytes;
         int64_t dim = dims[a] > 1 ? dims[a] : 1;
-        if (dims[a] < 0 || dim > kLargest / bytes) return -1;
-        bytes *= dim;
+        if (dims[a] < 0 || __builtin_mul_overflow(bytes, dim, &bytes) || bytes > kLargest) return -1;
     }
     return is_empty(dims, rank) ? 0 : bytes;
 }

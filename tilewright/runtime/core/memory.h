@@ -1,6 +1,7 @@
 // Reference-counted storage of tensors, and scratch memory.
 #pragma once
 #include <cstdint>
+#include <string>
 
 namespace tw {
 
@@ -16,7 +17,7 @@ struct alignas(kAlignment) Storage {
     Storage* next_free;
 };
 
-// Own memory, 64-byte aligned, with one reference; null when there is not enough.
+// Own memory, 64-byte aligned, with one reference; null when there is not enough, though the cache was given back.
 Storage* allocate(int64_t bytes);
 
 // Memory of `owner`; let_go(owner) is called with the last reference. Null when there is not enough memory.
@@ -28,7 +29,32 @@ inline void release(Storage* storage) {
 }
 
 // This thread's scratch, at least `bytes` long and 64-byte aligned; the contents of earlier calls are lost.
-// Valid until this thread's next call. Null when there is not enough memory.
+// Valid until this thread's next call. Null when there is not enough memory. Callers hold the GIL.
 char* scratch(int64_t bytes);
+
+// The account of what allocate() and scratch() gave: bytes, rounded up to the sizes of blocks; then numbers of calls.
+struct MemoryStats {
+    int64_t in_use, cached, scratch;
+    int64_t thread_scratch;     // what of the scratch is this thread's
+    int64_t peak;               // the most that was in use at once
+    int64_t allocations, hits;  // calls of allocate(), and those that the cache served
+};
+MemoryStats memory_stats();
+
+// Starts `peak` anew from what is in use.
+void reset_peak();
+
+// Gives the free blocks, and the scratch of this thread, back to the system.
+void empty_cache();
+
+// The most bytes that may be in use, cached and scratch together; negative: no limit. What is held already stays.
+int64_t memory_limit();
+void set_memory_limit(int64_t bytes);
+
+// Whether the system would give a block of so many bytes now, the cache given back if it must be.
+bool has_room(int64_t bytes);
+
+// Why there are no `bytes` bytes (negative: more than any tensor has), in words.
+std::string refusal(int64_t bytes);
 
 }  // namespace tw

@@ -2,6 +2,8 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include "arrays.h"
+#include "cpus.h"
 #include "llvm_type.h"
 #include "object.h"
 #include "op.h"
@@ -88,6 +90,11 @@ int limit_threads_checked(int n) {
     return limit_threads(n);
 }
 
+py::tuple memory_stats_tuple() {
+    MemoryStats now = memory_stats();
+    return py::make_tuple(now.in_use, now.cached, now.scratch, now.thread_scratch, now.peak, now.allocations, now.hits);
+}
+
 std::unique_ptr<Object> load_object(py::bytes image) { return std::make_unique<Object>(std::string_view(image)); }
 
 uintptr_t address_of(const Object& object, const std::string& name) {
@@ -105,7 +112,7 @@ const Program* program_of(PyObject* object) {
 
 PYBIND11_MODULE(_core, m) {
     m.doc() = "Tensors, compiled ops and the threads that run them.";
-    if (!tw::add_tensor_type(m.ptr()) || !tw::add_op_type(m.ptr())) throw py::error_already_set();
+    if (!tw::load_numpy() || !tw::add_tensor_type(m.ptr()) || !tw::add_op_type(m.ptr())) throw py::error_already_set();
     py::class_<tw::ProgramObject>(m, "Program", "The runnable form of a plan.")
         .def(py::init(&tw::make_program), py::arg("sizes_ptr"), py::arg("head_slots"), py::arg("tail_slots"),
              py::arg("outputs"), py::arg("scratch_slot"), py::arg("steps"), py::arg("checks"),
@@ -119,4 +126,12 @@ PYBIND11_MODULE(_core, m) {
     m.def("set_threads", &tw::set_threads_checked, py::arg("n"), "Sets what get_threads returns.");
     m.def("limit_threads", &tw::limit_threads_checked, py::arg("n"),
           "Limits the calls of this thread to n threads (0: no limit of its own); returns the limit before.");
+    m.def("cgroup_cpus", &tw::cgroup_cpus, py::arg("otherwise"), py::arg("root") = "",
+          "The CPUs that the cgroups of this process allow, looked for below root; otherwise if they set no cap.");
+    m.def("memory_stats", &tw::memory_stats_tuple, "The account of memory: tilewright/runtime/memory.py.");
+    m.def("reset_peak", &tw::reset_peak, "Starts the peak anew.");
+    m.def("empty_cache", &tw::empty_cache, "Gives free memory back to the system.");
+    m.def("has_room", &tw::has_room, py::arg("n"), "Whether the system would give n bytes now.");
+    m.def("memory_limit", &tw::memory_limit, "The limit in bytes; negative: none.");
+    m.def("set_memory_limit", &tw::set_memory_limit, py::arg("n"), "Sets the limit in bytes; negative: none.");
 }

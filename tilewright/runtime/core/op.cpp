@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "arrays.h"
 #include "small_array.h"
 
 namespace tw {
@@ -27,9 +28,13 @@ struct Call {
     ~Call() {
         for (int i = 0; i < count; ++i) Py_DECREF(inputs[i]);
     }
-    static int size(const std::vector<Parameter>& all) { return static_cast<int>(all.size()); }
+    template <class T>
+    static int size(const std::vector<T>& all) {
+        return static_cast<int>(all.size());
+    }
 
     bool read();
+    bool take_attribute(PyObject* value, const Parameter& parameter, uint64_t* words);
     bool stretch();
     bool take_operand(PyObject* value, const Parameter& parameter, uint64_t& word);
     PyObject* convert(PyObject* value, const Parameter& parameter);
@@ -93,7 +98,7 @@ bool Call::read() {
         if (is_operand(parameter.kind)) {
             if (!take_operand(values[i], parameter, *word++)) return false;
         } else if (is_attribute(parameter.kind)) {
-            if (!attribute_words(values[i], parameter, word))
+            if (!take_attribute(values[i], parameter, word))
                 return reject(op, parameter, parameter.type.c_str(), values[i]);
             word += key_words(parameter);
         }
@@ -101,12 +106,19 @@ bool Call::read() {
     return !op.shares || stretch();
 }
 
+// A default is not read again.
+bool Call::take_attribute(PyObject* value, const Parameter& parameter, uint64_t* words) {
+    const std::vector<uint64_t>& known = parameter.fallback_words;
+    if (value != parameter.fallback || known.empty()) return attribute_words(value, parameter, words);
+    return copy_few(known.data(), size(known), words), true;
+}
+
 // Operands that share a pack take one shape.
 bool Call::stretch() {
+    if (count == op.operands && !broadcasts(op, inputs.data())) return true;
     SmallArray<Tensor*, kUsual> all(op.operands);
     int present = 0;
     for (int i = 0; i < op.operands; ++i) all[i] = key[i] ? inputs[present++] : nullptr;
-    if (!broadcasts(op, all.data())) return true;
     bool good = broadcast(op, all.data());
     present = 0;
     for (int i = 0; i < op.operands; ++i)
@@ -126,8 +138,9 @@ bool Call::take_operand(PyObject* value, const Parameter& parameter, uint64_t& w
     return true;
 }
 
-// A buffer as it is; anything else, and buffers that cannot be tensors, as Python converts them.
+// An array or a buffer as it is; anything else, and those that cannot be tensors, as Python converts them.
 PyObject* Call::convert(PyObject* value, const Parameter& parameter) {
+    if (PyObject* tensor = tensor_of_array(value)) return tensor;
     if (PyObject_CheckBuffer(value)) {
         PyObject* tensor = tensor_from_buffer(value, nullptr);
         if (tensor) return tensor;
@@ -153,9 +166,13 @@ PyObject* Call::record(PyObject* self) {
 }
 
 const Program* Call::find() {
+    if (op.last && few_equal(key.data(), op.key_words, op.last_key.data())) return op.last;
     std::string_view bytes(reinterpret_cast<char*>(key.data()), op.key_words * sizeof(uint64_t));
     auto found = op.programs.find(bytes);
-    return found != op.programs.end() ? found->second.program : miss(bytes);
+    const Program* program = found != op.programs.end() ? found->second.program : miss(bytes);
+    if (!program) return nullptr;
+    op.last_key.assign(key.data(), key.data() + op.key_words);
+    return op.last = program;
 }
 
 // Another thread, or on_miss itself, may have added the key meanwhile: then the first program stays.
@@ -259,7 +276,8 @@ bool Call::fail(const Failure& failure) {
 PyObject* Call::deliver_one(Tensor* result) {
     PyObject* tensor = reinterpret_cast<PyObject*>(result);
     if (tensors || !others) return tensor;
-    PyObject* array = PyObject_CallOneArg(op.to_numpy, tensor);
+    PyObject* array = array_of_tensor(tensor);
+    if (!array && !PyErr_Occurred()) array = PyObject_CallOneArg(op.to_numpy, tensor);
     Py_DECREF(tensor);
     return array;
 }

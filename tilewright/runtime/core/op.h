@@ -22,6 +22,7 @@ struct Parameter {
     std::string type;              // what an attribute takes, in words
     int length = 0;                // of an attribute that is a tuple; 0: it is none
     PyObject* choices = nullptr;   // of an attribute that is one of some texts: a tuple of them
+    std::vector<uint64_t> fallback_words = {};  // the key words of an attribute's fallback
     int lead = -1, trail = 0;  // how many axes of an operand stand before and after a shared pack; -1: it has none
 };
 
@@ -43,6 +44,8 @@ struct Definition {
     bool shares = false;  // whether operands share a pack; then the operands are the first parameters
     PyObject *on_miss = nullptr, *on_error = nullptr, *coerce = nullptr, *to_numpy = nullptr;
     std::unordered_map<std::string, Entry, HashBytes, std::equal_to<>> programs;
+    std::vector<uint64_t> last_key;  // of the call before: most calls are like it
+    const Program* last = nullptr;
     int64_t misses = 0;
 };
 

@@ -8,22 +8,23 @@ namespace tw {
 
 namespace {
 
-void run_phase(const Step& phase, const TwArgs& args, int limit) {
+void run_phase(const Step& phase, const TwArgs& args) {
     int64_t tasks = args.table[phase.count], chunk = args.table[phase.chunk];
     if (tasks <= 0) return;
-    if (limit <= 1 || tasks <= chunk) return phase.kernel(&args, 0, tasks, 0);
+    int limit = tasks <= chunk ? 1 : thread_limit();
+    if (limit == 1) return phase.kernel(&args, 0, tasks, 0);
     pool().run(phase.kernel, &args, tasks, chunk, limit);
 }
 
-void run_at(const std::vector<Step>& steps, const TwArgs& args, int64_t* counters, int depth, int limit) {
+void run_at(const std::vector<Step>& steps, const TwArgs& args, int64_t* counters, int depth) {
     for (const Step& step : steps) {
         if (step.kernel) {
-            run_phase(step, args, limit);
+            run_phase(step, args);
             continue;
         }
         int64_t trips = args.table[step.count];
         for (counters[depth] = 0; counters[depth] < trips; ++counters[depth])
-            run_at(step.body, args, counters, depth + 1, limit);
+            run_at(step.body, args, counters, depth + 1);
     }
 }
 
@@ -36,10 +37,21 @@ int depth_of(const std::vector<Step>& steps) {
     return depth;
 }
 
-void run_steps(const std::vector<Step>& steps, TwArgs args, int limit) {
-    int64_t counters[kMaxDepth] = {};
+bool is_long(const std::vector<Step>& steps, const int64_t* table, double trips) {
+    constexpr double few = 4;
+    for (const Step& step : steps) {
+        double times = trips * static_cast<double>(table[step.count]);
+        bool long_step =
+            step.kernel ? times > few * static_cast<double>(table[step.chunk]) : is_long(step.body, table, times);
+        if (long_step) return true;
+    }
+    return false;
+}
+
+void run_steps(const std::vector<Step>& steps, TwArgs& args) {
+    int64_t counters[kMaxDepth];
     args.counters = counters;
-    run_at(steps, args, counters, 0, limit);
+    run_at(steps, args, counters, 0);
 }
 
 }  // namespace tw

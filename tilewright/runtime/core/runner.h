@@ -20,7 +20,10 @@ constexpr int kMaxDepth = 8;  // repeats inside of each other
 // How deep repeats are nested in `steps`.
 int depth_of(const std::vector<Step>& steps);
 
-// Runs the steps one after another, each phase on up to `limit` threads; args.counters is set here.
-void run_steps(const std::vector<Step>& steps, TwArgs args, int limit);
+// Whether a phase has more than a few chunks, over all trips: about 10 us of work, as plans make chunks.
+bool is_long(const std::vector<Step>& steps, const int64_t* table, double trips = 1);
+
+// Runs the steps one after another, each phase on up to thread_limit() threads; args.counters is set here.
+void run_steps(const std::vector<Step>& steps, TwArgs& args);
 
 }  // namespace tw

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "op.h"
+#include "small_array.h"
 
 namespace tw {
 
@@ -50,6 +51,15 @@ bool read_parameter(PyObject* item, Parameter& parameter) {
     return true;
 }
 
+// A default that is no value of the attribute's type is refused by the calls that use it.
+void read_fallback(Parameter& parameter) {
+    if (!is_attribute(parameter.kind) || !parameter.fallback) return;
+    parameter.fallback_words.resize(key_words(parameter));
+    if (attribute_words(parameter.fallback, parameter, parameter.fallback_words.data())) return;
+    parameter.fallback_words.clear();
+    PyErr_Clear();
+}
+
 int find(const Definition& definition, PyObject* name) {
     int count = static_cast<int>(definition.parameters.size());
     for (int i = 0; i < count; ++i)
@@ -83,6 +93,7 @@ bool read_parameters(PyObject* list, Definition& definition) {
     for (Py_ssize_t i = 0; good && i < PySequence_Fast_GET_SIZE(items); ++i) {
         Parameter parameter{};
         if (!(good = read_parameter(PySequence_Fast_GET_ITEM(items, i), parameter))) break;
+        read_fallback(parameter);
         definition.parameters.push_back(parameter);
         definition.operands += is_operand(parameter.kind);
         definition.scalars += parameter.kind == Kind::Scalar;
@@ -121,8 +132,8 @@ bool bind(const Definition& definition, PyObject* const* args, Py_ssize_t count,
                      PyUnicode_FromFormat(message, definition.name, definition.positional, count));
     }
     size_t size = definition.parameters.size();
-    std::copy_n(args, count, values);
-    std::fill(values + count, values + size, nullptr);
+    PyObject** rest = copy_few(args, static_cast<int>(count), values);
+    std::fill(rest, values + size, nullptr);
     if (keywords && !bind_keywords(definition, args + count, keywords, values)) return false;
     for (size_t i = 0; i < size; ++i) {
         const Parameter& parameter = definition.parameters[i];

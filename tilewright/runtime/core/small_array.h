@@ -19,4 +19,18 @@ class SmallArray {
     T* data_;
 };
 
+// For a few elements: calling memmove or memcmp costs more than they do.
+template <class T>
+T* copy_few(const T* from, int count, T* to) {
+    for (int i = 0; i < count; ++i) to[i] = from[i];
+    return to + count;
+}
+
+template <class T>
+bool few_equal(const T* a, int count, const T* b) {
+    for (int i = 0; i < count; ++i)
+        if (a[i] != b[i]) return false;
+    return true;
+}
+
 }  // namespace tw

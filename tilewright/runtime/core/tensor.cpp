@@ -88,8 +88,7 @@ std::string described(Tensor* tensor) { return info(tensor->dtype).name + listed
 
 // Sets MemoryError for a tensor of so many bytes (negative: more than any has); returns false.
 bool no_memory(Tensor* tensor, int64_t bytes) {
-    std::string wanted = bytes < 0 ? "more than " + std::to_string(kLargest) : std::to_string(bytes);
-    PyErr_Format(PyExc_MemoryError, "no memory for a result %s: %s bytes", described(tensor).c_str(), wanted.c_str());
+    PyErr_Format(PyExc_MemoryError, "no memory for a result %s: %s", described(tensor).c_str(), refusal(bytes).c_str());
     return false;
 }
 
