@@ -70,6 +70,7 @@ NETS = {
         "cpus": _files("cpus"),
         "wrong calls": _files("wrong_calls"),
         "arrays": _files("arrays"),
+        "safetensors": _files("safetensors"),
     }.items()
 }
 
@@ -98,6 +99,7 @@ AREAS: dict[str, tuple[str, ...]] = {
     "resources": ("account", "cpus"),
     "objects": ("objects",),
     "store": ("store", "cache"),
+    "safetensors": ("safetensors",),
     "calls": ("broadcasting", "arrays", "calls", "wrong calls", "ops", "op table"),
     "verifiers": ("verifiers", "texts"),
 }
