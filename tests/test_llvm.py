@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from tilewright.errors import InternalError
 from tilewright.runtime import Llvm, Object
 from tilewright.targets.cpu import build
 
@@ -128,3 +129,35 @@ def test_the_library_is_the_one_that_was_tried(monkeypatch: pytest.MonkeyPatch) 
         build.llvm()
     monkeypatch.undo()
     assert isinstance(build.llvm(), Llvm)
+
+
+ABORTS = """\
+declare <4 x i32> @llvm.aarch64.neon.smull.v4i32(<4 x i16>, <4 x i16>)
+define <4 x i32> @f(<4 x i16> %a) {
+  %r = call <4 x i32> @llvm.aarch64.neon.smull.v4i32(<4 x i16> %a, <4 x i16> %a)
+  ret <4 x i32> %r
+}
+"""
+ALONE = """\
+import sys
+from tilewright.targets.cpu import build
+build.llvm().submit(build.header(build.host()) + sys.stdin.read(), build.host(), 1, False).result()
+"""
+
+
+@pytest.mark.skipif(not build.is_x86(), reason="what this processor has an instruction for takes nothing down")
+def test_what_would_end_the_process_does_not_get_to_llvm() -> None:
+    dead = subprocess.run([sys.executable, "-c", ALONE], input=ABORTS, capture_output=True, text=True, check=False)
+    assert dead.returncode == -6 and "LLVM ERROR" in dead.stderr
+    with pytest.raises(
+        InternalError, match=r"llvm\.aarch64\.neon\.smull is not on the cpu target's list"
+    ):
+        build.compile_objects([f"{build.MODULE}\n{build.header(build.host())}{ABORTS}"], build.host())
+
+
+@pytest.mark.parametrize(
+    "name", ["exp.f32", "exp2.v4f32", "x86.avx512.rcp14.ps.512", "trap", "sqrt.approx", "fmax"]
+)
+def test_intrinsics_that_are_not_on_the_list(name: str) -> None:
+    with pytest.raises(InternalError, match="is not on the cpu target's list"):
+        build.check_intrinsics(f"  %r = call float @llvm.{name}(float %x)")

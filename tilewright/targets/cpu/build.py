@@ -25,7 +25,8 @@ ALLOWED = frozenset(
 """Intrinsics that the levels whose emitter uses them have instructions for; others may abort the process or become
 library calls."""
 
-_INTRINSIC = re.compile(r"@llvm\.([a-z.]+?)(?=\.(?:v?\d|[a-z]+\d))")
+_INTRINSIC = re.compile(r"""@"?llvm\.([\w.]+?)((?:\.(?:v\d+)?(?:[ifp]|bf)\d+)*)(?![\w.])""")
+"""The name, then the types that it is used for."""
 
 LLVMLITE = "0.50"
 """The version whose library is called: its functions have no header that could be checked."""
@@ -71,7 +72,7 @@ def header(machine: Machine) -> str:
 
 def check_intrinsics(text: str) -> None:
     """InternalError if ``text`` calls an intrinsic that is not allowed."""
-    for name in sorted(set(_INTRINSIC.findall(text))):
+    for name in sorted({name for name, _ in _INTRINSIC.findall(text)}):
         if name not in ALLOWED:
             raise InternalError(f"the intrinsic llvm.{name} is not on the cpu target's list")
 
