@@ -30,8 +30,3 @@ def test_the_example_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> N
     (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     exec(compile(example, "README.md", "exec"), {})
     assert capsys.readouterr().out.startswith("op softmax(x: f32[")
-
-
-def test_the_examples_of_the_interop_page_run() -> None:
-    for example in re.findall(r"```python\n(.*?)```", (generate.DOCS / "interop.md").read_text(), re.DOTALL):
-        exec(compile(example, "interop.md", "exec"), {})

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import re
 import sys
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import ml_dtypes
@@ -473,3 +475,10 @@ def test_memory_goes_through_torch_and_back(torch: Any) -> None:
     assert producer.freed == 0 and to_numpy(again).tolist() == [1, 2, 3, 4]
     del again
     assert producer.freed == 1
+
+
+def test_the_page_holds() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "interop.md").read_text()
+    (section,) = re.findall(r"^## Arrays and DLPack\n(.*?)^## ", page, re.DOTALL | re.MULTILINE)
+    (example,) = re.findall(r"^```python\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
+    exec(compile(example, "interop.md", "exec"), {})

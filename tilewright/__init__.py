@@ -10,6 +10,7 @@ from tilewright.errors import (
     CallError,
     CallTypeError,
     CheckError,
+    FileFormatError,
     InternalError,
     KernelIndexError,
     ScheduleError,
@@ -18,7 +19,7 @@ from tilewright.errors import (
     UnsupportedError,
     UserError,
 )
-from tilewright.runtime import Tensor, from_dlpack, get_threads, memory, set_threads, threads
+from tilewright.runtime import Tensor, from_dlpack, get_threads, memory, safetensors, set_threads, threads
 from tilewright.runtime import to_tensor as tensor
 from tilewright.stdlib import ops
 from tilewright.stdlib.load import family, load, op
@@ -28,10 +29,10 @@ if TYPE_CHECKING:
     from tilewright.dsl.build import OpBuilder
 
 __all__ = [
-    "CallError", "CallTypeError", "CheckError", "InternalError", "KernelIndexError", "Op", "OpBuilder",
-    "ScheduleError", "SyntaxUserError", "Tensor", "TilewrightError", "UnsupportedError", "UserError", "cache",
-    "family", "from_dlpack", "get_threads", "load", "memory", "op", "ops", "set_threads", "tensor", "threads", "trace",
-    "verify",
+    "CallError", "CallTypeError", "CheckError", "FileFormatError", "InternalError", "KernelIndexError", "Op",
+    "OpBuilder", "ScheduleError", "SyntaxUserError", "Tensor", "TilewrightError", "UnsupportedError", "UserError",
+    "cache", "family", "from_dlpack", "get_threads", "load", "memory", "op", "ops", "safetensors", "set_threads",
+    "tensor", "threads", "trace", "verify",
 ]  # fmt: skip
 
 __version__ = "0.1.0"

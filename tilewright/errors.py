@@ -65,6 +65,10 @@ class KernelIndexError(UserError, IndexError):
     """A data-dependent index lay outside its operand; found by the kernel, nothing was written outside."""
 
 
+class FileFormatError(UserError, ValueError):
+    """A file of tensors does not follow its format, or holds what there are no tensors of."""
+
+
 class ScheduleError(UserError):
     """A schedule step is illegal or cannot be proved legal."""
 
