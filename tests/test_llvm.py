@@ -149,15 +149,11 @@ build.llvm().submit(build.header(build.host()) + sys.stdin.read(), build.host(),
 def test_what_would_end_the_process_does_not_get_to_llvm() -> None:
     dead = subprocess.run([sys.executable, "-c", ALONE], input=ABORTS, capture_output=True, text=True, check=False)
     assert dead.returncode == -6 and "LLVM ERROR" in dead.stderr
-    with pytest.raises(
-        InternalError, match=r"llvm\.aarch64\.neon\.smull is not on the cpu target's list"
-    ):
+    with pytest.raises(InternalError, match=r"llvm\.aarch64\.neon\.smull is not on the cpu target's list"):
         build.compile_objects([f"{build.MODULE}\n{build.header(build.host())}{ABORTS}"], build.host())
 
 
-@pytest.mark.parametrize(
-    "name", ["exp.f32", "exp2.v4f32", "x86.avx512.rcp14.ps.512", "trap", "sqrt.approx", "fmax"]
-)
+@pytest.mark.parametrize("name", ["exp.f32", "exp2.v4f32", "x86.avx512.rcp14.ps.512", "trap", "sqrt.approx", "fmax"])
 def test_intrinsics_that_are_not_on_the_list(name: str) -> None:
     with pytest.raises(InternalError, match="is not on the cpu target's list"):
         build.check_intrinsics(f"  %r = call float @llvm.{name}(float %x)")
