@@ -91,7 +91,8 @@ void run() {
     }
     TwStatus status{};
     auto* scalars = reinterpret_cast<const uint64_t*>(cells.data());
-    if (!failed) tw::run_steps(plan, {data.data(), table.data(), scalars, memory(table[scratch]), &status, nullptr}, 1);
+    TwArgs args{data.data(), table.data(), scalars, memory(table[scratch]), &status, nullptr};
+    if (!failed) tw::run_steps(plan, args);
     write_numbers(&status, 5);
     write_numbers(table.data(), table.size());
     for (size_t n = 0; n < lengths.size(); ++n) fwrite(data[data.size() - lengths.size() + n], 1, lengths[n], stdout);
