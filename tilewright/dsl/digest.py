@@ -1,14 +1,15 @@
 """Syntax trees as plain data: what is parsed when the package is built is not parsed again when it is used.
 
-A digest is a JSON object: the fingerprint of the language, and per source file the hash of its text and its tree. It is
-valid for just this text and just this language; what does not fit is parsed.
+A digest is a JSON object: the fingerprint of the language, and per source file the hash of its text and its trees, each
+a text of its own. It is valid for just this text and just this language; what does not fit is parsed.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ from tilewright.dsl import syntax as ast
 from tilewright.source import Source, Span
 
 _LANGUAGE = ("grammar.lark", "grammar.py", "layout.py", "parse.py", "reading.py", "syntax.py")
-_PARTS = ("ops", "schedules")
 
 
 class Digest:
@@ -30,23 +30,43 @@ class Digest:
         data: Mapping[str, Any] = {"language": ""} if text is None else json.loads(text)
         self._files: Mapping[str, Any] = data["files"] if data["language"] == fingerprint() else {}
 
-    def module(self, text: str, name: str) -> ast.Module | None:
-        """The module that ``text``, the file called ``name``, says; None if the digest does not know this text."""
+    def ops(self, text: str, name: str) -> dict[str, Callable[[], ast.Op]] | None:
+        """Per op of ``text``, the file called ``name``, what makes its tree; None if the digest has no such text."""
         known = self._files.get(name)
         if known is None or known["text"] != _hash(text.encode()):
             return None
         source = Source(text, name)
-        ops, schedules = (tuple(_decoded(node, source) for node in known[part]) for part in _PARTS)
-        return ast.Module(source, ops, schedules)
+        return {op: partial(_read, tree, source) for op, tree in known["ops"].items()}
+
+    def module(self, text: str, name: str) -> ast.Module | None:
+        """The module that ``text``, the file called ``name``, says; None if the digest does not know this text."""
+        ops = self.ops(text, name)
+        if ops is None:
+            return None
+        source = Source(text, name)
+        schedules = [_read(tree, source) for tree in self._files[name]["schedules"]]
+        return ast.Module(source, tuple(make() for make in ops.values()), tuple(schedules))
 
 
 def digest(modules: Mapping[str, ast.Module]) -> str:
-    """The text of the digest of parsed files by name."""
+    """The text of the digest of parsed files by name. Each tree is a text in it, to be read by itself."""
     files = {
-        name: {"text": _hash(m.source.text.encode()), **{p: [_encoded(n) for n in getattr(m, p)] for p in _PARTS}}
+        name: {
+            "text": _hash(m.source.text.encode()),
+            "ops": {op.name: _written(op) for op in m.ops},
+            "schedules": [_written(s) for s in m.schedules],
+        }
         for name, m in modules.items()
     }
     return json.dumps({"language": fingerprint(), "files": files}, separators=(",", ":"))
+
+
+def _written(node: ast.Node) -> str:
+    return json.dumps(_encoded(node), separators=(",", ":"))
+
+
+def _read(tree: str, source: Source) -> Any:
+    return _decoded(json.loads(tree), source)
 
 
 def fingerprint() -> str:
