@@ -138,6 +138,13 @@ def test_lanes_fit_the_widest_type() -> None:
     assert lanes(naive.scheduled(only_kernel(hand_built.matmul()), SSE)) == {4}
 
 
+def test_lanes_fit_what_is_computed_on_the_way() -> None:
+    """Random bits are computed in u64; where an instruction gave them, they would be as wide as they are."""
+    keep = unscheduled(hand_built.dropout()).kernels[0]
+    own = Capabilities(32, frozenset({("bits", "u64")}))
+    assert lanes(naive.scheduled(keep, AVX)) == {4} and lanes(naive.scheduled(keep, own)) == {8}
+
+
 def test_tasks_and_chunks_of_phases() -> None:
     plan = schedule(unscheduled(hand_built.matmul()), AVX)
     (phase,) = plan.steps

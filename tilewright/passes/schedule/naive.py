@@ -146,7 +146,7 @@ class Naive:
             return None
         loop, _ = find(self.kernel, axes[-1])
         inside = [s for s, _ in walk(loop.body) if isinstance(s, Block)]
-        row = Row(loop.var, all(isinstance(s, Block) for s in loop.body), _widest(inside))
+        row = Row(loop.var, all(isinstance(s, Block) for s in loop.body), _widest(inside, self.capabilities))
         short = loop.extent.constant is not None and loop.extent.const <= 1
         stored = all(_is_last(b, loop.var, self.kernel) for b in inside)
         return row if stored and not short and self._width(row) > 1 else None
@@ -173,7 +173,7 @@ class Naive:
         """All partial results at once where an instruction does each step, else as many as a few registers hold."""
         loop, _ = find(self.kernel, var)
         inside = [s for s in loop.body if isinstance(s, Block)]
-        width = PARTIAL_VECTORS * self.capabilities.lanes(_widest(inside))
+        width = PARTIAL_VECTORS * self.capabilities.lanes(_widest(inside, self.capabilities))
         native = all(map(self._is_native, inside))
         if not native and loop.extent.const > width and loop.extent.const % width == 0:
             part, lane = self._new(f"{var}_part", f"{var}_l")
@@ -239,16 +239,18 @@ def _stores_partials(loop: Loop, kernel: Kernel) -> bool:
     )
 
 
-def _widest(inside: Iterable[Block]) -> DType:
+def _widest(inside: Iterable[Block], capabilities: Capabilities) -> DType:
     """The widest dtype that values are computed in."""
     values = [v for b in inside for v in b.values]
-    found = {d for v in values for d in _computed(v)} | {v.dtype.compute for v in values}
+    found = {d for v in values for d in _computed(v, capabilities)} | {v.dtype.compute for v in values}
     return max(found, key=lambda d: (d.bits, d.name))
 
 
-def _computed(e: Expr) -> Iterator[DType]:
-    """The dtypes of the operations and reads of ``e``, indices left out."""
+def _computed(e: Expr, capabilities: Capabilities) -> Iterator[DType]:
+    """The dtypes of the operations and reads of ``e``, indices left out; of what is expanded, of its operands too."""
     if isinstance(e, (Apply, Read)):
         yield e.dtype.compute
+    if isinstance(e, Apply) and signature(e) not in capabilities.native:
+        yield from (a.dtype.compute for a in e.args)
     for part in operands(e) if isinstance(e, Apply) else (e.otherwise,) if isinstance(e, Read) and e.otherwise else ():
-        yield from _computed(part)
+        yield from _computed(part, capabilities)
