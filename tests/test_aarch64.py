@@ -6,6 +6,7 @@ import zlib
 from functools import cache
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 from aarch64.machine import Machine, missing
@@ -42,10 +43,15 @@ def check(name: str, dtype: str, layout: str, size: str) -> None:
     plan = compilation(op, case).legal
     present = [as_bits(to_numpy(x)) for x in op.tensors(case.operands) if x is not None]
     inputs = {t.name: x for t, x in zip(plan.inputs, present, strict=True)}
-    found = MACHINE.run(made, plan, inputs, {s.name: given[s.name] for s in plan.scalars})
+    found = MACHINE.run(made, plan, inputs, {s.name: cell(given[s.name], s.dtype.name) for s in plan.scalars})
     here: Any = op(*case.operands, **case.keywords)
-    for there, result in zip(found, here if isinstance(here, tuple) else (here,), strict=True):
-        assert_same_bits(there, as_bits(result))
+    for t, there, result in zip(plan.outputs, found, here if isinstance(here, tuple) else (here,), strict=True):
+        assert_same_bits(there, as_bits(result), t.dtype)
+
+
+def cell(value: Any, dtype: str) -> Any:
+    """A run-time scalar, bf16 as its bits."""
+    return np.asarray(value, ml_dtypes.bfloat16).view(np.uint16) if dtype == "bf16" else value
 
 
 @pytest.mark.parametrize("op", [op if op in PROBES[:3] else pytest.param(op, marks=pytest.mark.full) for op in ROWS])
