@@ -364,6 +364,18 @@ def test_what_is_no_array() -> None:
     assert tw.from_dlpack(tensor) is tensor
 
 
+def test_values_that_are_not_those_in_memory_are_refused() -> None:
+    class Negated(Producer):
+        def is_neg(self) -> bool:
+            return True
+
+    negated = Negated()
+    for face in (tw.from_dlpack, tw.tensor):
+        with pytest.raises(tw.CallTypeError, match=r"opposite sign of its values; x.resolve_neg\(\)"):
+            face(negated)
+    assert negated.made == 0
+
+
 # Lifetime
 
 
@@ -463,6 +475,29 @@ def test_torch_that_cannot_be_taken(torch: Any) -> None:
             call(meta)
         with pytest.raises(tw.CallTypeError, match="code 5 of 64 bits"):
             call(torch.ones(2) * 1j)
+
+
+def test_torch_values_whose_sign_is_not_in_memory_are_refused(torch: Any) -> None:
+    negated = torch.tensor([1 + 2j, 3 - 4j]).conj().imag
+    for call in (tw.tensor, tw.from_dlpack, lambda x: tw.ops.add(x, x)):
+        with pytest.raises(tw.CallTypeError, match=r"opposite sign.* x.resolve_neg\(\)"):
+            call(negated)
+        call(-torch.ones(2))
+    assert to_numpy(tw.tensor(negated.resolve_neg())).tolist() == [-2, 4]
+
+
+def test_torch_and_files(torch: Any, tmp_path: Path) -> None:
+    """bf16 of PyTorch goes into a file and comes back; PyTorch may write to what is in the map."""
+    x = torch.arange(6000).reshape(2, 3000).to(torch.bfloat16)
+    path = tmp_path / "file"
+    tw.safetensors.save_file({"x": x, "turned": x.T}, path)
+    tensor = tw.safetensors.load_file(path)["x"]
+    back = torch.from_dlpack(tensor)
+    assert back.data_ptr() == tensor.data_ptr and torch.equal(back, x)
+    assert torch.equal(torch.from_dlpack(tw.safetensors.load_file(path)["turned"]), x.T)
+    back.add_(1)
+    assert torch.equal(back, x + 1)
+    assert torch.equal(torch.from_dlpack(tw.safetensors.load_file(path)["x"]), x)
 
 
 def test_memory_goes_through_torch_and_back(torch: Any) -> None:

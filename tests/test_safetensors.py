@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import gc
 import json
@@ -369,6 +370,7 @@ class Odd:
         ({"\ud800": np.zeros(1)}, None, r"the name of a tensor is '\\ud800', which UTF-8 cannot say"),
         ({"a": [1.0]}, None, "tensor 'a': an array is needed, not list"),
         ({"a": np.zeros(1, complex)}, None, "tensor 'a': there are no tensors of complex128"),
+        ({"a": np.uint8([[0, 1], [2, 1]]).view("?").T}, None, "tensor 'a': a bool is neither 0 nor 1"),
         ({"a": tw.Tensor.from_buffer(np.zeros(1, "u8"), "field")}, None, "tensor 'a': the format has no dtype field"),
         ({}, "text", "metadata is a mapping, not str"),
         ({}, {"a": 1}, "each key and value of metadata is a string, not int"),
@@ -434,11 +436,40 @@ def test_the_map_lives_as_long_as_a_tensor(tmp_path: Path) -> None:
     assert not maps(path)
 
 
-def test_tensors_are_read_only(tmp_path: Path) -> None:
-    save_file({"a": np.zeros(3), "b": np.zeros(3)}, tmp_path / "file")
-    for tensor in load_file(tmp_path / "file").values():
-        with pytest.raises(ValueError, match="read-only"):
-            np.asarray(tensor)[0] = 1
+@pytest.mark.parametrize("padding", [0, 1])
+def test_tensors_are_read_only(tmp_path: Path, padding: int) -> None:
+    """Those in the map, and those that are copied since their data are not aligned."""
+    text = json.dumps({"a": entry()})
+    (tmp_path / "file").write_bytes(file_of(text + " " * (-len(text) % 8 + padding), bytes(4)))
+    with pytest.raises(ValueError, match="read-only"):
+        np.asarray(load_file(tmp_path / "file")["a"])[()] = 1
+
+
+def test_who_writes_all_the_same_changes_no_file_and_no_other_map(tmp_path: Path) -> None:
+    """As PyTorch does, which has no read-only tensors."""
+    path = tmp_path / "file"
+    save_file({"a": np.arange(5000)}, path)
+    before, (tensor,), (other,) = path.read_bytes(), load_file(path).values(), load_file(path).values()
+    ctypes.memset(tensor.data_ptr, 255, tensor.nbytes)
+    assert set(np.asarray(tensor).tolist()) == {-1}
+    assert path.read_bytes() == before and np.array_equal(np.asarray(other), np.arange(5000))
+
+
+def test_a_file_may_be_larger_than_memory(tmp_path: Path) -> None:
+    size = 1 << 40
+    path = tmp_path / "file"
+    header = file_of({f"t{i}": entry("U8", [size], i * size, (i + 1) * size) for i in range(4)})
+    with open(path, "wb") as file:
+        file.write(header)
+        try:
+            file.truncate(len(header) + 4 * size)
+        except OSError as error:
+            pytest.skip(f"the disk takes no sparse file of 4 TiB: {error}")
+    if Path("/proc/sys/vm/overcommit_memory").read_text().strip() == "2":
+        pytest.skip("the system promises no memory that it does not have (vm.overcommit_memory is 2)")
+    loaded = load_file(path)
+    path.unlink()
+    assert [t.nbytes for t in loaded.values()] == [size] * 4
 
 
 def test_a_file_is_replaced_by_what_was_loaded_from_it(tmp_path: Path) -> None:

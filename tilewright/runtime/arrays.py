@@ -71,6 +71,8 @@ def from_dlpack(obj: object) -> Tensor:
 
 
 def _capsule(obj: Any) -> object:
+    if hasattr(obj, "is_neg") and obj.is_neg():  # PyTorch refuses to give this to NumPy, but not by DLPack
+        raise BufferError("its memory holds the opposite sign of its values; x.resolve_neg() has the values")
     try:
         return obj.__dlpack__(max_version=(1, 0))
     except TypeError:  # it is older than versions

@@ -22,7 +22,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from math import prod
-from mmap import ACCESS_READ, mmap
+from mmap import MAP_PRIVATE, PROT_READ, PROT_WRITE, mmap
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -33,6 +33,8 @@ from tilewright.runtime import Tensor, cells, to_tensor
 __all__ = ["TensorFile", "load_file", "safe_open", "save_file"]
 
 METADATA = "__metadata__"
+MAP_NORESERVE = 0x4000
+"""Linux's, which Python's mmap has not: a private map larger than memory is not refused."""
 LARGEST_HEADER = 100_000_000
 LARGEST_TENSOR = 1 << 48
 """Bytes, an empty axis counted as one element: the core's limit."""
@@ -103,9 +105,11 @@ class TensorFile:
             raise CallError(f"{self.path} has no tensor {_shown(name)}", hint=f"keys() names all {len(self._entries)}")
         dtype, shape, begin, _ = self._entries[name]
         data = np.ndarray(shape, FORMATS[dtype], self._map, self._start + begin)
-        if dtype == "bool" and data.view(np.uint8).max(initial=0) > 1:
+        if _has_wrong_bools(data):
             raise FileFormatError(f"{self.path}: tensor {_shown(name)}: a bool is neither 0 nor 1", hint=MISWRITTEN)
-        return Tensor.from_buffer(np.require(data, data.dtype.newbyteorder("="), ["ALIGNED"]), dtype)
+        data = np.require(data, data.dtype.newbyteorder("="), ["ALIGNED"])
+        data.flags.writeable = False
+        return Tensor.from_buffer(data, dtype)
 
 
 def safe_open(path: str | os.PathLike[str]) -> TensorFile:
@@ -121,7 +125,8 @@ def load_file(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     """All tensors of a file by name, in the order of their data.
 
     They are read-only and lie in a map of the file, which lives as long as one of them: nothing is read before it is
-    used, but what bools are. Changes that are made to the file in place show in them, and the system ends a process
+    used, but what bools are. A library that writes to them all the same, as PyTorch does, changes its process' copy of
+    the page, and no file. Changes that are made to the file in place show in them, and the system ends a process
     that uses what was cut off; files that are replaced, as :func:`save_file` does, stay as they were for who has them.
 
     FileFormatError where the file is not of the format, or holds dtypes that there are no tensors of; OSError where it
@@ -139,8 +144,8 @@ def save_file(
     The file appears whole, in the place of what was there, or not at all: it is written under another name in the same
     folder, and renamed when the system has it on disk. The largest elements come first, so that all are aligned.
 
-    CallError for a name or text that cannot be written, CallTypeError for what is no tensor, OSError where the system
-    refuses.
+    CallError for a name, text or bool that cannot be written, CallTypeError for what is no tensor, OSError where the
+    system refuses.
     """
     ordered = sorted(_named_tensors(tensors).items(), key=lambda item: (list(FORMATS).index(item[1].dtype), item[0]))
     header = _make_header(ordered, metadata)
@@ -161,7 +166,7 @@ def _map(path: str) -> mmap:
         size = os.fstat(file.fileno()).st_size
         if size < 8:
             raise FileFormatError(f"{path}: {size} bytes are no safetensors file", hint=DAMAGED)
-        return mmap(file.fileno(), 0, access=ACCESS_READ)
+        return mmap(file.fileno(), 0, MAP_PRIVATE | MAP_NORESERVE, PROT_READ | PROT_WRITE)
 
 
 def _read_header(path: str, data: mmap) -> tuple[int, dict[str, Any]]:
@@ -295,7 +300,15 @@ def _named_tensors(tensors: Mapping[str, object]) -> dict[str, Tensor]:
             raise CallTypeError(f"tensor {_shown(name)}: {error.message}", hint=error.hint) from None
         if found[name].dtype not in FORMATS:
             raise CallTypeError(f"tensor {_shown(name)}: the format has no dtype {found[name].dtype}")
+        if _has_wrong_bools(cells(found[name])):
+            raise CallError(
+                f"tensor {_shown(name)}: a bool is neither 0 nor 1", hint="x.view(numpy.uint8) != 0 makes bools"
+            )
     return found
+
+
+def _has_wrong_bools(data: np.ndarray[Any, Any]) -> bool:
+    return data.dtype == np.bool_ and int(data.view(np.uint8).max(initial=0)) > 1
 
 
 def _items(what: str, mapping: object) -> Iterable[tuple[object, object]]:
