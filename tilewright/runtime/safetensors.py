@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from math import prod
@@ -33,8 +34,8 @@ from tilewright.runtime import Tensor, cells, to_tensor
 __all__ = ["TensorFile", "load_file", "safe_open", "save_file"]
 
 METADATA = "__metadata__"
-MAP_NORESERVE = 0x4000
-"""Linux's, which Python's mmap has not: a private map larger than memory is not refused."""
+MAP_NORESERVE = 0x4000 if sys.platform == "linux" else 0
+"""Which Python's mmap has from 3.13 on: a private map larger than memory is not refused."""
 LARGEST_HEADER = 100_000_000
 LARGEST_TENSOR = 1 << 48
 """Bytes, an empty axis counted as one element: the core's limit."""
