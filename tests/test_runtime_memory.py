@@ -15,7 +15,7 @@ import pytest
 from runtime_probe import BASE, Maker, Refused, operand
 
 from tilewright.errors import CallTypeError
-from tilewright.runtime import Op, Tensor, to_numpy, to_tensor
+from tilewright.runtime import Op, Tensor, dtypes, to_numpy, to_tensor
 
 
 @pytest.fixture
@@ -120,12 +120,12 @@ def test_every_type_of_numpy(make: Maker, code: str) -> None:
     op = make.op([operand("x")], lambda key: make.program("where", 4, 3, [(key[0][0][0], [0, 1])], 5, []))
     result = op(array[:, ::-1])
     assert make.keys == [(((ONE[code], 2, -1),), ())]
-    assert ONE[code] == Tensor.from_buffer(array).dtype
+    assert ONE[code] == Tensor.from_buffer(array).dtype.code
     assert type(result) is np.ndarray and result.dtype == array.dtype and result.shape == (2, 3)
     assert result.dtype.num == np.dtype(f"{array.dtype.kind}{size}").num
     assert result.strides == (3 * size, size) and result.ctypes.data % 64 == 0
     assert result.flags.writeable and result.flags.aligned and not result.flags.owndata
-    assert isinstance(result.base, Tensor) and result.base.data_ptr == result.ctypes.data
+    assert isinstance(result.base, Tensor) and result.base.data_ptr() == result.ctypes.data
 
 
 def test_what_a_call_sees_of_an_array(make: Maker) -> None:
@@ -141,12 +141,12 @@ def test_what_a_call_sees_of_an_array(make: Maker) -> None:
         return operands[0]  # type: ignore[no-any-return]
 
     array = np.arange(4, dtype=np.float32)
-    assert seen(array).data_ptr == array.ctypes.data and np.asarray(seen(array)).flags.writeable
-    assert seen(array[::-2]).strides == (-8,) and seen(array[::-2]).data_ptr == array[::-2].ctypes.data
+    assert seen(array).data_ptr() == array.ctypes.data and np.asarray(seen(array)).flags.writeable
+    assert seen(array[::-2]).strides == (-8,) and seen(array[::-2]).data_ptr() == array[::-2].ctypes.data
     array.flags.writeable = False
-    assert seen(array).data_ptr == array.ctypes.data and not np.asarray(seen(array)).flags.writeable
+    assert seen(array).data_ptr() == array.ctypes.data and not np.asarray(seen(array)).flags.writeable
     shifted = np.frombuffer(b"\0" + array.tobytes(), np.uint8)[1:].view(np.float32)
-    assert shifted.ctypes.data % 4 and seen(shifted).data_ptr % 4 == 0
+    assert shifted.ctypes.data % 4 and seen(shifted).data_ptr() % 4 == 0
 
 
 def test_a_result_keeps_its_memory(make: Maker) -> None:
@@ -183,8 +183,8 @@ NAMES = ["bool", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f16", "f
 def test_tensors_and_arrays(code: str, name: str) -> None:
     array = np.arange(6).reshape(2, 3).astype(code)[:, ::-1]
     tensor = Tensor.from_buffer(array)
-    assert (tensor.dtype, tensor.shape, tensor.strides) == (name, (2, 3), array.strides)
-    assert (tensor.nbytes, tensor.data_ptr) == (array.nbytes, array.ctypes.data)
+    assert (tensor.dtype.code, tensor.shape, tensor.strides) == (name, (2, 3), array.strides)
+    assert (tensor.nbytes, tensor.data_ptr()) == (array.nbytes, array.ctypes.data)
     assert repr(tensor) == f"Tensor({name}[2, 3], strides=[{array.strides[0]}, {array.strides[1]}])"
     assert repr(Tensor.from_buffer(array.copy())) == f"Tensor({name}[2, 3])"
     for view in (to_numpy(tensor), np.asarray(tensor)):
@@ -198,11 +198,11 @@ def test_tensors_and_arrays(code: str, name: str) -> None:
 def test_bits_of_other_types() -> None:
     bits = np.array([0x3F80, 0x4000], np.uint16)
     tensor = Tensor.from_buffer(bits, "bf16")
-    assert tensor.dtype == "bf16" and np.asarray(tensor).dtype == ml_dtypes.bfloat16
+    assert tensor.dtype is dtypes.bfloat16 and np.asarray(tensor).dtype == ml_dtypes.bfloat16
     assert to_numpy(tensor).dtype == ml_dtypes.bfloat16 and to_numpy(tensor).tolist() == [1, 2]
-    assert to_tensor(to_numpy(tensor)).data_ptr == bits.ctypes.data
+    assert to_tensor(to_numpy(tensor)).data_ptr() == bits.ctypes.data
     field = Tensor.from_buffer(np.zeros(3, np.uint64), "field")
-    assert field.dtype == "field" and np.asarray(field).dtype == np.uint64
+    assert field.dtype is dtypes.field and np.asarray(field).dtype == np.uint64
     with pytest.raises(TypeError, match="a buffer of 2-byte elements cannot be read as f32"):
         Tensor.from_buffer(bits, "f32")
     with pytest.raises(TypeError, match="unknown dtype 'f8'"):

@@ -19,10 +19,27 @@ from tilewright.errors import (
     UnsupportedError,
     UserError,
 )
-from tilewright.runtime import Tensor, from_dlpack, get_threads, memory, safetensors, set_threads, threads
+from tilewright.runtime import from_dlpack, get_threads, memory, safetensors, set_threads, threads
 from tilewright.runtime import to_tensor as tensor
+from tilewright.runtime.dtypes import (
+    bfloat16,
+    dtype,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
+from tilewright.runtime.dtypes import bool_ as bool
 from tilewright.stdlib import ops
 from tilewright.stdlib.load import family, load, op
+from tilewright.stdlib.tensor import Tensor
 
 if TYPE_CHECKING:
     from tilewright.compiler.trace import trace
@@ -31,8 +48,9 @@ if TYPE_CHECKING:
 __all__ = [
     "CallError", "CallTypeError", "CheckError", "FileFormatError", "InternalError", "KernelIndexError", "Op",
     "OpBuilder", "ScheduleError", "SyntaxUserError", "Tensor", "TilewrightError", "UnsupportedError", "UserError",
-    "cache", "family", "from_dlpack", "get_threads", "load", "memory", "op", "ops", "safetensors", "set_threads",
-    "tensor", "threads", "trace", "verify",
+    "bfloat16", "bool", "cache", "dtype", "family", "float16", "float32", "float64", "from_dlpack", "get_threads",
+    "int16", "int32", "int64", "int8", "load", "memory", "op", "ops", "safetensors", "set_threads", "tensor", "threads",
+    "trace", "uint16", "uint32", "uint64", "uint8", "verify",
 ]  # fmt: skip
 
 __version__ = "0.1.0"

@@ -43,4 +43,4 @@ def raiser(op: str, operands: Sequence[str], form: str, case: Callable[[], Case]
 
 
 def _shapes(names: Sequence[str], given: Sequence[Tensor | None]) -> str:
-    return ", ".join(f"{n}: {t.dtype}{list(t.shape)}" for n, t in zip(names, given, strict=True) if t is not None)
+    return ", ".join(f"{n}: {t.dtype.code}{list(t.shape)}" for n, t in zip(names, given, strict=True) if t is not None)

@@ -22,7 +22,7 @@ class OperandClass:
     @staticmethod
     def of(tensor: Tensor) -> OperandClass:
         """The class of a tensor."""
-        dtype = BY_NAME[tensor.dtype]
+        dtype = BY_NAME[tensor.dtype.code]
         return OperandClass(dtype, len(tensor.shape), _unit_axis(tensor.shape, tensor.strides, dtype.bytes))
 
     @staticmethod

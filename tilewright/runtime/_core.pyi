@@ -6,6 +6,8 @@ from typing import Any, Literal, TypeAlias, final
 import numpy as np
 from numpy.typing import DTypeLike
 
+from tilewright.runtime.dtypes import dtype
+
 Value: TypeAlias = bool | int | float | str | tuple[bool | int | float, ...]
 Key: TypeAlias = tuple[tuple[tuple[str, int, int] | None, ...], tuple[Value, ...]]
 """What ``on_miss`` is told: per operand (dtype name, rank, unit axis or -1) or None; then the attributes' values."""
@@ -24,7 +26,6 @@ choices of an attribute, the length of one that is a tuple, or None."""
 Step: TypeAlias = tuple[Literal["phase"], int, int, int] | tuple[Literal["repeat"], int, Sequence[Step]]
 """("phase", kernel address, slot of tasks, slot of chunk) or ("repeat", slot of trips, steps)."""
 
-@final
 class Tensor:
     """An n-dimensional array of one element type: dims and byte strides over shared storage.
 
@@ -54,8 +55,7 @@ class Tensor:
         """In bytes."""
 
     @property
-    def dtype(self) -> str: ...
-    @property
+    def dtype(self) -> dtype: ...
     def data_ptr(self) -> int:
         """The address of the first element."""
 
@@ -198,6 +198,12 @@ class Op:
     @property
     def misses(self) -> int:
         """How often ``on_miss`` ran."""
+
+def set_dtypes(all: Sequence[object]) -> None:
+    """What ``Tensor.dtype`` is, per element type of the core, in its order."""
+
+def set_tensor_type(type: type[Tensor]) -> None:
+    """Makes ``type``, a subtype of Tensor without fields of its own, what new tensors are."""
 
 def get_threads() -> int:
     """The most threads that calls of this process use; at first, the CPUs that it may use."""

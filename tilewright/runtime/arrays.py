@@ -9,6 +9,7 @@ from numpy.typing import DTypeLike
 
 from tilewright.errors import CallTypeError
 from tilewright.runtime._core import Tensor
+from tilewright.runtime.dtypes import bfloat16
 
 CPU = 1
 """DLPack's number for memory of this machine."""
@@ -47,9 +48,9 @@ def from_dlpack(obj: object) -> Tensor:
     >>> import tilewright as tw
     >>> x = np.arange(6.0).reshape(2, 3)
     >>> t = tw.from_dlpack(x.T)
-    >>> t
-    Tensor(f64[3, 2], strides=[8, 24])
-    >>> t.data_ptr == x.ctypes.data == np.from_dlpack(t).ctypes.data
+    >>> t.shape, t.strides
+    ((3, 2), (8, 24))
+    >>> t.data_ptr() == x.ctypes.data == np.from_dlpack(t).ctypes.data
     True
     """
     if isinstance(obj, Tensor):
@@ -82,12 +83,12 @@ def _capsule(obj: Any) -> object:
 def to_numpy(tensor: Tensor) -> np.ndarray[Any, Any]:
     """A NumPy array over the tensor's memory; bf16 as bfloat16 of ml_dtypes, CallTypeError if that is not installed."""
     array = cells(tensor)
-    return array.view(_bfloat16()) if tensor.dtype == "bf16" else array
+    return array.view(_bfloat16()) if tensor.dtype is bfloat16 else array
 
 
 def cells(tensor: Tensor) -> np.ndarray[Any, Any]:
     """A NumPy array over the tensor's memory; bf16 as its bits in uint16."""
-    return np.asarray(Tensor.from_buffer(tensor, "u16") if tensor.dtype == "bf16" else tensor)
+    return np.asarray(Tensor.from_buffer(tensor, "u16") if tensor.dtype is bfloat16 else tensor)
 
 
 def array(tensor: Tensor, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray[Any, Any]:

@@ -148,7 +148,8 @@ def save_file(
     CallError for a name, text or bool that cannot be written, CallTypeError for what is no tensor, OSError where the
     system refuses.
     """
-    ordered = sorted(_named_tensors(tensors).items(), key=lambda item: (list(FORMATS).index(item[1].dtype), item[0]))
+    order = list(FORMATS).index
+    ordered = sorted(_named_tensors(tensors).items(), key=lambda item: (order(item[1].dtype.code), item[0]))
     header = _make_header(ordered, metadata)
     target = os.path.realpath(path)
     part = os.path.join(os.path.dirname(target), f".{os.urandom(8).hex()}.part")
@@ -299,8 +300,8 @@ def _named_tensors(tensors: Mapping[str, object]) -> dict[str, Tensor]:
             found[name] = to_tensor(tensor)
         except CallTypeError as error:
             raise CallTypeError(f"tensor {_shown(name)}: {error.message}", hint=error.hint) from None
-        if found[name].dtype not in FORMATS:
-            raise CallTypeError(f"tensor {_shown(name)}: the format has no dtype {found[name].dtype}")
+        if found[name].dtype.code not in FORMATS:
+            raise CallTypeError(f"tensor {_shown(name)}: the format has no dtype {found[name].dtype.code}")
         if _has_wrong_bools(cells(found[name])):
             raise CallError(
                 f"tensor {_shown(name)}: a bool is neither 0 nor 1", hint="x.view(numpy.uint8) != 0 makes bools"
@@ -338,7 +339,7 @@ def _make_header(tensors: Sequence[tuple[str, Tensor]], metadata: Mapping[str, s
     end = 0
     for name, tensor in tensors:
         begin, end = end, end + tensor.nbytes
-        header[name] = {"dtype": tensor.dtype.upper(), "shape": tensor.shape, "data_offsets": (begin, end)}
+        header[name] = {"dtype": tensor.dtype.code.upper(), "shape": tensor.shape, "data_offsets": (begin, end)}
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     if len(text) > LARGEST_HEADER:
@@ -350,7 +351,7 @@ def _write(file: BinaryIO, header: bytes, tensors: Sequence[Tensor]) -> None:
     """To the disk, so that after a loss of power too the file has all of it, or is the one before."""
     file.write(header)
     for tensor in tensors:
-        file.write(np.asarray(cells(tensor), FORMATS[tensor.dtype], order="C").data)
+        file.write(np.asarray(cells(tensor), FORMATS[tensor.dtype.code], order="C").data)
     file.flush()
     os.fsync(file.fileno())
 

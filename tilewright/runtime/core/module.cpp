@@ -121,6 +121,8 @@ PYBIND11_MODULE(_core, m) {
         .def(py::init(&tw::load_object), py::arg("image"))
         .def("__contains__", [](const tw::Object& o, const std::string& name) { return o.symbol(name) != nullptr; })
         .def("address", &tw::address_of, py::arg("name"), "The address of a global symbol; KeyError if there is none.");
+    m.def("set_dtypes", [](py::object all) { if (!tw::set_dtypes(all.ptr())) throw py::error_already_set(); });
+    m.def("set_tensor_type", [](py::object type) { if (!tw::set_tensor_type(type.ptr())) throw py::error_already_set(); });
     tw::add_llvm_types(m);
     m.def("get_threads", &tw::get_threads, "The most threads that calls of this process use.");
     m.def("set_threads", &tw::set_threads_checked, py::arg("n"), "Sets what get_threads returns.");

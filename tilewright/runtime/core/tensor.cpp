@@ -2,6 +2,7 @@
 
 #include "dlpack.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <string>
@@ -10,7 +11,7 @@ namespace tw {
 
 static_assert(sizeof(Py_ssize_t) == sizeof(int64_t), "Tilewright needs a 64-bit Python");
 
-PyTypeObject* TensorType = nullptr;
+PyTypeObject *TensorType = nullptr, *BaseType = nullptr;
 
 namespace {
 
@@ -21,7 +22,7 @@ struct {
     int count;
 } kept[kKeptRanks];
 
-PyObject* names[kDTypeCount];
+PyObject *names[kDTypeCount], *types[kDTypeCount];  // as .tw calls them; as users hold them
 
 Tensor* tensor_memory(int rank) {
     if (rank < kKeptRanks && kept[rank].first) {
@@ -52,8 +53,8 @@ Tensor* as_tensor(PyObject* self) { return reinterpret_cast<Tensor*>(self); }
 
 PyObject* get_shape(PyObject* self, void*) { return int_tuple(as_tensor(self)->dims(), as_tensor(self)->rank()); }
 PyObject* get_strides(PyObject* self, void*) { return int_tuple(as_tensor(self)->strides(), as_tensor(self)->rank()); }
-PyObject* get_dtype(PyObject* self, void*) { return Py_NewRef(dtype_name(as_tensor(self)->dtype)); }
-PyObject* get_data_ptr(PyObject* self, void*) { return PyLong_FromVoidPtr(as_tensor(self)->data); }
+PyObject* get_dtype(PyObject* self, void*) { return Py_NewRef(dtype_object(as_tensor(self)->dtype)); }
+PyObject* data_ptr(PyObject* self, PyObject*) { return PyLong_FromVoidPtr(as_tensor(self)->data); }
 PyObject* get_nbytes(PyObject* self, void*) { return PyLong_FromLongLong(as_tensor(self)->bytes); }
 
 PyObject* get_array_interface(PyObject* self, void*) {
@@ -65,7 +66,7 @@ PyObject* get_array_interface(PyObject* self, void*) {
     int64_t bytes = info(tensor->dtype).bytes;
     std::string type = (bytes == 1 ? "|" : "<") + std::string(1, kind) + std::to_string(bytes);
     return Py_BuildValue("{s:N, s:s, s:N, s:(NO), s:i}", "shape", get_shape(self, nullptr), "typestr", type.c_str(),
-                         "strides", get_strides(self, nullptr), "data", get_data_ptr(self, nullptr),
+                         "strides", get_strides(self, nullptr), "data", data_ptr(self, nullptr),
                          tensor->readonly ? Py_True : Py_False, "version", 3);
 }
 
@@ -124,8 +125,7 @@ PyObject* to_array(PyObject* self, PyObject* args, PyObject* kwargs) {
 
 PyGetSetDef properties[] = {{"shape", get_shape, nullptr, "The extents.", nullptr},
                             {"strides", get_strides, nullptr, "The strides in bytes.", nullptr},
-                            {"dtype", get_dtype, nullptr, "The name of the element type.", nullptr},
-                            {"data_ptr", get_data_ptr, nullptr, "The address of the first element.", nullptr},
+                            {"dtype", get_dtype, nullptr, "The element type.", nullptr},
                             {"nbytes", get_nbytes, nullptr, "The bytes of all elements.", nullptr},
                             {"__array_interface__", get_array_interface, nullptr, nullptr, nullptr},
                             {}};
@@ -138,6 +138,7 @@ PyMethodDef methods[] = {
     {"__array__", with_keywords(to_array), METH_VARARGS | METH_KEYWORDS, "A NumPy array, over this memory if it can be."},
     {"__dlpack__", with_keywords(tensor_dlpack), METH_VARARGS | METH_KEYWORDS, "A DLPack capsule of this memory."},
     {"__dlpack_device__", tensor_dlpack_device, METH_NOARGS, "DLPack's name of the CPU."},
+    {"data_ptr", data_ptr, METH_NOARGS, "The address of the first element."},
     {"from_capsule", tensor_from_capsule, METH_O | METH_STATIC, "A tensor over the memory of a DLPack capsule."},
     {"from_buffer", with_keywords(from_buffer), METH_VARARGS | METH_KEYWORDS | METH_STATIC,
      "from_buffer(obj, dtype=None)\n--\n\nA tensor over the memory of an object with the buffer protocol."},
@@ -152,7 +153,8 @@ PyType_Slot slots[] = {{Py_tp_doc, const_cast<char*>("An n-dimensional array of 
                        {0, nullptr}};
 
 PyType_Spec spec = {"tilewright.runtime._core.Tensor", offsetof(Tensor, extents), 2 * sizeof(int64_t),
-                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                    slots};
 
 }  // namespace
 
@@ -188,6 +190,38 @@ void give_storage(Tensor* tensor, Storage* storage, char* data) {
 
 PyObject* dtype_name(DType dtype) { return names[static_cast<int>(dtype)]; }
 
+PyObject* dtype_object(DType dtype) { return types[static_cast<int>(dtype)]; }
+
+bool set_dtypes(PyObject* objects) {
+    PyObject* all = PySequence_Tuple(objects);
+    bool good = all && PyTuple_GET_SIZE(all) == kDTypeCount;
+    for (int i = 0; good && i < kDTypeCount; ++i) Py_XSETREF(types[i], Py_NewRef(PyTuple_GET_ITEM(all, i)));
+    if (all && !good) PyErr_Format(PyExc_ValueError, "there are %d element types", kDTypeCount);
+    Py_XDECREF(all);
+    return good;
+}
+
+bool dtype_of(PyObject* object, DType& dtype) {
+    for (int i = 0; i < kDTypeCount; ++i)
+        if (object == types[i]) return dtype = static_cast<DType>(i), true;
+    return false;
+}
+
+// Tensors of the new type are made and freed as those of its base: they have no header for the garbage collector.
+bool set_tensor_type(PyObject* type) {
+    auto* made = reinterpret_cast<PyTypeObject*>(type);
+    if (!PyType_Check(type) || !PyType_IsSubtype(made, BaseType) || made->tp_basicsize != BaseType->tp_basicsize)
+        return PyErr_SetString(PyExc_TypeError, "a subtype of Tensor without attributes of its own is needed"), false;
+    made->tp_dealloc = dealloc;
+    made->tp_flags &= ~Py_TPFLAGS_HAVE_GC;
+    made->tp_traverse = nullptr;
+    made->tp_clear = nullptr;
+    made->tp_free = PyObject_Free;
+    PyType_Modified(made);
+    TensorType = reinterpret_cast<PyTypeObject*>(Py_NewRef(type));
+    return true;
+}
+
 PyObject* int_tuple(const int64_t* values, int count) {
     PyObject* tuple = PyTuple_New(count);
     for (int i = 0; tuple && i < count; ++i) {
@@ -201,7 +235,8 @@ PyObject* int_tuple(const int64_t* values, int count) {
 bool add_tensor_type(PyObject* module) {
     for (int i = 0; i < kDTypeCount; ++i)
         if (!(names[i] = PyUnicode_InternFromString(kDTypes[i].name))) return false;
-    TensorType = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+    std::copy_n(names, kDTypeCount, types);
+    TensorType = BaseType = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
     return TensorType && PyModule_AddType(module, TensorType) == 0;
 }
 

@@ -24,9 +24,11 @@ struct Tensor {
     int64_t* strides() { return extents + rank(); }
 };
 
-extern PyTypeObject* TensorType;
+extern PyTypeObject *TensorType, *BaseType;  // what new tensors are; what all tensors are
 
-inline bool is_tensor(PyObject* object) { return Py_TYPE(object) == TensorType; }
+inline bool is_tensor(PyObject* object) {
+    return Py_TYPE(object) == TensorType || PyType_IsSubtype(Py_TYPE(object), BaseType);
+}
 
 // All that follow return a new reference, or null with a Python error set, and need the GIL.
 
@@ -46,7 +48,14 @@ PyObject* tensor_from_buffer(PyObject* object, const DType* dtype);
 // The buffer protocol, the other way round.
 int tensor_get_buffer(PyObject* self, Py_buffer* view, int flags);
 
-PyObject* dtype_name(DType dtype);  // borrowed
+PyObject* dtype_name(DType dtype);    // as .tw calls it; borrowed
+PyObject* dtype_object(DType dtype);  // as users hold it; borrowed
+bool dtype_of(PyObject* object, DType& dtype);  // false, and no error, if it is no element type
+bool set_dtypes(PyObject* objects);             // one per element type, in order; false with a Python error
+
+// Makes `type` what new tensors are: a subtype of Tensor without fields of its own; false with a Python error.
+bool set_tensor_type(PyObject* type);
+
 PyObject* int_tuple(const int64_t* values, int count);
 
 bool add_tensor_type(PyObject* module);

@@ -1,0 +1,15 @@
+"""The class of tensors."""
+
+from __future__ import annotations
+
+from tilewright.runtime import Tensor as CoreTensor
+from tilewright.runtime import set_tensor_type
+
+
+class Tensor(CoreTensor):
+    """An n-dimensional array of one element type: dims and strides over shared storage."""
+
+    __slots__ = ()
+
+
+set_tensor_type(Tensor)
