@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.attributes import shown
+from tilewright.dsl.axes import axes
 from tilewright.dsl.calls import called
 from tilewright.dsl.header import Header, Parameter
 from tilewright.dsl.program import Resolver, no_ops
@@ -28,7 +29,8 @@ def header(op: ast.Op, resolver: Resolver = no_ops) -> Header:
     sig = signature(op)
     packs = [o.shared for o in sig.operands]
     several = len(packs) - packs.count(None) > 1
-    return Header(op.name, tuple(_parameters(sig)), tuple(packs) if several else (), _form(sig), identity(op, resolver))
+    shared = tuple(packs) if several else ()
+    return Header(op.name, tuple(_parameters(sig)), shared, axes(op, sig), _form(sig), identity(op, resolver))
 
 
 def identity(op: ast.Op, resolver: Resolver) -> str:

@@ -41,6 +41,7 @@ T address(py::handle number) {
 
 Output read_output(py::tuple output, int slots) {
     Output read{read_dtype(output[0].cast<std::string>()), {}};
+    read.given = output.size() > 2 && output[2].cast<bool>();
     for (py::handle slot : output[1]) read.dims.push_back(read_slot(slot, slots));
     if (read.dims.size() > kMaxRank) throw py::value_error("an output has too many axes");
     return read;
@@ -123,6 +124,7 @@ PYBIND11_MODULE(_core, m) {
         .def("address", &tw::address_of, py::arg("name"), "The address of a global symbol; KeyError if there is none.");
     m.def("set_dtypes", [](py::object all) { if (!tw::set_dtypes(all.ptr())) throw py::error_already_set(); });
     m.def("set_tensor_type", [](py::object type) { if (!tw::set_tensor_type(type.ptr())) throw py::error_already_set(); });
+    m.def("set_copier", [](py::object copier) { tw::set_copier(copier.ptr()); }, py::arg("copier"));
     tw::add_llvm_types(m);
     m.def("get_threads", &tw::get_threads, "The most threads that calls of this process use.");
     m.def("set_threads", &tw::set_threads_checked, py::arg("n"), "Sets what get_threads returns.");

@@ -84,13 +84,22 @@ std::string listed(const int64_t* values, int count) {
     return "[" + text + "]";
 }
 
-// The element type and the dims, as in f32[2, 3].
-std::string described(Tensor* tensor) { return info(tensor->dtype).name + listed(tensor->dims(), tensor->rank()); }
+std::string described(Tensor* tensor) { return described(tensor->dtype, tensor->dims(), tensor->rank()); }
 
 // Sets MemoryError for a tensor of so many bytes (negative: more than any has); returns false.
 bool no_memory(Tensor* tensor, int64_t bytes) {
     PyErr_Format(PyExc_MemoryError, "no memory for a result %s: %s", described(tensor).c_str(), refusal(bytes).c_str());
     return false;
+}
+
+bool take_block(Tensor* tensor, int64_t bytes) {
+    Storage* storage = bytes < 0 ? nullptr : allocate(bytes);
+    if (!storage) return no_memory(tensor, bytes);
+    tensor->storage = storage;
+    tensor->data = storage->data;
+    tensor->bytes = bytes;
+    tensor->still = 0;
+    return true;
 }
 
 PyObject* repr(PyObject* self) {
@@ -158,6 +167,8 @@ PyType_Spec spec = {"tilewright.runtime._core.Tensor", offsetof(Tensor, extents)
 
 }  // namespace
 
+std::string described(DType dtype, const int64_t* dims, int rank) { return info(dtype).name + listed(dims, rank); }
+
 Tensor* new_tensor(DType dtype, int rank) {
     Tensor* tensor = tensor_memory(rank);
     if (!tensor) return PyErr_NoMemory(), nullptr;
@@ -170,12 +181,15 @@ Tensor* new_tensor(DType dtype, int rank) {
 
 bool give_memory(Tensor* tensor) {
     int64_t bytes = row_major(tensor->dims(), tensor->strides(), tensor->rank(), info(tensor->dtype).bytes);
-    Storage* storage = bytes < 0 ? nullptr : allocate(bytes);
-    if (!storage) return no_memory(tensor, bytes);
-    tensor->storage = storage;
-    tensor->data = storage->data;
-    tensor->bytes = bytes;
+    if (!take_block(tensor, bytes)) return false;
     tensor->unit = static_cast<int8_t>(tensor->rank() - 1);
+    return true;
+}
+
+bool give_block(Tensor* tensor, int64_t bytes) {
+    if (!take_block(tensor, bytes)) return false;
+    int64_t item = info(tensor->dtype).bytes;
+    tensor->unit = static_cast<int8_t>(unit_axis(tensor->dims(), tensor->strides(), tensor->rank(), item));
     return true;
 }
 
@@ -186,6 +200,7 @@ void give_storage(Tensor* tensor, Storage* storage, char* data) {
     tensor->data = data;
     tensor->bytes = bytes;
     tensor->unit = static_cast<int8_t>(unit_axis(tensor->dims(), tensor->strides(), tensor->rank(), item));
+    tensor->still = still_axes(tensor->dims(), tensor->strides(), tensor->rank());
 }
 
 PyObject* dtype_name(DType dtype) { return names[static_cast<int>(dtype)]; }

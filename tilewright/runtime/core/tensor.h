@@ -3,6 +3,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <string>
+
 #include "dtype.h"
 #include "layout.h"
 #include "memory.h"
@@ -17,6 +19,7 @@ struct Tensor {
     DType dtype;
     int8_t unit;  // the unit axis
     bool readonly;
+    uint32_t still;         // a bit for each axis along which all elements are one
     int64_t extents[2];  // dims, then strides: as in the head of a size table
 
     int rank() const { return static_cast<int>(ob_base.ob_size); }
@@ -39,6 +42,9 @@ Tensor* new_tensor(DType dtype, int rank);
 // how much.
 bool give_memory(Tensor* tensor);
 
+// As give_memory, for strides that are set too, those of `bytes` bytes without gaps; negative: too many.
+bool give_block(Tensor* tensor, int64_t bytes);
+
 // Gives a new tensor whose dims and strides are set a storage (its reference is taken) and the first element's address.
 void give_storage(Tensor* tensor, Storage* storage, char* data);
 
@@ -56,6 +62,7 @@ bool set_dtypes(PyObject* objects);             // one per element type, in orde
 // Makes `type` what new tensors are: a subtype of Tensor without fields of its own; false with a Python error.
 bool set_tensor_type(PyObject* type);
 
+std::string described(DType dtype, const int64_t* dims, int rank);  // as in f32[2, 3]
 PyObject* int_tuple(const int64_t* values, int count);
 
 bool add_tensor_type(PyObject* module);

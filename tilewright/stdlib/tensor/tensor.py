@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tilewright.runtime import Tensor as CoreTensor
-from tilewright.runtime import set_tensor_type
+from tilewright.runtime import set_copier, set_tensor_type
+from tilewright.stdlib import ops
 
 
 class Tensor(CoreTensor):
@@ -12,4 +13,13 @@ class Tensor(CoreTensor):
     __slots__ = ()
 
 
+def _copy(source: CoreTensor | tuple[CoreTensor, ...], target: CoreTensor | tuple[CoreTensor | None, ...]) -> None:
+    sources = source if isinstance(source, tuple) else (source,)
+    targets = target if isinstance(target, tuple) else (target,)
+    for one, to in zip(sources, targets, strict=True):
+        if to is not None:
+            ops.clone(one, out=to)
+
+
 set_tensor_type(Tensor)
+set_copier(_copy)
