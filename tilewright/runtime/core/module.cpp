@@ -4,6 +4,8 @@
 
 #include "arrays.h"
 #include "cpus.h"
+#include "errors.h"
+#include "hooks.h"
 #include "llvm_type.h"
 #include "object.h"
 #include "op.h"
@@ -95,6 +97,11 @@ py::tuple memory_stats_tuple() {
     return py::make_tuple(now.in_use, now.cached, now.scratch, now.thread_scratch, now.peak, now.allocations, now.hits);
 }
 
+void set_hooks(py::kwargs functions) {
+    for (auto [name, function] : functions)
+        if (!set_hook(name.cast<std::string>().c_str(), function.ptr())) throw py::error_already_set();
+}
+
 std::unique_ptr<Object> load_object(py::bytes image) { return std::make_unique<Object>(std::string_view(image)); }
 
 uintptr_t address_of(const Object& object, const std::string& name) {
@@ -122,6 +129,8 @@ PYBIND11_MODULE(_core, m) {
         .def("__contains__", [](const tw::Object& o, const std::string& name) { return o.symbol(name) != nullptr; })
         .def("address", &tw::address_of, py::arg("name"), "The address of a global symbol; KeyError if there is none.");
     m.def("set_dtypes", [](py::object all) { if (!tw::set_dtypes(all.ptr())) throw py::error_already_set(); });
+    m.def("set_errors", [](py::object classes) { if (!tw::set_errors(classes.ptr())) throw py::error_already_set(); });
+    m.def("set_tensor_hooks", &tw::set_hooks);
     m.def("set_tensor_type", [](py::object type) { if (!tw::set_tensor_type(type.ptr())) throw py::error_already_set(); });
     tw::add_llvm_types(m);
     m.def("get_threads", &tw::get_threads, "The most threads that calls of this process use.");
