@@ -83,7 +83,7 @@ class Tensor:
 
     def __dlpack_device__(self) -> tuple[int, int]: ...
 
-    # What these do, and their errors, is said by help(): in runtime/core/views_doc.h.
+    # What these do, and their errors, is said by help(): in runtime/core/tensor_doc.h.
     def reshape(self, *shape: int | Sequence[int]) -> Tensor: ...
     @overload
     def view(self, *size: int | Sequence[int]) -> Tensor: ...
@@ -283,12 +283,12 @@ def set_errors(classes: tuple[type[Exception], type[Exception], type[Exception]]
 
 def set_tensor_hooks(
     *,
-    contiguous: Callable[[Any], Tensor] = ...,
-    advanced_getitem: Callable[[Any, Any], object] = ...,
-    advanced_setitem: Callable[[Any, Any, Any], object] = ...,
-    assign: Callable[[Any, Any], object] = ...,
-) -> None:
-    """What tensors leave to Python; those not given stay.
+    contiguous: Callable[[Any], Tensor] | None = ...,
+    advanced_getitem: Callable[[Any, Any], object] | None = ...,
+    advanced_setitem: Callable[[Any, Any, Any], object] | None = ...,
+    assign: Callable[[Any, Any], object] | None = ...,
+) -> dict[str, Callable[..., Any] | None]:
+    """Sets what tensors leave to Python (None: nothing) and returns what it was; those not given stay.
 
     ``contiguous(tensor)`` copies to a row-major tensor. ``advanced_getitem(tensor, index)`` and
     ``advanced_setitem(tensor, index, value)`` are given, as they were written, the indices of which some part is not an

@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <iterator>
+#include <utility>
 
 namespace tw {
 
@@ -13,13 +14,13 @@ PyObject* hooks[std::size(kNames)];
 
 }  // namespace
 
-bool set_hook(const char* name, PyObject* function) {
+PyObject* set_hook(const char* name, PyObject* function) {
     for (size_t i = 0; i < std::size(kNames); ++i) {
         if (strcmp(name, kNames[i])) continue;
-        Py_XSETREF(hooks[i], Py_NewRef(function));
-        return true;
+        PyObject* before = std::exchange(hooks[i], function == Py_None ? nullptr : Py_NewRef(function));
+        return before ? before : Py_NewRef(Py_None);
     }
-    return PyErr_Format(PyExc_TypeError, "tensors have no hook '%s'", name), false;
+    return PyErr_Format(PyExc_TypeError, "tensors have no hook '%s'", name);
 }
 
 PyObject* call_hook(Hook hook, std::initializer_list<PyObject*> arguments) {

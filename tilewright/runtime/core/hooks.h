@@ -9,8 +9,8 @@ namespace tw {
 
 enum class Hook { Contiguous, AdvancedGetitem, AdvancedSetitem, Assign };
 
-// Sets one by its name in _core.pyi; false with a Python error.
-bool set_hook(const char* name, PyObject* function);
+// Sets one by its name in _core.pyi and returns what it was (None: not set); null with a Python error.
+PyObject* set_hook(const char* name, PyObject* function);
 
 // A new reference to what it returns; null with a Python error.
 PyObject* call_hook(Hook hook, std::initializer_list<PyObject*> arguments);

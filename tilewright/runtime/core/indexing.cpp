@@ -62,9 +62,18 @@ bool add_int(Tensor* tensor, int axis, PyObject* item, Layout& layout) {
     return true;
 }
 
+// Says of a slice what Python said.
+bool wrong_slice(PyObject* slice) {
+    if (PyErr_ExceptionMatches(PyExc_ValueError))
+        return fail(Wrong::Value, "the step of " + shown(slice) + " is 0", "1 takes every element, -1 from the last on"), false;
+    if (PyErr_ExceptionMatches(PyExc_TypeError))
+        return fail(Wrong::Type, shown(slice) + " has a bound that is no int", "bounds and steps are ints or None"), false;
+    return false;
+}
+
 bool add_slice(Tensor* tensor, int axis, PyObject* slice, Layout& layout) {
     Py_ssize_t start, stop, step;
-    if (PySlice_Unpack(slice, &start, &stop, &step) < 0) return false;
+    if (PySlice_Unpack(slice, &start, &stop, &step) < 0) return wrong_slice(slice);
     Py_ssize_t length = PySlice_AdjustIndices(tensor->dims()[axis], &start, &stop, step);
     if (length || step > 0) layout.offset += start * tensor->strides()[axis];
     layout.add(length, times(tensor->strides()[axis], step));

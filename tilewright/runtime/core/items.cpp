@@ -5,7 +5,7 @@
 #include "arguments.h"
 #include "methods.h"
 #include "view.h"
-#include "views_doc.h"
+#include "tensor_doc.h"
 
 namespace tw {
 

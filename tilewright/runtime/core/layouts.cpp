@@ -5,7 +5,7 @@
 #include "methods.h"
 #include "small_array.h"
 #include "view.h"
-#include "views_doc.h"
+#include "tensor_doc.h"
 
 namespace tw {
 

@@ -97,9 +97,14 @@ py::tuple memory_stats_tuple() {
     return py::make_tuple(now.in_use, now.cached, now.scratch, now.thread_scratch, now.peak, now.allocations, now.hits);
 }
 
-void set_hooks(py::kwargs functions) {
-    for (auto [name, function] : functions)
-        if (!set_hook(name.cast<std::string>().c_str(), function.ptr())) throw py::error_already_set();
+py::dict set_hooks(py::kwargs functions) {
+    py::dict before;
+    for (auto [name, function] : functions) {
+        PyObject* old = set_hook(name.cast<std::string>().c_str(), function.ptr());
+        if (!old) throw py::error_already_set();
+        before[name] = py::reinterpret_steal<py::object>(old);
+    }
+    return before;
 }
 
 std::unique_ptr<Object> load_object(py::bytes image) { return std::make_unique<Object>(std::string_view(image)); }

@@ -3,6 +3,7 @@
 #include "dlpack.h"
 #include "errors.h"
 #include "methods.h"
+#include "tensor_doc.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -108,11 +109,11 @@ PyObject* to_array(PyObject* self, PyObject* args, PyObject* kwargs) {
     return result;
 }
 
-Attributes attributes = {{"shape", get_shape, nullptr, "The extents.", nullptr},
-                            {"strides", get_strides, nullptr, "The strides in bytes.", nullptr},
-                            {"dtype", get_dtype, nullptr, "The element type.", nullptr},
-                            {"nbytes", get_nbytes, nullptr, "The bytes of all elements.", nullptr},
-                            {"__array_interface__", get_array_interface, nullptr, nullptr, nullptr}};
+Attributes attributes = {{"shape", get_shape, nullptr, doc::shape, nullptr},
+                         {"strides", get_strides, nullptr, doc::strides, nullptr},
+                         {"dtype", get_dtype, nullptr, doc::dtype, nullptr},
+                         {"nbytes", get_nbytes, nullptr, doc::nbytes, nullptr},
+                         {"__array_interface__", get_array_interface, nullptr, nullptr, nullptr}};
 
 PyCFunction with_keywords(PyCFunctionWithKeywords function) {
     return reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(function));
@@ -122,10 +123,9 @@ Methods methods = {
     {"__array__", with_keywords(to_array), METH_VARARGS | METH_KEYWORDS, "A NumPy array, over this memory if it can be."},
     {"__dlpack__", with_keywords(tensor_dlpack), METH_VARARGS | METH_KEYWORDS, "A DLPack capsule of this memory."},
     {"__dlpack_device__", tensor_dlpack_device, METH_NOARGS, "DLPack's name of the CPU."},
-    {"data_ptr", data_ptr, METH_NOARGS, "The address of the first element."},
-    {"from_capsule", tensor_from_capsule, METH_O | METH_STATIC, "A tensor over the memory of a DLPack capsule."},
-    {"from_buffer", with_keywords(from_buffer), METH_VARARGS | METH_KEYWORDS | METH_STATIC,
-     "from_buffer(obj, dtype=None)\n--\n\nA tensor over the memory of an object with the buffer protocol."}};
+    {"data_ptr", data_ptr, METH_NOARGS, doc::data_ptr},
+    {"from_capsule", tensor_from_capsule, METH_O | METH_STATIC, doc::from_capsule},
+    {"from_buffer", with_keywords(from_buffer), METH_VARARGS | METH_KEYWORDS | METH_STATIC, doc::from_buffer}};
 
 // Brings the methods and attributes of the other files to those above. What the type refers to stays where it is.
 void complete_tables() {

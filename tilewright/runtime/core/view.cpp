@@ -70,7 +70,7 @@ bool set_strides(Tensor* tensor, Layout& to) {
         if (a > 0 && (dims[a - 1] == 1 || strides[a - 1] == times(run, inner))) continue;
         for (; next >= 0 && (covered < run || to.dims[next] == 1); --next) {
             to.strides[next] = times(covered, inner);
-            covered *= to.dims[next];
+            covered = times(covered, to.dims[next]);
         }
         if (covered != run) return false;
         if (a > 0) inner = strides[a - 1];

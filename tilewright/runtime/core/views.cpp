@@ -6,7 +6,7 @@
 #include "methods.h"
 #include "small_array.h"
 #include "view.h"
-#include "views_doc.h"
+#include "tensor_doc.h"
 
 namespace tw {
 
@@ -58,13 +58,21 @@ bool complete(const Call& call, Ints& shape, int64_t elements, const std::string
     return true;
 }
 
+// Whether nothing need be computed, nor said: that would take a text of what has the elements.
+bool fills(const Ints& shape, int64_t elements) {
+    int64_t product = 1;
+    for (int i = 0; i < shape.count; ++i) {
+        if (shape.values[i] < 0) return false;
+        product = times(product, shape.values[i]);
+    }
+    return product == elements;
+}
+
 bool read_shape(const Call& call, Layout& to) {
     Ints shape;
     if (!read_ints(call, 0, shape)) return false;
-    int64_t known = 1;
-    for (int i = 0; i < shape.count; ++i) known = shape.values[i] < 0 ? -1 : times(known, shape.values[i]);
-    if (known != count_of(call.tensor) && !complete(call, shape, count_of(call.tensor), with_elements(call.tensor)))
-        return false;
+    int64_t elements = count_of(call.tensor);
+    if (!fills(shape, elements) && !complete(call, shape, elements, with_elements(call.tensor))) return false;
     to.set_dims(shape.values, shape.count);
     return true;
 }
@@ -111,9 +119,13 @@ PyObject* reshape_as(Call& call) {
 }
 
 PyObject* ravel(Call& call) {
+    PyObject* whole = contiguous(call.tensor);
+    if (!whole) return nullptr;
     Layout to;
     to.add(count_of(call.tensor), 0);
-    return reshaped(call.tensor, to);
+    PyObject* view = reshaped(reinterpret_cast<Tensor*>(whole), to);
+    Py_DECREF(whole);
+    return view;
 }
 
 PyObject* flatten(Call& call) {

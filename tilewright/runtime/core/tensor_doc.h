@@ -3,6 +3,58 @@
 
 namespace tw::doc {
 
+// --- tensor.cpp
+
+constexpr const char* shape = R"(The extents, one per axis.
+
+>>> tw.tensor(np.zeros((2, 3))).shape
+(2, 3))";
+
+constexpr const char* strides = R"(How many bytes the next element along each axis is away; ``stride()`` counts elements.
+
+>>> tw.tensor(np.zeros((2, 3))).strides
+(24, 8))";
+
+constexpr const char* dtype = R"(The element type.
+
+>>> tw.tensor(np.zeros(2, np.float32)).dtype is tw.float32
+True)";
+
+constexpr const char* nbytes = R"(The bytes of all elements, without gaps between them.
+
+>>> tw.tensor(np.zeros((2, 3))).nbytes
+48)";
+
+constexpr const char* data_ptr = R"(data_ptr($self, /)
+--
+
+The address of the first element.
+
+>>> x = tw.tensor(np.zeros((2, 3)))
+>>> x[1].data_ptr() - x.data_ptr()
+24)";
+
+constexpr const char* from_capsule = R"(from_capsule(capsule, /)
+--
+
+A tensor over the memory of a DLPack capsule, which is consumed: ``__dlpack__`` of another library gives it.
+
+TypeError and ValueError say why it cannot be a tensor; then the capsule is as it was.
+
+>>> tw.Tensor.from_capsule(np.arange(3).__dlpack__()).tolist()
+[0, 1, 2])";
+
+constexpr const char* from_buffer = R"(from_buffer(obj, dtype=None)
+--
+
+A tensor over the memory of an object with the buffer protocol; ``dtype`` (as .tw calls it) reinterprets the elements.
+
+TypeError where there is no buffer, or its elements are not native, aligned and of a known type; ValueError for more
+than 32 axes.
+
+>>> tw.Tensor.from_buffer(bytearray(b"ab")).tolist()
+[97, 98])";
+
 // --- views.cpp
 
 constexpr const char* reshape = R"(reshape($self, /, *shape)
@@ -55,7 +107,7 @@ constexpr const char* reshape_as = R"(reshape_as($self, /, other)
 constexpr const char* ravel = R"(ravel($self, /)
 --
 
-All elements along one axis, row by row: a view where there is one, else a copy.
+All elements along one axis, row by row without gaps: a view of a contiguous tensor, else a copy.
 
 >>> tw.tensor(np.arange(4).reshape(2, 2)).T.ravel().tolist()
 [0, 2, 1, 3])";
