@@ -8,14 +8,15 @@ namespace {
 
 std::string quoted(std::string_view name) { return "'" + std::string(name) + "'"; }
 
+std::string called_as(const Call& call) { return "it is called as " + std::string(call.signature.text); }
+
 bool wrong_call(const Call& call, const std::string& what) {
-    fail(Wrong::Type, std::string(call.signature.method) + "() " + what, "it is called as " + std::string(call.signature.text));
-    return false;
+    return fail(Wrong::Type, std::string(call.signature.method) + "() " + what, called_as(call)), false;
 }
 
 bool wrong_type(const Call& call, int parameter, const char* wanted, PyObject* given) {
     std::string what = quoted(call.signature.names[parameter]) + " takes " + wanted + ", not " + shown(given);
-    return fail(Wrong::Type, said(call) + what), false;
+    return fail(Wrong::Type, said(call) + what, called_as(call)), false;
 }
 
 int position_of(const Signature& signature, PyObject* name) {

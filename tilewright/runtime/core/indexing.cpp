@@ -54,9 +54,14 @@ bool too_many(Tensor* tensor, const Index& index) {
                 tensor->rank() ? "every axis has at most one; None adds an axis" : "x[()] is all of it, x.item() its number"), false;
 }
 
+std::string range_of(int64_t extent) {
+    if (!extent) return "the axis is empty";
+    return "it takes " + std::to_string(-extent) + " to " + std::to_string(extent - 1);
+}
+
 bool add_int(Tensor* tensor, int axis, PyObject* item, Layout& layout) {
     int64_t i, extent = tensor->dims()[axis];
-    if (!is_int(item, i)) return fail(Wrong::Index, "the index " + shown(item) + " does not fit 64 bits"), false;
+    if (!is_int(item, i)) return fail(Wrong::Index, "the index " + shown(item) + " does not fit 64 bits", range_of(tensor->dims()[axis])), false;
     if (i < -extent || i >= extent) return out_of_range(tensor, axis, i), false;
     layout.offset += (i < 0 ? i + extent : i) * tensor->strides()[axis];
     return true;
@@ -121,9 +126,8 @@ PyObject* assigned(PyObject* self, PyObject* at, PyObject* value) {
 
 PyObject* out_of_range(Tensor* tensor, int axis, int64_t index) {
     int64_t extent = tensor->dims()[axis];
-    std::string range = "it takes " + std::to_string(-extent) + " to " + std::to_string(extent - 1);
     return fail(Wrong::Index, "index " + std::to_string(index) + " is out of range for axis " + std::to_string(axis) + " of " +
-                    described(tensor), extent ? range : "the axis is empty");
+                    described(tensor), range_of(extent));
 }
 
 PyObject* tensor_getitem(PyObject* self, PyObject* at) try {

@@ -106,7 +106,8 @@ PyObject* as_strided(Call& call) {
     if (!read_layout(call, layout) || !read_int(call, 2, offset)) return nullptr;
     bool near = offset >= 0 && offset <= kLargest;
     if (layout.rank <= kMaxRank && (!near || !lies_inside(layout, offset * item_of(x), x))) {
-        std::string holds = "its storage has " + std::to_string(x->storage->bytes / item_of(x)) + " elements";
+        std::string holds = "its storage has " + std::to_string(x->storage->bytes / item_of(x)) +
+                            " elements, which size, stride and storage_offset count";
         return wrong_value(call, "size " + shown(layout.dims, layout.rank) + " from storage_offset=" + std::to_string(offset) +
                                " reaches outside of the memory of " + described(x), holds);
     }

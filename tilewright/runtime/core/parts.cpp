@@ -34,7 +34,7 @@ PyObject* narrow(Call& call) {
     if (first < 0 || first > extent || length < 0 || length > extent - first) {
         std::string asked = "start=" + std::to_string(start) + ", length=" + std::to_string(length);
         std::string whole = axis_of(dim, x) + ", whose extent is " + std::to_string(extent);
-        return wrong_value(call, asked + " leaves " + whole, "start + length is at most the extent");
+        return wrong_value(call, asked + " leaves " + whole, "length is 0 or more, start + length at most the extent");
     }
     return part_of(x, dim, first, length);
 }
@@ -104,7 +104,7 @@ bool read_sections(const Call& call, int64_t& sections) {
     if (!read_int(call, 0, sections)) return false;
     if (sections > 0 && sections <= INT32_MAX) return true;
     std::string name(call.signature.names[0]);
-    return wrong_value(call, name + "=" + std::to_string(sections), "there are 1 or more parts"), false;
+    return wrong_value(call, name + "=" + std::to_string(sections) + " makes no parts", "there are 1 or more"), false;
 }
 
 PyObject* chunk(Call& call) {

@@ -19,12 +19,13 @@ bool fits(const Layout& layout, int64_t item) {
 }
 
 PyObject* too_many_axes(int rank) {
-    return fail(Wrong::Value, "a tensor has at most " + std::to_string(kMaxRank) + " axes, not " + std::to_string(rank));
+    std::string most = std::to_string(kMaxRank);
+    return fail(Wrong::Value, "a tensor has at most " + most + " axes, not " + std::to_string(rank), "squeeze() and flatten() make fewer");
 }
 
 PyObject* too_large(const Layout& layout) {
     std::string shape = shown(layout.dims, layout.rank);
-    return fail(Wrong::Value, "a tensor of shape " + shape + " is too large: it has at most 2^48 bytes");
+    return fail(Wrong::Value, "a tensor of shape " + shape + " is too large", "a tensor has at most 2^48 bytes, views too");
 }
 
 // Without elements all strides are as good: PyTorch keeps those of the same shape, else has row-major ones.

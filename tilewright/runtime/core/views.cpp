@@ -83,10 +83,10 @@ PyObject* reshape(Call& call) {
 }
 
 PyObject* no_view(const Call& call, const Layout& to) {
-    std::string strides = shown(call.tensor->strides(), call.tensor->rank());
-    return fail(Wrong::Value, said(call) + described(call.tensor) + " with the strides " + strides +
-                    " (bytes) is no view of shape " + shown(to.dims, to.rank),
-                "reshape(...) copies where it must");
+    int64_t strides[kMaxRank];
+    for (int a = 0; a < call.tensor->rank(); ++a) strides[a] = call.tensor->strides()[a] / info(call.tensor->dtype).bytes;
+    std::string whose = described(call.tensor) + ", whose strides are " + shown(strides, call.tensor->rank());
+    return fail(Wrong::Value, said(call) + whose + ", has no view of shape " + shown(to.dims, to.rank), "reshape(...) copies where it must");
 }
 
 PyObject* view(Call& call) {

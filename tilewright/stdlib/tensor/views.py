@@ -53,18 +53,21 @@ def broadcast_shapes(*shapes: int | Sequence[int]) -> tuple[int, ...]:
     >>> tw.broadcast_shapes((2, 1), (3,), (4, 1, 1))
     (4, 2, 3)
     """
-    whole = [(shape,) if isinstance(shape, int) else tuple(shape) for shape in shapes]
+    return _broadcast("broadcast_shapes", [(shape,) if isinstance(shape, int) else tuple(shape) for shape in shapes])
+
+
+def _broadcast(name: str, whole: list[tuple[int, ...]]) -> tuple[int, ...]:
     rank = max(map(len, whole), default=0)
     padded = [(1,) * (rank - len(shape)) + shape for shape in whole]
-    return tuple(_common(extents, whole) for extents in zip(*padded, strict=True))
+    return tuple(_common(name, extents, whole) for extents in zip(*padded, strict=True))
 
 
-def _common(extents: tuple[int, ...], shapes: list[tuple[int, ...]]) -> int:
+def _common(name: str, extents: tuple[int, ...], shapes: list[tuple[int, ...]]) -> int:
     others = {n for n in extents if n != 1}
     if len(others) > 1 or min(extents) < 0:
         listed = ", ".join(str(list(shape)) for shape in shapes)
         hint = "extents are equal or 1, counted from the last axis"
-        raise CallError(f"broadcast_shapes(): the shapes {listed} do not broadcast", hint=hint)
+        raise CallError(f"{name}(): the shapes {listed} do not broadcast", hint=hint)
     return others.pop() if others else 1
 
 
@@ -78,7 +81,7 @@ def broadcast_tensors(*tensors: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]
     ((2, 3), (2, 3))
     """
     given = _several("broadcast_tensors", tensors)
-    shape = broadcast_shapes(*(x.shape for x in given))
+    shape = _broadcast("broadcast_tensors", [x.shape for x in given])
     return tuple(x.expand(shape) for x in given)
 
 
