@@ -14,18 +14,21 @@ namespace {
 bool fits(const Layout& layout, int64_t item) {
     int64_t bytes = item;
     for (int a = 0; a < layout.rank; ++a)
-        if (__builtin_mul_overflow(bytes, std::max<int64_t>(layout.dims[a], 1), &bytes) || bytes > kLargest) return false;
+        if (__builtin_mul_overflow(bytes, std::max<int64_t>(layout.dims[a], 1), &bytes) || bytes > kLargest)
+            return false;
     return true;
 }
 
 PyObject* too_many_axes(int rank) {
     std::string most = std::to_string(kMaxRank);
-    return fail(Wrong::Value, "a tensor has at most " + most + " axes, not " + std::to_string(rank), "squeeze() and flatten() make fewer");
+    return fail(Wrong::Value, "a tensor has at most " + most + " axes, not " + std::to_string(rank),
+                "squeeze() and flatten() make fewer");
 }
 
 PyObject* too_large(const Layout& layout) {
     std::string shape = shown(layout.dims, layout.rank);
-    return fail(Wrong::Value, "a tensor of shape " + shape + " is too large", "a tensor has at most 2^48 bytes, views too");
+    return fail(Wrong::Value, "a tensor of shape " + shape + " is too large",
+                "a tensor has at most 2^48 bytes, views too");
 }
 
 // Without elements all strides are as good: PyTorch keeps those of the same shape, else has row-major ones.
