@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tensor_programs import axes, conv2d, fold, matmul, pointwise, read, relu, scale_shift, softmax, tensor
 
+import tilewright as tw
 from tilewright.errors import CallError, CallTypeError
 from tilewright.ir import index as ix
 from tilewright.ir.interpret.domains import FLOAT64

@@ -78,7 +78,7 @@ class Recorder:
         """Notes the call. Each op keeps the FMA and the orders that it has when it runs alone."""
         given = {p[0]: value for p, value in zip(op.parameters(), values, strict=True)}
         present = [p[0] for p in op.parameters() if p[1] in _OPERANDS and given[p[0]] is not None]
-        operands = {name: self._own(op, name, given[name]) for name in present}
+        operands: Mapping[str, Traced] = {name: self._own(op, name, given[name]) for name in present}
         if isinstance(op, Op):
             operands, given = self._merged(op, operands, given)
         function = _meaning(op, operands, given)

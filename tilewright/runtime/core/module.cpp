@@ -4,6 +4,8 @@
 
 #include "arrays.h"
 #include "cpus.h"
+#include "errors.h"
+#include "hooks.h"
 #include "llvm_type.h"
 #include "object.h"
 #include "op.h"
@@ -96,6 +98,16 @@ py::tuple memory_stats_tuple() {
     return py::make_tuple(now.in_use, now.cached, now.scratch, now.thread_scratch, now.peak, now.allocations, now.hits);
 }
 
+py::dict set_hooks(py::kwargs functions) {
+    py::dict before;
+    for (auto [name, function] : functions) {
+        PyObject* old = set_hook(name.cast<std::string>().c_str(), function.ptr());
+        if (!old) throw py::error_already_set();
+        before[name] = py::reinterpret_steal<py::object>(old);
+    }
+    return before;
+}
+
 std::unique_ptr<Object> load_object(py::bytes image) { return std::make_unique<Object>(std::string_view(image)); }
 
 uintptr_t address_of(const Object& object, const std::string& name) {
@@ -123,8 +135,9 @@ PYBIND11_MODULE(_core, m) {
         .def("__contains__", [](const tw::Object& o, const std::string& name) { return o.symbol(name) != nullptr; })
         .def("address", &tw::address_of, py::arg("name"), "The address of a global symbol; KeyError if there is none.");
     m.def("set_dtypes", [](py::object all) { if (!tw::set_dtypes(all.ptr())) throw py::error_already_set(); });
+    m.def("set_errors", [](py::object classes) { if (!tw::set_errors(classes.ptr())) throw py::error_already_set(); });
+    m.def("set_tensor_hooks", &tw::set_hooks);
     m.def("set_tensor_type", [](py::object type) { if (!tw::set_tensor_type(type.ptr())) throw py::error_already_set(); });
-    m.def("set_copier", [](py::object copier) { tw::set_copier(copier.ptr()); }, py::arg("copier"));
     tw::add_llvm_types(m);
     m.def("get_threads", &tw::get_threads, "The most threads that calls of this process use.");
     m.def("set_threads", &tw::set_threads_checked, py::arg("n"), "Sets what get_threads returns.");

@@ -5,6 +5,7 @@
 
 #include "arrays.h"
 #include "axes.h"
+#include "hooks.h"
 #include "small_array.h"
 
 namespace tw {
@@ -436,8 +437,6 @@ PyObject* Call::deliver(Tensor** results, int made) {
 
 namespace {
 
-PyObject* copier = nullptr;
-
 // The same call without out=, and its results copied there.
 PyObject* by_way_of_new(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords, PyObject* out) {
     Py_ssize_t named = PyTuple_GET_SIZE(keywords), kept = 0;
@@ -451,7 +450,7 @@ PyObject* by_way_of_new(PyObject* self, PyObject* const* args, Py_ssize_t count,
     }
     PyObject* made = names ? PyObject_Vectorcall(self, values.data(), count, names) : nullptr;
     Py_XDECREF(names);
-    PyObject* copied = made ? PyObject_CallFunctionObjArgs(copier, made, out, nullptr) : nullptr;
+    PyObject* copied = made ? call_hook(Hook::Copy, {made, out}) : nullptr;
     Py_XDECREF(made);
     Py_XDECREF(copied);
     return copied ? Py_NewRef(out) : nullptr;
@@ -459,15 +458,13 @@ PyObject* by_way_of_new(PyObject* self, PyObject* const* args, Py_ssize_t count,
 
 }  // namespace
 
-void set_copier(PyObject* object) { Py_XSETREF(copier, Py_NewRef(object)); }
-
 PyObject* call(PyObject* self, Definition& definition, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
     if (!definition.name) return PyErr_SetString(PyExc_RuntimeError, "the op was not initialised"), nullptr;
     for (bool merge : {true, false}) {
         Call call(definition, merge);
         if (!bind(definition, args, count, keywords, call.values.data(), call.out)) return nullptr;
         if (!call.read()) return call.recorder ? call.record(self) : nullptr;
-        if (call.out && copier && call.clashes()) return by_way_of_new(self, args, count, keywords, call.out);
+        if (call.out && call.clashes()) return by_way_of_new(self, args, count, keywords, call.out);
         const Program* program = call.find();
         PyObject* result = program ? call.run(*program) : nullptr;
         if (!program && call.merged && PyErr_ExceptionMatches(PyExc_Exception)) PyErr_Clear(), call.again = true;

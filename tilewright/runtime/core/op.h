@@ -89,9 +89,6 @@ PyObject* call(PyObject* self, Definition& definition, PyObject* const* args, Py
 // The key of such a call: what on_miss would be told.
 PyObject* key_of(Definition& definition, PyObject* const* args, Py_ssize_t count, PyObject* keywords);
 
-// What copies a tensor into another: copier(source, target). It serves results that are written over operands.
-void set_copier(PyObject* copier);
-
 // The program inside of a Python Program object, or null.
 const Program* program_of(PyObject* object);
 

@@ -48,6 +48,10 @@ bool give_block(Tensor* tensor, int64_t bytes);
 // Gives a new tensor whose dims and strides are set a storage (its reference is taken) and the first element's address.
 void give_storage(Tensor* tensor, Storage* storage, char* data);
 
+// Gives a new tensor whose dims and strides are set the memory of `owner`, which let_go gives back; false, with no error
+// and `owner` still the caller's, when there is not enough memory.
+bool borrow_storage(Tensor* tensor, char* data, void* owner, void (*let_go)(void*));
+
 // A view of an object with the buffer protocol, as `dtype` or, if null, what its format says. TypeError if neither fits.
 PyObject* tensor_from_buffer(PyObject* object, const DType* dtype);
 
@@ -62,7 +66,14 @@ bool set_dtypes(PyObject* objects);             // one per element type, in orde
 // Makes `type` what new tensors are: a subtype of Tensor without fields of its own; false with a Python error.
 bool set_tensor_type(PyObject* type);
 
-std::string described(DType dtype, const int64_t* dims, int rank);  // as in f32[2, 3]
+// Counts a write into the memory of a tensor: what its views share, and was remembered of it, is out of date.
+inline void bump_version(Tensor* tensor) { ++tensor->storage->version; }
+
+bool is_row_major(Tensor* tensor);
+
+std::string described(DType dtype, const int64_t* dims, int rank);
+std::string described(Tensor* tensor);  // the element type and the dims, as in f32[2, 3]
+
 PyObject* int_tuple(const int64_t* values, int count);
 
 bool add_tensor_type(PyObject* module);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tilewright.runtime import Tensor as CoreTensor
-from tilewright.runtime import set_copier, set_tensor_type
+from tilewright.runtime import set_tensor_hooks, set_tensor_type
 from tilewright.stdlib import ops
 
 
@@ -22,4 +22,4 @@ def _copy(source: CoreTensor | tuple[CoreTensor, ...], target: CoreTensor | tupl
 
 
 set_tensor_type(Tensor)
-set_copier(_copy)
+set_tensor_hooks(copy=_copy)
