@@ -39,7 +39,7 @@ from tilewright.runtime.dtypes import (
 from tilewright.runtime.dtypes import bool_ as bool
 from tilewright.stdlib import ops
 from tilewright.stdlib.load import family, load, op
-from tilewright.stdlib.tensor import Tensor
+from tilewright.stdlib.tensor import Tensor, functions
 
 if TYPE_CHECKING:
     from tilewright.compiler.trace import trace
@@ -62,4 +62,6 @@ _LATER = {"OpBuilder": "tilewright.dsl.build", "trace": "tilewright.compiler.tra
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         return getattr(import_module(_LATER[name]), name)
+    if name in functions.names():
+        return functions.get(name)
     raise AttributeError(f"module 'tilewright' has no attribute {name!r}")

@@ -4,6 +4,7 @@
 
 #include "arrays.h"
 #include "cpus.h"
+#include "function.h"
 #include "llvm_type.h"
 #include "object.h"
 #include "op.h"
@@ -95,6 +96,12 @@ py::tuple memory_stats_tuple() {
     return py::make_tuple(now.in_use, now.cached, now.scratch, now.thread_scratch, now.peak, now.allocations, now.hits);
 }
 
+// Kept for good.
+void set_hooks(py::object resolve, py::object convert, py::object complain, py::object coerce, py::object copy_into) {
+    hooks = {resolve.release().ptr(), convert.release().ptr(), complain.release().ptr(), coerce.release().ptr(),
+             copy_into.release().ptr()};
+}
+
 std::unique_ptr<Object> load_object(py::bytes image) { return std::make_unique<Object>(std::string_view(image)); }
 
 uintptr_t address_of(const Object& object, const std::string& name) {
@@ -112,7 +119,7 @@ const Program* program_of(PyObject* object) {
 
 PYBIND11_MODULE(_core, m) {
     m.doc() = "Tensors, compiled ops and the threads that run them.";
-    if (!tw::load_numpy() || !tw::add_tensor_type(m.ptr()) || !tw::add_op_type(m.ptr())) throw py::error_already_set();
+    if (!tw::load_numpy() || !tw::add_tensor_type(m.ptr()) || !tw::add_op_type(m.ptr()) || !tw::add_function_type(m.ptr())) throw py::error_already_set();
     py::class_<tw::ProgramObject>(m, "Program", "The runnable form of a plan.")
         .def(py::init(&tw::make_program), py::arg("sizes_ptr"), py::arg("head_slots"), py::arg("tail_slots"),
              py::arg("outputs"), py::arg("scratch_slot"), py::arg("steps"), py::arg("checks"),
@@ -123,6 +130,10 @@ PYBIND11_MODULE(_core, m) {
         .def("address", &tw::address_of, py::arg("name"), "The address of a global symbol; KeyError if there is none.");
     m.def("set_dtypes", [](py::object all) { if (!tw::set_dtypes(all.ptr())) throw py::error_already_set(); });
     m.def("set_tensor_type", [](py::object type) { if (!tw::set_tensor_type(type.ptr())) throw py::error_already_set(); });
+    m.def("set_operators", [](py::object all) { if (!tw::set_operators(all.ptr())) throw py::error_already_set(); });
+    m.def("set_hooks", &tw::set_hooks, py::arg("resolve"), py::arg("convert"), py::arg("complain"), py::arg("coerce"),
+          py::arg("copy_into"));
+    m.def("set_default_float", [](const std::string& name) { tw::default_float = tw::read_dtype(name); });
     tw::add_llvm_types(m);
     m.def("get_threads", &tw::get_threads, "The most threads that calls of this process use.");
     m.def("set_threads", &tw::set_threads_checked, py::arg("n"), "Sets what get_threads returns.");

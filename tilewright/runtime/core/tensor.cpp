@@ -1,6 +1,7 @@
 #include "tensor.h"
 
 #include "dlpack.h"
+#include "function.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -154,7 +155,7 @@ PyType_Slot slots[] = {{Py_tp_doc, const_cast<char*>("An n-dimensional array of 
 
 PyType_Spec spec = {"tilewright.runtime._core.Tensor", offsetof(Tensor, extents), 2 * sizeof(int64_t),
                     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-                    slots};
+                    nullptr};
 
 }  // namespace
 
@@ -236,6 +237,9 @@ bool add_tensor_type(PyObject* module) {
     for (int i = 0; i < kDTypeCount; ++i)
         if (!(names[i] = PyUnicode_InternFromString(kDTypes[i].name))) return false;
     std::copy_n(names, kDTypeCount, types);
+    std::vector<PyType_Slot> all = operator_slots();
+    all.insert(all.end(), std::begin(slots), std::end(slots));
+    spec.slots = all.data();
     TensorType = BaseType = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
     return TensorType && PyModule_AddType(module, TensorType) == 0;
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tilewright.runtime import Tensor as CoreTensor
 from tilewright.runtime import set_tensor_type
+from tilewright.stdlib.tensor.functions import install
 
 
 class Tensor(CoreTensor):
@@ -13,3 +14,4 @@ class Tensor(CoreTensor):
 
 
 set_tensor_type(Tensor)
+install(Tensor)
