@@ -61,6 +61,10 @@ class CallTypeError(UserError, TypeError):
     """An op was called with an operand of a type or dtype that it does not take."""
 
 
+class CallIndexError(UserError, IndexError):
+    """A call named an axis or an element that a tensor does not have."""
+
+
 class KernelIndexError(UserError, IndexError):
     """A data-dependent index lay outside its operand; found by the kernel, nothing was written outside."""
 

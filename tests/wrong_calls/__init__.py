@@ -96,6 +96,16 @@ def i64(*shape: int) -> np.ndarray[Any, Any]:
     return np.zeros(shape, np.int64)
 
 
+def tensor(*shape: int) -> tw.Tensor:
+    return tw.tensor(f32(*shape))
+
+
+def x23(locked: bool = False) -> tw.Tensor:
+    array = f32(2, 3)
+    array.flags.writeable = not locked
+    return tw.tensor(array)
+
+
 def image(**attributes: Any) -> Any:
     return ops.conv2d(f32(1, 1, 3, 3), f32(1, 1, 3, 3), **attributes)
 

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tilewright.errors import CallTypeError
-from tilewright.runtime._core import Tensor
+from tilewright.errors import CallError, CallIndexError, CallTypeError
+from tilewright.runtime._core import Tensor, set_errors
 from tilewright.runtime.dtypes import bfloat16
 
 CPU = 1
 """DLPack's number for memory of this machine."""
+
+set_errors((CallError, CallTypeError, CallIndexError))
 
 
 def to_tensor(obj: object) -> Tensor:

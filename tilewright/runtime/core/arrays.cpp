@@ -48,11 +48,9 @@ void let_go(void* owner) { Py_DECREF(static_cast<PyObject*>(owner)); }
 // Gives a tensor whose dims and strides are set the memory of an array.
 bool share(Tensor* tensor, PyObject* owner, char* data) {
     int64_t strides[kMaxRank];
-    int64_t bytes = row_major(tensor->dims(), strides, tensor->rank(), info(tensor->dtype).bytes);
-    Storage* storage = bytes < 0 ? nullptr : borrow(data, bytes, owner, let_go);
-    if (!storage) return false;
+    bool fits = row_major(tensor->dims(), strides, tensor->rank(), info(tensor->dtype).bytes) >= 0;
+    if (!fits || !borrow_storage(tensor, data, owner, let_go)) return false;
     Py_INCREF(owner);
-    give_storage(tensor, storage, data);
     return true;
 }
 

@@ -69,15 +69,13 @@ PyObject* tensor_from_buffer(PyObject* object, const DType* asked) {
     Buffer buffer(view);
     DType dtype{};
     if (!accept(*view, asked, dtype)) return nullptr;
-    Storage* storage = borrow(view->buf, view->len, view, let_go);
-    if (!storage) return PyErr_NoMemory();
-    buffer.release();
     Tensor* tensor = new_tensor(dtype, view->ndim);
-    if (!tensor) return release(storage), nullptr;
+    if (!tensor) return nullptr;
     memcpy(tensor->dims(), view->shape, view->ndim * sizeof(int64_t));
     memcpy(tensor->strides(), view->strides, view->ndim * sizeof(int64_t));
     tensor->readonly = view->readonly;
-    give_storage(tensor, storage, static_cast<char*>(view->buf));
+    if (!borrow_storage(tensor, static_cast<char*>(view->buf), view, let_go)) return Py_DECREF(tensor), PyErr_NoMemory();
+    buffer.release();
     return reinterpret_cast<PyObject*>(tensor);
 }
 

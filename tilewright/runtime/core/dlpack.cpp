@@ -267,15 +267,14 @@ PyObject* consume(PyObject* capsule) {
     if (!accept(array, layout) || !read_strides(array, layout)) return nullptr;
     if (PyCapsule_SetName(capsule, Managed::kUsed) < 0) return nullptr;
     auto* data = reinterpret_cast<char*>(first_element(array));
-    Storage* storage = borrow(data, layout.bytes, managed, let_go_imported<Managed>);
-    if (!storage) return let_go_imported<Managed>(managed), PyErr_NoMemory();
     Tensor* tensor = new_tensor(layout.dtype, array.rank);
-    if (!tensor) return release(storage), nullptr;
+    if (!tensor) return let_go_imported<Managed>(managed), nullptr;
     memcpy(tensor->dims(), array.dims, array.rank * sizeof(int64_t));
     memcpy(tensor->strides(), layout.strides, array.rank * sizeof(int64_t));
     tensor->readonly = is_readonly(*managed);
-    give_storage(tensor, storage, data);
-    return reinterpret_cast<PyObject*>(tensor);
+    if (borrow_storage(tensor, data, managed, let_go_imported<Managed>)) return reinterpret_cast<PyObject*>(tensor);
+    Py_DECREF(tensor);
+    return let_go_imported<Managed>(managed), PyErr_NoMemory();
 }
 
 }  // namespace

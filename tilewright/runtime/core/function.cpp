@@ -5,13 +5,14 @@
 #include <string>
 
 #include "arrays.h"
+#include "errors.h"
 #include "op.h"
-#include "rearrange.h"
 #include "small_array.h"
+#include "view.h"
 
 namespace tw {
 
-FunctionHooks hooks{};
+Supplied supplied{};
 
 namespace {
 
@@ -28,7 +29,7 @@ int size(const std::vector<T>& all) {
 // A reference to a tensor of what is no tensor and no number; null with an error of the user's.
 Tensor* tensor_of(PyObject* value, const FunctionForm& form, int operand) {
     PyObject* tensor = tensor_of_array(value);
-    if (!tensor && !PyErr_Occurred()) tensor = PyObject_CallFunction(hooks.coerce, "OOi", value, form.name, operand);
+    if (!tensor && !PyErr_Occurred()) tensor = PyObject_CallFunction(supplied.coerce, "OOi", value, form.name, operand);
     if (tensor && !is_tensor(tensor)) {
         PyErr_Format(PyExc_TypeError, "coerce returned %R, not a Tensor", tensor);
         Py_CLEAR(tensor);
@@ -54,7 +55,7 @@ PyObject* like(DType dtype) {
 Tensor* converted(Tensor* tensor, DType dtype) {
     if (tensor->dtype == dtype) return reinterpret_cast<Tensor*>(Py_NewRef(tensor));
     PyObject* args[] = {as_object(tensor), like(dtype)};
-    return args[1] ? reinterpret_cast<Tensor*>(PyObject_Vectorcall(hooks.convert, args, 2, nullptr)) : nullptr;
+    return args[1] ? reinterpret_cast<Tensor*>(PyObject_Vectorcall(supplied.convert, args, 2, nullptr)) : nullptr;
 }
 
 // Takes the reference, also where it fails.
@@ -65,10 +66,32 @@ bool replace(Tensor*& tensor, Make make) {
     return made != nullptr;
 }
 
-std::string listed(Tensor* tensor) {
-    std::string text;
-    for (int a = 0; a < tensor->rank(); ++a) text += (a ? ", " : "") + std::to_string(tensor->dims()[a]);
-    return "[" + text + "]";
+std::string name_of(const FunctionForm& form) { return std::string(PyUnicode_AsUTF8(form.name)) + "()"; }
+std::string name_of(DType dtype) { return shown(dtype_object(dtype)); }
+
+bool wrong(Wrong kind, const FunctionForm& form, const std::string& message, const std::string& remedy = {}) {
+    return fail(kind, name_of(form) + message, remedy), false;
+}
+
+Tensor* as_tensor(PyObject* object) { return reinterpret_cast<Tensor*>(object); }
+
+// A view whose axis `a` is axis order[a] of the tensor, or a new one of extent 1 where that is -1.
+Tensor* rearranged(Tensor* tensor, const int* order, int rank) {
+    Layout layout;
+    for (int a = 0; a < rank; ++a) {
+        if (order[a] < 0) layout.add(1, info(tensor->dtype).bytes);
+        else layout.add(tensor->dims()[order[a]], tensor->strides()[order[a]]);
+    }
+    return as_tensor(view_of(tensor, layout));
+}
+
+Tensor* moved_axis(Tensor* tensor, int from, int to) {
+    int order[kMaxRank], rank = tensor->rank();
+    for (int a = 0, next = 0; a < rank; ++a) {
+        next += next == from;
+        order[a] = a == to ? from : next++;
+    }
+    return rearranged(tensor, order, rank);
 }
 
 // One call.
@@ -116,10 +139,6 @@ struct Invocation {
     PyObject* write(PyObject* result);
 };
 
-bool wrong(const FunctionForm& form, const char* message, PyObject* name) {
-    return complain("type", PyUnicode_FromFormat(message, form.name, name)), false;
-}
-
 bool Invocation::bind_keywords(PyObject* const* args, PyObject* names) {
     for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(names); ++k) {
         PyObject* name = PyTuple_GET_ITEM(names, k);
@@ -127,24 +146,23 @@ bool Invocation::bind_keywords(PyObject* const* args, PyObject* names) {
         while (at < end && form.arguments[at].name != name) ++at;
         if (at == end)  // perhaps a name that was made at run time
             for (at = 0; at < end && PyUnicode_Compare(form.arguments[at].name, name) != 0;) ++at;
-        if (at == end) return wrong(form, "%U() has no parameter %R", name);
-        if (values[at]) return wrong(form, "%U() got %R twice", name);
+        if (at == end) return wrong(Wrong::Type, form, " has no parameter " + shown(name));
+        if (values[at]) return wrong(Wrong::Type, form, " got " + shown(name) + " twice");
         values[at] = args[k];
     }
     return true;
 }
 
 bool Invocation::bind(PyObject* const* args, Py_ssize_t count, PyObject* names) {
-    if (count > form.positional) {
-        const char* message = "%U() takes %d positional arguments, not %zd";
-        return complain("type", PyUnicode_FromFormat(message, form.name, form.positional, count)), false;
-    }
+    if (count > form.positional)
+        return wrong(Wrong::Type, form, " takes at most " + std::to_string(form.positional) + " positional arguments, not " +
+                                            std::to_string(count));
     PyObject** rest = copy_few(args, static_cast<int>(count), values.data());
     std::fill(rest, values.data() + size(form.arguments), nullptr);
     if (names && !bind_keywords(args + count, names)) return false;
     for (int i = 0; i < size(form.arguments); ++i) {
         if (!values[i]) values[i] = form.arguments[i].fallback;
-        if (!values[i]) return wrong(form, "%U() needs %R", form.arguments[i].name);
+        if (!values[i]) return wrong(Wrong::Type, form, " needs " + shown(form.arguments[i].name));
     }
     return true;
 }
@@ -157,9 +175,8 @@ bool Invocation::read_operand(int operand, PyObject* value) {
     operands[operand] = is_tensor(value) ? reinterpret_cast<Tensor*>(Py_NewRef(value)) : tensor_of(value, form, operand);
     if (!operands[operand]) return false;
     if (wanted.variable >= 0 || operands[operand]->dtype == wanted.dtype) return true;
-    const char* message = "%U(): operand %d is a tensor of %R, and must be one of %R";
-    PyObject *is = dtype_object(operands[operand]->dtype), *must = dtype_object(wanted.dtype);
-    return complain("type", PyUnicode_FromFormat(message, form.name, operand + 1, is, must)), false;
+    return wrong(Wrong::Type, form, ": operand " + std::to_string(operand + 1) + " is " + shown(value) +
+                                        ", and must be of " + name_of(wanted.dtype));
 }
 
 bool Invocation::read() {
@@ -171,7 +188,7 @@ bool Invocation::read() {
         if (argument.role == Role::KeepDim) keepdim = PyObject_IsTrue(value);
         if (argument.role == Role::DType && value != Py_None) {
             has_dtype = true;
-            if (!dtype_of(value, dtype)) return wrong(form, "%U(): dtype is a dtype, as in tw.float32, not %R", value);
+            if (!dtype_of(value, dtype)) return wrong(Wrong::Type, form, ": dtype is not " + shown(value), "as in dtype=tw.float32");
         }
     }
     return true;
@@ -213,7 +230,7 @@ Overload* Invocation::choose() {
     for (Overload& overload : form.overloads)
         if (fits(overload, false)) return &overload;
     for (Overload& overload : form.overloads) {
-        if (!fits(overload, true)) continue;
+        if (!form.widens || !fits(overload, true)) continue;
         for (int v = 0; v < form.variables; ++v)
             if (!(overload.accepts[v] & bit(dtypes[v]))) dtypes[v] = default_float;
         return &overload;
@@ -224,13 +241,13 @@ Overload* Invocation::choose() {
 // Says which dtypes there is no op for.
 bool Invocation::refuse() {
     std::string has, takes;
-    for (int v = 0; v < form.variables; ++v) has += (v ? ", " : "") + std::string(info(dtypes[v]).name);
+    for (int v = 0; v < form.variables; ++v) has += (v ? " and " : "") + name_of(dtypes[v]);
     for (const Overload& overload : form.overloads)
         for (int t = 0; t < kDTypeCount && form.variables; ++t)
             if (overload.accepts[0] >> t & 1 && takes.find(kDTypes[t].name) == std::string::npos)
                 takes += (takes.empty() ? "" : ", ") + std::string(kDTypes[t].name);
-    const char* message = "%U() is not defined for %s with these arguments; it takes %s";
-    return complain("dtype", PyUnicode_FromFormat(message, form.name, has.c_str(), takes.c_str())), false;
+    return wrong(Wrong::Type, form, " is not defined for " + has + " with these arguments; it takes " + takes,
+                 "x.to(dtype) converts a tensor");
 }
 
 bool Invocation::convert() {
@@ -239,11 +256,8 @@ bool Invocation::convert() {
         const OperandForm& wanted = form.operands[i];
         DType to = wanted.variable < 0 ? wanted.dtype : dtypes[wanted.variable];
         if (!operands[i]) {
-            if (!(operands[i] = tensor_of_number(given[i], to))) {
-                PyErr_Clear();
-                const char* message = "%U(): %R does not fit into %R";
-                return complain("value", PyUnicode_FromFormat(message, form.name, given[i], dtype_object(to))), false;
-            }
+            if (!(operands[i] = tensor_of_number(given[i], to)))
+                return wrong(Wrong::Value, form, ": " + shown(given[i]) + " does not fit into " + name_of(to));
         } else if (operands[i]->dtype != to && !replace(operands[i], [&](Tensor* t) { return converted(t, to); })) {
             return false;
         }
@@ -256,19 +270,15 @@ bool Invocation::convert() {
 // One dim, which may count from the end; a tensor without axes is as good as one with an axis of 1.
 bool Invocation::read_dim(PyObject* value) {
     Py_ssize_t dim = PyNumber_AsSsize_t(value, nullptr);
-    if (dim == -1 && PyErr_Occurred()) {
-        PyErr_Clear();
-        return wrong(form, "%U(): dim is a whole number or a tuple of such, not %R", value);
-    }
+    if (dim == -1 && PyErr_Occurred())
+        return wrong(Wrong::Type, form, ": dim is a whole number or a tuple of such, not " + shown(value));
     int all = std::max(rank, 1);
-    if (dim < -all || dim >= all) {
-        const char* message = "%U(): there is no dim %zd in a tensor of shape %s: it is from %d to %d";
-        std::string shape = listed(operands[0]);
-        return complain("value", PyUnicode_FromFormat(message, form.name, dim, shape.c_str(), -all, all - 1)), false;
-    }
+    if (dim < -all || dim >= all)
+        return wrong(Wrong::Index, form, ": there is no dim " + std::to_string(dim) + " in " + described(operands[0]),
+                     "it is from " + std::to_string(-all) + " to " + std::to_string(all - 1));
     int found = static_cast<int>(dim < 0 ? dim + all : dim);
     if (std::find(dims, dims + named, found) != dims + named)
-        return complain("value", PyUnicode_FromFormat("%U(): dim %d is named twice", form.name, found)), false;
+        return wrong(Wrong::Value, form, ": dim " + std::to_string(found) + " is named twice");
     return dims[named++] = found, true;
 }
 
@@ -327,7 +337,7 @@ bool Invocation::arrange() {
     if (form.axes == Axes::Reduced) return move_reduced();
     if (rank == 0 && !lift()) return false;
     if (named != 1 && !(named == 0 && rank == 0))
-        return complain("value", PyUnicode_FromFormat("%U() takes one dim", form.name)), false;
+        return wrong(Wrong::Value, form, " takes one dim");
     if (rank == 0) dims[0] = 0, named = 1;
     return form.axes == Axes::Between || move_last();
 }
@@ -366,7 +376,7 @@ PyObject* Invocation::names_of_keywords(PyObject** place) {
 PyObject* Invocation::run(Overload& overload) {
     int count = size(form.operands);
     if (PyUnicode_Check(overload.op)) {
-        PyObject* op = PyObject_CallOneArg(hooks.resolve, overload.op);
+        PyObject* op = PyObject_CallOneArg(supplied.resolve, overload.op);
         if (!op) return nullptr;
         Py_SETREF(overload.op, op);
     }
@@ -408,15 +418,11 @@ bool same_shape(Tensor* a, Tensor* b) {
 PyObject* Invocation::write(PyObject* result) {
     PyObject* target = given[0];
     auto *to = reinterpret_cast<Tensor*>(target), *from = reinterpret_cast<Tensor*>(result);
-    PyObject* message = nullptr;
-    if (category(from->dtype) > category(to->dtype))
-        message = PyUnicode_FromFormat("%U(): the result, of %R, cannot be written into a tensor of %R", form.name,
-                                       dtype_object(from->dtype), dtype_object(to->dtype));
-    else if (!same_shape(to, from))
-        message = PyUnicode_FromFormat("%U(): the result, of shape %s, cannot be written into a tensor of shape %s",
-                                       form.name, listed(from).c_str(), listed(to).c_str());
-    PyObject* done = message ? complain("value", message)
-                             : PyObject_CallFunctionObjArgs(hooks.copy_into, target, result, nullptr);
+    std::string what = ": the result, " + described(from) + ", cannot be written into " + described(to);
+    PyObject* done = nullptr;
+    if (category(from->dtype) > category(to->dtype)) wrong(Wrong::Type, form, what, "assign it instead: x = x + y");
+    else if (!same_shape(to, from)) wrong(Wrong::Value, form, what, "assign it instead: x = x + y");
+    else done = PyObject_CallFunctionObjArgs(supplied.copy_into, target, result, nullptr);
     Py_DECREF(result);
     if (!done) return nullptr;
     Py_DECREF(done);
@@ -432,20 +438,12 @@ PyObject* typed(const FunctionForm& form, PyObject* result) {
 
 }  // namespace
 
-PyObject* complain(const char* kind, PyObject* message) {
-    if (!message) return nullptr;
-    PyObject* returned = PyObject_CallFunction(hooks.complain, "sO", kind, message);
-    if (returned) PyErr_Format(PyExc_RuntimeError, "complain did not raise: %S", message);
-    Py_XDECREF(returned);
-    Py_DECREF(message);
-    return nullptr;
-}
-
 PyObject* call_function(FunctionForm& form, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
-    if (!form.name || !hooks.resolve) return PyErr_SetString(PyExc_RuntimeError, "the function was not initialised"), nullptr;
+    if (!form.name || !supplied.resolve) return PyErr_SetString(PyExc_RuntimeError, "the function was not initialised"), nullptr;
     Invocation call(form);
     if (!call.bind(args, count, keywords) || !call.read() || !call.promote()) return nullptr;
-    if (form.in_place && !is_tensor(call.given[0])) return wrong(form, "%U(): %R is no tensor", call.given[0]), nullptr;
+    if (form.in_place && !is_tensor(call.given[0]))
+        return wrong(Wrong::Type, form, ": " + shown(call.given[0]) + " is no tensor"), nullptr;
     Overload* overload = call.choose();
     if (!overload || !call.convert() || !call.arrange()) return nullptr;
     PyObject* result = call.run(*overload);

@@ -47,19 +47,18 @@ struct FunctionForm {
     std::vector<bool> kept;                          // per result, whether it has the axis that `dim` names
     PyObject* result_type = nullptr;                 // of several results, or null
     bool in_place = false;                           // whether the result is written into the first operand
+    bool widens = false;                             // whether it takes integers where its ops take floats alone
 };
 
-// What Python supplies. All are borrowed from the module, which keeps them.
-struct FunctionHooks {
-    PyObject *resolve, *convert, *complain, *coerce, *copy_into;
+// What Python supplies, and is kept for good: the op of a name; the op that converts; what makes a tensor of an operand;
+// what writes one tensor into another.
+struct Supplied {
+    PyObject *resolve, *convert, *coerce, *copy_into;
 };
-extern FunctionHooks hooks;
+extern Supplied supplied;
 
 // The call itself.
 PyObject* call_function(FunctionForm& form, PyObject* const* args, Py_ssize_t count, PyObject* keywords);
-
-// Calls complain(kind, message), which is to raise; takes the reference to the message. Always returns null.
-PyObject* complain(const char* kind, PyObject* message);
 
 FunctionForm* form_of(PyObject* function);  // null if it is no Function
 

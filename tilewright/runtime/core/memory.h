@@ -15,6 +15,7 @@ struct alignas(kAlignment) Storage {
     void* owner;                   // what a borrowed storage keeps alive
     void (*let_go)(void* owner);   // null for own memory
     Storage* next_free;
+    int64_t version = 0;  // how often it was written to in place
 };
 
 // Own memory, 64-byte aligned, with one reference; null when there is not enough, though the cache was given back.

@@ -4,7 +4,9 @@
 
 #include "arrays.h"
 #include "cpus.h"
+#include "errors.h"
 #include "function.h"
+#include "hooks.h"
 #include "llvm_type.h"
 #include "object.h"
 #include "op.h"
@@ -97,9 +99,41 @@ py::tuple memory_stats_tuple() {
 }
 
 // Kept for good.
-void set_hooks(py::object resolve, py::object convert, py::object complain, py::object coerce, py::object copy_into) {
-    hooks = {resolve.release().ptr(), convert.release().ptr(), complain.release().ptr(), coerce.release().ptr(),
-             copy_into.release().ptr()};
+void supply(py::object resolve, py::object convert, py::object coerce, py::object copy_into) {
+    supplied = {resolve.release().ptr(), convert.release().ptr(), coerce.release().ptr(), copy_into.release().ptr()};
+}
+
+DType read_dtype_object(py::object object) {
+    DType dtype;
+    if (!dtype_of(object.ptr(), dtype)) throw py::type_error("no dtype: " + py::repr(object).cast<std::string>());
+    return dtype;
+}
+
+py::object promote_types(py::object a, py::object b) {
+    return py::reinterpret_borrow<py::object>(dtype_object(promoted(read_dtype_object(a), read_dtype_object(b))));
+}
+
+py::object result_type(py::args operands) {
+    Promotion all;
+    for (py::handle operand : operands) {
+        DType dtype;
+        if (is_tensor(operand.ptr())) all.add_tensor(reinterpret_cast<Tensor*>(operand.ptr()));
+        else if (dtype_of(operand.ptr(), dtype)) all.add_dtype(dtype);
+        else if (is_number(operand.ptr())) all.add_number(operand.ptr());
+        else throw py::type_error("result_type() takes tensors, numbers and dtypes");
+    }
+    if (all.empty()) throw py::type_error("result_type() takes at least one tensor, number or dtype");
+    return py::reinterpret_borrow<py::object>(dtype_object(all.result()));
+}
+
+py::dict set_hooks(py::kwargs functions) {
+    py::dict before;
+    for (auto [name, function] : functions) {
+        PyObject* old = set_hook(name.cast<std::string>().c_str(), function.ptr());
+        if (!old) throw py::error_already_set();
+        before[name] = py::reinterpret_steal<py::object>(old);
+    }
+    return before;
 }
 
 std::unique_ptr<Object> load_object(py::bytes image) { return std::make_unique<Object>(std::string_view(image)); }
@@ -129,10 +163,13 @@ PYBIND11_MODULE(_core, m) {
         .def("__contains__", [](const tw::Object& o, const std::string& name) { return o.symbol(name) != nullptr; })
         .def("address", &tw::address_of, py::arg("name"), "The address of a global symbol; KeyError if there is none.");
     m.def("set_dtypes", [](py::object all) { if (!tw::set_dtypes(all.ptr())) throw py::error_already_set(); });
+    m.def("set_errors", [](py::object classes) { if (!tw::set_errors(classes.ptr())) throw py::error_already_set(); });
+    m.def("set_tensor_hooks", &tw::set_hooks);
     m.def("set_tensor_type", [](py::object type) { if (!tw::set_tensor_type(type.ptr())) throw py::error_already_set(); });
     m.def("set_operators", [](py::object all) { if (!tw::set_operators(all.ptr())) throw py::error_already_set(); });
-    m.def("set_hooks", &tw::set_hooks, py::arg("resolve"), py::arg("convert"), py::arg("complain"), py::arg("coerce"),
-          py::arg("copy_into"));
+    m.def("supply", &tw::supply, py::arg("resolve"), py::arg("convert"), py::arg("coerce"), py::arg("copy_into"));
+    m.def("promote_types", &tw::promote_types, py::arg("type1"), py::arg("type2"));
+    m.def("result_type", &tw::result_type);
     m.def("set_default_float", [](const std::string& name) { tw::default_float = tw::read_dtype(name); });
     tw::add_llvm_types(m);
     m.def("get_threads", &tw::get_threads, "The most threads that calls of this process use.");

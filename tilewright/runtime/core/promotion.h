@@ -22,6 +22,7 @@ DType promoted(DType a, DType b);
 class Promotion {
   public:
     void add_tensor(Tensor* tensor) { add(tensor->rank() ? with_axes_ : without_axes_, tensor->dtype); }
+    void add_dtype(DType dtype) { add(with_axes_, dtype); }
     void add_number(PyObject* number) { add(numbers_, number_dtype(number)); }
     bool empty() const { return !with_axes_.known && !without_axes_.known && !numbers_.known; }
     DType result() const;

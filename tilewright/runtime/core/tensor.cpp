@@ -1,7 +1,10 @@
 #include "tensor.h"
 
 #include "dlpack.h"
+#include "errors.h"
 #include "function.h"
+#include "methods.h"
+#include "tensor_doc.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -71,23 +74,6 @@ PyObject* get_array_interface(PyObject* self, void*) {
                          tensor->readonly ? Py_True : Py_False, "version", 3);
 }
 
-bool is_row_major(Tensor* tensor) {
-    int64_t strides[kMaxRank];
-    row_major(tensor->dims(), strides, tensor->rank(), info(tensor->dtype).bytes);
-    for (int a = 0; a < tensor->rank(); ++a)
-        if (tensor->dims()[a] > 1 && tensor->strides()[a] != strides[a]) return tensor->bytes == 0;
-    return true;
-}
-
-std::string listed(const int64_t* values, int count) {
-    std::string text;
-    for (int i = 0; i < count; ++i) text += (i ? ", " : "") + std::to_string(values[i]);
-    return "[" + text + "]";
-}
-
-// The element type and the dims, as in f32[2, 3].
-std::string described(Tensor* tensor) { return info(tensor->dtype).name + listed(tensor->dims(), tensor->rank()); }
-
 // Sets MemoryError for a tensor of so many bytes (negative: more than any has); returns false.
 bool no_memory(Tensor* tensor, int64_t bytes) {
     PyErr_Format(PyExc_MemoryError, "no memory for a result %s: %s", described(tensor).c_str(), refusal(bytes).c_str());
@@ -97,7 +83,7 @@ bool no_memory(Tensor* tensor, int64_t bytes) {
 PyObject* repr(PyObject* self) {
     Tensor* tensor = as_tensor(self);
     std::string text = described(tensor);
-    if (!is_row_major(tensor)) text += ", strides=" + listed(tensor->strides(), tensor->rank());
+    if (!is_row_major(tensor)) text += ", strides=" + shown(tensor->strides(), tensor->rank());
     return PyUnicode_FromFormat("Tensor(%s)", text.c_str());
 }
 
@@ -124,38 +110,56 @@ PyObject* to_array(PyObject* self, PyObject* args, PyObject* kwargs) {
     return result;
 }
 
-PyGetSetDef properties[] = {{"shape", get_shape, nullptr, "The extents.", nullptr},
-                            {"strides", get_strides, nullptr, "The strides in bytes.", nullptr},
-                            {"dtype", get_dtype, nullptr, "The element type.", nullptr},
-                            {"nbytes", get_nbytes, nullptr, "The bytes of all elements.", nullptr},
-                            {"__array_interface__", get_array_interface, nullptr, nullptr, nullptr},
-                            {}};
+Attributes attributes = {{"shape", get_shape, nullptr, doc::shape, nullptr},
+                         {"strides", get_strides, nullptr, doc::strides, nullptr},
+                         {"dtype", get_dtype, nullptr, doc::dtype, nullptr},
+                         {"nbytes", get_nbytes, nullptr, doc::nbytes, nullptr},
+                         {"__array_interface__", get_array_interface, nullptr, nullptr, nullptr}};
 
 PyCFunction with_keywords(PyCFunctionWithKeywords function) {
     return reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(function));
 }
 
-PyMethodDef methods[] = {
+Methods methods = {
     {"__array__", with_keywords(to_array), METH_VARARGS | METH_KEYWORDS, "A NumPy array, over this memory if it can be."},
     {"__dlpack__", with_keywords(tensor_dlpack), METH_VARARGS | METH_KEYWORDS, "A DLPack capsule of this memory."},
     {"__dlpack_device__", tensor_dlpack_device, METH_NOARGS, "DLPack's name of the CPU."},
-    {"data_ptr", data_ptr, METH_NOARGS, "The address of the first element."},
-    {"from_capsule", tensor_from_capsule, METH_O | METH_STATIC, "A tensor over the memory of a DLPack capsule."},
-    {"from_buffer", with_keywords(from_buffer), METH_VARARGS | METH_KEYWORDS | METH_STATIC,
-     "from_buffer(obj, dtype=None)\n--\n\nA tensor over the memory of an object with the buffer protocol."},
-    {}};
+    {"data_ptr", data_ptr, METH_NOARGS, doc::data_ptr},
+    {"from_capsule", tensor_from_capsule, METH_O | METH_STATIC, doc::from_capsule},
+    {"from_buffer", with_keywords(from_buffer), METH_VARARGS | METH_KEYWORDS | METH_STATIC, doc::from_buffer}};
 
-PyType_Slot slots[] = {{Py_tp_doc, const_cast<char*>("An n-dimensional array of one element type.")},
-                       {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
-                       {Py_tp_repr, reinterpret_cast<void*>(repr)},
-                       {Py_tp_getset, properties},
-                       {Py_tp_methods, methods},
-                       {Py_bf_getbuffer, reinterpret_cast<void*>(tensor_get_buffer)},
-                       {0, nullptr}};
+// Brings the methods and attributes of the other files to those above. What the type refers to stays where it is.
+void complete_tables() {
+    for (auto add : {add_view_methods, add_part_methods, add_layout_methods, add_item_methods}) add(methods, attributes);
+    methods.push_back({});
+    attributes.push_back({});
+}
 
-PyType_Spec spec = {"tilewright.runtime._core.Tensor", offsetof(Tensor, extents), 2 * sizeof(int64_t),
-                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-                    nullptr};
+PyTypeObject* make_type() {
+    complete_tables();
+    PyType_Slot slots[] = {{Py_tp_doc, const_cast<char*>("An n-dimensional array of one element type.")},
+                           {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
+                           {Py_tp_repr, reinterpret_cast<void*>(repr)},
+                           {Py_tp_iter, reinterpret_cast<void*>(tensor_iterator)},
+                           {Py_tp_getset, attributes.data()},
+                           {Py_tp_methods, methods.data()},
+                           {Py_bf_getbuffer, reinterpret_cast<void*>(tensor_get_buffer)},
+                           {Py_mp_length, reinterpret_cast<void*>(tensor_length)},
+                           {Py_mp_subscript, reinterpret_cast<void*>(tensor_getitem)},
+                           {Py_mp_ass_subscript, reinterpret_cast<void*>(tensor_setitem)},
+                           {Py_nb_bool, reinterpret_cast<void*>(tensor_bool)},
+                           {Py_nb_int, reinterpret_cast<void*>(tensor_int)},
+                           {Py_nb_float, reinterpret_cast<void*>(tensor_float)},
+                           {Py_nb_index, reinterpret_cast<void*>(tensor_index)},
+                           {0, nullptr}};
+    std::vector<PyType_Slot> all = operator_slots();
+    all.insert(all.end(), std::begin(slots), std::end(slots));
+    PyType_Spec spec = {"tilewright.runtime._core.Tensor", offsetof(Tensor, extents), 2 * sizeof(int64_t),
+                        Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_IMMUTABLETYPE |
+                            Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                        all.data()};
+    return reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+}
 
 }  // namespace
 
@@ -180,6 +184,18 @@ bool give_memory(Tensor* tensor) {
     return true;
 }
 
+bool is_row_major(Tensor* tensor) {
+    int64_t expected = info(tensor->dtype).bytes;
+    for (int a = tensor->rank() - 1; a >= 0; --a) {
+        if (tensor->dims()[a] == 1) continue;
+        if (tensor->strides()[a] != expected) return tensor->bytes == 0;
+        expected *= tensor->dims()[a];
+    }
+    return true;
+}
+
+std::string described(Tensor* tensor) { return info(tensor->dtype).name + shown(tensor->dims(), tensor->rank()); }
+
 void give_storage(Tensor* tensor, Storage* storage, char* data) {
     int64_t item = info(tensor->dtype).bytes, bytes = item;
     for (int a = 0; a < tensor->rank(); ++a) bytes *= tensor->dims()[a];
@@ -187,6 +203,14 @@ void give_storage(Tensor* tensor, Storage* storage, char* data) {
     tensor->data = data;
     tensor->bytes = bytes;
     tensor->unit = static_cast<int8_t>(unit_axis(tensor->dims(), tensor->strides(), tensor->rank(), item));
+}
+
+// Elements may lie before the first one.
+bool borrow_storage(Tensor* tensor, char* data, void* owner, void (*let_go)(void*)) {
+    Span all = span(tensor->dims(), tensor->strides(), tensor->rank(), info(tensor->dtype).bytes);
+    Storage* storage = borrow(data + all.low, all.high - all.low, owner, let_go);
+    if (storage) give_storage(tensor, storage, data);
+    return storage;
 }
 
 PyObject* dtype_name(DType dtype) { return names[static_cast<int>(dtype)]; }
@@ -237,10 +261,7 @@ bool add_tensor_type(PyObject* module) {
     for (int i = 0; i < kDTypeCount; ++i)
         if (!(names[i] = PyUnicode_InternFromString(kDTypes[i].name))) return false;
     std::copy_n(names, kDTypeCount, types);
-    std::vector<PyType_Slot> all = operator_slots();
-    all.insert(all.end(), std::begin(slots), std::end(slots));
-    spec.slots = all.data();
-    TensorType = BaseType = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+    TensorType = BaseType = make_type();
     return TensorType && PyModule_AddType(module, TensorType) == 0;
 }
 

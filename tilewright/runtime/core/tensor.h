@@ -3,6 +3,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <string>
+
 #include "dtype.h"
 #include "layout.h"
 #include "memory.h"
@@ -42,6 +44,10 @@ bool give_memory(Tensor* tensor);
 // Gives a new tensor whose dims and strides are set a storage (its reference is taken) and the first element's address.
 void give_storage(Tensor* tensor, Storage* storage, char* data);
 
+// Gives a new tensor whose dims and strides are set the memory of `owner`, which let_go gives back; false, with no error
+// and `owner` still the caller's, when there is not enough memory.
+bool borrow_storage(Tensor* tensor, char* data, void* owner, void (*let_go)(void*));
+
 // A view of an object with the buffer protocol, as `dtype` or, if null, what its format says. TypeError if neither fits.
 PyObject* tensor_from_buffer(PyObject* object, const DType* dtype);
 
@@ -55,6 +61,13 @@ bool set_dtypes(PyObject* objects);             // one per element type, in orde
 
 // Makes `type` what new tensors are: a subtype of Tensor without fields of its own; false with a Python error.
 bool set_tensor_type(PyObject* type);
+
+// Counts a write into the memory of a tensor: what its views share, and was remembered of it, is out of date.
+inline void bump_version(Tensor* tensor) { ++tensor->storage->version; }
+
+bool is_row_major(Tensor* tensor);
+
+std::string described(Tensor* tensor);  // the element type and the dims, as in f32[2, 3]
 
 PyObject* int_tuple(const int64_t* values, int count);
 

@@ -14,8 +14,8 @@ from tilewright.runtime._core import Function
 Axes: TypeAlias = Literal["none", "reduced", "last", "between"]
 Role: TypeAlias = Literal["operand", "keyword", "dim", "keepdim", "dtype", "ignored"]
 
-NAMES = {"x": "input", "y": "other"}
-"""PyTorch's names of the first operand and of the second one of two alike."""
+NAMES = {"x": "input", "y": "other", "w": "weight", "b": "bias"}
+"""PyTorch's names of operands that the ops call by a letter."""
 
 
 class Argument(NamedTuple):
@@ -38,6 +38,8 @@ class Form(NamedTuple):
     accepts: tuple[tuple[tuple[str, ...], ...], ...]
     ranks: tuple[tuple[int, ...], ...] = ()
     in_place: bool = False
+    widens: bool = False
+    """Whether it takes integers as floats where its ops take floats alone."""
 
     @property
     def axes(self) -> Axes:
@@ -48,7 +50,7 @@ class Form(NamedTuple):
 def form(
     name: str,
     headers: Sequence[Header],
-    classes: Sequence[tuple[str, ...] | None] = (),
+    classes: Sequence[Sequence[str] | None] = (),
     signature: str | None = None,
     ranks: Sequence[tuple[int, ...]] = (),
 ) -> Form:
@@ -77,8 +79,8 @@ def is_method(form: Form) -> bool:
 def axes_of(header: Header) -> Axes:
     """What ``dim`` names in a function of the op: the axes of a second pack of the first operand, which are reduced;
     the last axis, where all operands and results have at most one behind their pack; the one between two packs."""
-    if not header.inputs:
-        return "none"
+    if not header.inputs or any(type(p[2]) is int for p in header.parameters):
+        return "none"  # settings that are tuples have one element per axis
     axes = header.inputs[0][2]
     packs = [a for a in axes if a.endswith("...")]
     if len(axes) == 2 and len(packs) == 2:
@@ -161,7 +163,7 @@ def _listed(signature: str, usual: Sequence[Argument]) -> list[Argument]:
     return made
 
 
-def _accepted(header: Header, restriction: tuple[str, ...] | None) -> tuple[tuple[str, ...], ...]:
+def _accepted(header: Header, restriction: Sequence[str] | None) -> tuple[tuple[str, ...], ...]:
     sets = [allowed for _, allowed in header.variables]
     if restriction is not None:
         sets[0] = tuple(d for d in sets[0] if d in restriction)
@@ -191,6 +193,7 @@ def function(form: Form) -> Function:
         kept(first),
         named(form.name, tuple(results)) if len(results) > 1 else None,
         form.in_place,
+        form.widens,
     )
 
 
@@ -212,4 +215,4 @@ def _sets(header: Header, arguments: Sequence[Argument]) -> tuple[int, int]:
 @cache
 def named(name: str, fields: tuple[str, ...]) -> Any:
     """The type of several results."""
-    return namedtuple(name, fields, module="tilewright")  # noqa: PYI024
+    return namedtuple(name, fields, module="tilewright")

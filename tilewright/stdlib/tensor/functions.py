@@ -1,84 +1,83 @@
-"""The functions of tensors under PyTorch's names, which are the methods too.
-
-What is not in a table below has a function of its name and its declaration: a new op needs no row.
-"""
+"""The functions of tensors under PyTorch's names, which are the methods too."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cache
-from typing import Any, NamedTuple, NoReturn
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import Any
 
-from tilewright.dsl.header import Header
-from tilewright.errors import CallError, CallTypeError
-from tilewright.runtime import to_tensor
-from tilewright.runtime._core import Function, set_hooks, set_operators
+from tilewright.errors import CallTypeError
+from tilewright.runtime import Tensor, to_tensor
+from tilewright.runtime._core import set_operators, supply
 from tilewright.stdlib import ops
-from tilewright.stdlib.tensor import forms
+from tilewright.stdlib.tensor import forms, special, table
 
-FLOATS = ("f16", "bf16", "f32", "f64")
-INTS = ("i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64")
-BOOL = ("bool",)
+OPERATORS = {
+    "add": "add", "sub": "sub", "mul": "mul", "truediv": "true_divide", "floordiv": "floor_divide", "mod": "remainder",
+    "pow": "pow", "matmul": "matmul", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
+    "lshift": "bitwise_left_shift", "rshift": "bitwise_right_shift", "neg": "neg", "abs": "abs", "pos": "positive",
+    "invert": "bitwise_not", "lt": "lt", "le": "le", "eq": "eq", "ne": "ne", "gt": "gt", "ge": "ge",
+}  # fmt: skip
+"""Python's operators."""
 
-
-class Row(NamedTuple):
-    """Which ops a function tries, in this order, each with the dtypes that it is for (None: all that it takes)."""
-
-    ops: Mapping[str, tuple[str, ...] | None]
-    signature: str | None = None
-    ranks: tuple[tuple[int, ...], ...] = ()
-
-
-ROWS: Mapping[str, Row] = {
-    "add": Row({"add": None, "logical_or": BOOL}),
-    "mul": Row({"mul": None, "logical_and": BOOL}),
-    "sum": Row({"sum": FLOATS, "sum_whole": None}),
-    "matmul": Row(
-        {"dot": None, "mv": None, "vm": None, "matmul": None},
-        "input, other",
-        ((1, 1), (-1, 1), (1, -1), (-1, -1)),
-    ),
-}
-
-LATER: Mapping[str, str] = {}
-"""Ops that have no function of their own, and why."""
+IN_PLACE = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift")
+"""Those that may write into their left operand: the functions with ``_`` behind their names."""
 
 
 @cache
 def names() -> tuple[str, ...]:
-    """The names of all functions."""
-    return tuple(dict.fromkeys([*ROWS, *(n for n in ops.names() if n not in LATER)]))
+    """The names of all functions, those that write into an operand left out."""
+    return tuple(dict.fromkeys([*special.__all__, *table.names(), *table.ALIASES]))
 
 
 @cache
-def get(name: str) -> Function:
-    """The function called ``name``; KeyError if there is none."""
-    in_place = name.endswith("_") and name[:-1] in names()
-    if not in_place and name not in names():
-        raise KeyError(name)
-    return forms.function(form(name[:-1])._replace(name=name, in_place=True) if in_place else form(name))
+def get(name: str) -> Any:
+    """The function called ``name``; AttributeError if there is none."""
+    plain = table.ALIASES.get(name, name)
+    if plain in special.__all__:
+        return getattr(special, plain)
+    if plain in table.names():
+        return table.get(plain)
+    if name.endswith("_") and name[:-1] in names():
+        return _writing(name)
+    raise AttributeError(f"there is no function {name!r}")
 
 
-@cache
-def form(name: str) -> forms.Form:
-    """What the function called ``name`` takes."""
-    row = ROWS.get(name, Row({name: None}))
-    headers = [ops.header(op) for op in row.ops]
-    return forms.form(name, headers, list(row.ops.values()), row.signature, row.ranks)
+def _writing(name: str) -> Any:
+    plain = table.ALIASES.get(name[:-1], name[:-1])
+    if plain not in special.__all__ and table.writes(plain):
+        return table.get(plain + "_")
+    if plain in special.IN_PLACE:
+        return _written(getattr(special, plain), name)
+    raise AttributeError(f"there is no function {name!r}")
 
 
-def is_pointwise(header: Header) -> bool:
-    """Whether the result has the first operand's shape, so that it can be written into it."""
-    return all(part[2] == ("...",) for part in [*header.inputs, *header.results]) and len(header.results) == 1
+def _written(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    @wraps(function)
+    def call(input: Tensor, *args: Any, **keywords: Any) -> Any:
+        return special.assign(name, input, function(input, *args, **keywords))
+
+    call.__name__ = call.__qualname__ = name
+    return call
+
+
+def methods() -> dict[str, Any]:
+    """The methods of tensors by name."""
+    made = {name: get(name) for name in names() if name not in special.NO_METHODS and _is_method(name)}
+    return {**made, **special.METHODS, **{f"{n}_": get(f"{n}_") for n in names() if _writes(n)}}
+
+
+def _is_method(name: str) -> bool:
+    plain = table.ALIASES.get(name, name)
+    return plain in special.__all__ or forms.is_method(table.form(plain))
+
+
+def _writes(name: str) -> bool:
+    plain = table.ALIASES.get(name, name)
+    return plain in special.IN_PLACE or (plain not in special.__all__ and table.writes(plain))
 
 
 # --- what the core asks for -----------------------------------------------------------------
-
-
-def _complain(kind: str, message: str) -> NoReturn:
-    if kind in ("type", "dtype"):
-        raise CallTypeError(message, hint="x.to(dtype) converts a tensor" if kind == "dtype" else None)
-    raise CallError(message)
 
 
 def _coerce(value: object, name: str, operand: int) -> Any:
@@ -88,26 +87,11 @@ def _coerce(value: object, name: str, operand: int) -> Any:
         raise CallTypeError(f"{name}(): operand {operand + 1}: {error.message}", hint=error.hint) from None
 
 
-def _copy_into(target: Any, values: Any) -> None:
-    raise NotImplementedError
-
-
-OPERATORS = {
-    "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "floordiv": "floor_divide", "mod": "remainder",
-    "pow": "pow", "matmul": "matmul", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
-    "lshift": "bitwise_left_shift", "rshift": "bitwise_right_shift", "neg": "neg", "abs": "abs",
-    "invert": "bitwise_not", "lt": "lt", "le": "le", "eq": "eq", "ne": "ne", "gt": "gt", "ge": "ge",
-}  # fmt: skip
-"""Python's operators. Those that write into their left operand are the functions with ``_`` behind their name."""
-
-IN_PLACE = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift")
-
-
 def install(tensor: type) -> None:
     """Gives the class of tensors its methods and operators."""
-    set_hooks(ops.get, ops.get("convert"), _complain, _coerce, _copy_into)
+    supply(ops.get, ops.get("convert"), _coerce, special.copy_into)
     set_operators({symbol: get(name) for symbol, name in OPERATORS.items()})
     set_operators({f"i{symbol}": get(f"{OPERATORS[symbol]}_") for symbol in IN_PLACE})
-    for name in names():
-        if not hasattr(tensor, name) and forms.is_method(form(name)):
-            setattr(tensor, name, get(name))
+    for name, method in methods().items():
+        if not hasattr(tensor, name):
+            setattr(tensor, name, method)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tilewright.runtime import Tensor as CoreTensor
-from tilewright.runtime import set_tensor_type
+from tilewright.runtime import set_tensor_hooks, set_tensor_type
+from tilewright.stdlib import ops
 from tilewright.stdlib.tensor.functions import install
 
 
@@ -13,5 +14,11 @@ class Tensor(CoreTensor):
     __slots__ = ()
 
 
+def _contiguous(tensor: CoreTensor) -> CoreTensor:
+    copy: CoreTensor = ops.clone(tensor)
+    return copy
+
+
 set_tensor_type(Tensor)
+set_tensor_hooks(contiguous=_contiguous)
 install(Tensor)
