@@ -304,9 +304,9 @@ def set_tensor_hooks(
     """Sets what tensors leave to Python (None: nothing) and returns what it was; those not given stay.
 
     ``copy(source, target)`` copies to a tensor of the same dtype and shape, or tensors to tensors, None for those left
-    out. ``advanced_getitem(tensor, index)`` and ``advanced_setitem(tensor, index, value)`` are given, as they were written, the indices of which some part is not an
-    int, a slice, ``...`` or None. ``assign(view, value)`` writes to what other indices name; it counts the write
-    (``_version``).
+    out. ``advanced_getitem(tensor, index)`` and ``advanced_setitem(tensor, index, value)`` are given, as they were
+    written, the indices of which some part is not an int, a slice, ``...`` or None. ``assign(view, value)`` writes to
+    what other indices name; it counts the write (``_version``).
     """
 
 def set_tensor_type(type: type[Tensor]) -> None:

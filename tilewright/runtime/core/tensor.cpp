@@ -2,6 +2,7 @@
 
 #include "dlpack.h"
 #include "errors.h"
+#include "function.h"
 #include "methods.h"
 #include "tensor_doc.h"
 
@@ -161,10 +162,12 @@ PyTypeObject* make_type() {
                            {Py_nb_float, reinterpret_cast<void*>(tensor_float)},
                            {Py_nb_index, reinterpret_cast<void*>(tensor_index)},
                            {0, nullptr}};
+    std::vector<PyType_Slot> all = operator_slots();
+    all.insert(all.end(), std::begin(slots), std::end(slots));
     PyType_Spec spec = {"tilewright.runtime._core.Tensor", offsetof(Tensor, extents), 2 * sizeof(int64_t),
                         Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_IMMUTABLETYPE |
                             Py_TPFLAGS_DISALLOW_INSTANTIATION,
-                        slots};
+                        all.data()};
     return reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tilewright.runtime import Tensor as CoreTensor
 from tilewright.runtime import set_tensor_hooks, set_tensor_type
 from tilewright.stdlib import ops
+from tilewright.stdlib.tensor.functions import install
 
 
 class Tensor(CoreTensor):
@@ -23,3 +24,4 @@ def _copy(source: CoreTensor | tuple[CoreTensor, ...], target: CoreTensor | tupl
 
 set_tensor_type(Tensor)
 set_tensor_hooks(copy=_copy)
+install(Tensor)
