@@ -5,10 +5,11 @@ from __future__ import annotations
 from tilewright.runtime import Tensor as CoreTensor
 from tilewright.runtime import set_tensor_hooks, set_tensor_type
 from tilewright.stdlib import ops
+from tilewright.stdlib.tensor.basics import HOOKS, Basics
 from tilewright.stdlib.tensor.functions import install
 
 
-class Tensor(CoreTensor):
+class Tensor(Basics):
     """An n-dimensional array of one element type: dims and strides over shared storage."""
 
     __slots__ = ()
@@ -23,5 +24,5 @@ def _copy(source: CoreTensor | tuple[CoreTensor, ...], target: CoreTensor | tupl
 
 
 set_tensor_type(Tensor)
-set_tensor_hooks(copy=_copy)
+set_tensor_hooks(copy=_copy, **HOOKS)
 install(Tensor)
