@@ -20,7 +20,16 @@ from tilewright.errors import (
     UnsupportedError,
     UserError,
 )
-from tilewright.runtime import from_dlpack, get_threads, memory, safetensors, set_threads, threads
+from tilewright.runtime import (
+    from_dlpack,
+    get_threads,
+    memory,
+    promote_types,
+    result_type,
+    safetensors,
+    set_threads,
+    threads,
+)
 from tilewright.runtime import to_tensor as tensor
 from tilewright.runtime.dtypes import (
     bfloat16,
@@ -88,9 +97,9 @@ __all__ = [
     "broadcast_shapes", "broadcast_tensors", "broadcast_to", "cache", "chunk", "diagonal", "dsplit", "dtype",
     "family", "flatten", "float16", "float32", "float64", "from_dlpack", "get_threads", "hsplit", "int16", "int32",
     "int64", "int8", "load", "memory", "meshgrid", "moveaxis", "movedim", "narrow", "numel", "op", "ops", "permute",
-    "ravel", "reshape", "safetensors", "select", "set_threads", "split", "squeeze", "swapaxes", "swapdims", "t",
-    "tensor", "tensor_split", "threads", "trace", "transpose", "uint16", "uint32", "uint64", "uint8", "unbind",
-    "unflatten", "unfold", "unsqueeze", "verify", "vsplit",
+    "promote_types", "ravel", "reshape", "result_type", "safetensors", "select", "set_threads", "split", "squeeze",
+    "swapaxes", "swapdims", "t", "tensor", "tensor_split", "threads", "trace", "transpose", "uint16", "uint32",
+    "uint64", "uint8", "unbind", "unflatten", "unfold", "unsqueeze", "verify", "vsplit",
 ]  # fmt: skip
 
 __version__ = "0.1.0"
@@ -103,6 +112,8 @@ def __getattr__(name: str) -> Any:
     if name in _LATER:
         return getattr(import_module(_LATER[name]), name)
     try:
-        return functions.get(name)
+        function = functions.get(name)
     except AttributeError:
         raise AttributeError(f"module 'tilewright' has no attribute {name!r}") from None
+    globals()[name] = function
+    return function

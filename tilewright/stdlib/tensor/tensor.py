@@ -13,6 +13,8 @@ class Tensor(CoreTensor):
 
     __slots__ = ()
 
+    __array_priority__ = 1000  # NumPy's arrays leave operators to tensors
+
 
 def _contiguous(tensor: CoreTensor) -> CoreTensor:
     copy: CoreTensor = ops.clone(tensor)
