@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import inspect
 import itertools
 import operator
@@ -476,6 +477,16 @@ def test_every_function_has_a_signature() -> None:
     for name in functions.names():
         assert inspect.signature(functions.get(name)).parameters, name
     assert str(inspect.signature(tw.sum)) == "(input, dim=None, keepdim=False, *, dtype=None)"
+
+
+def test_examples_of_functions_run() -> None:
+    without = []
+    for name in (n for n in table.names() if n not in (*special.__all__, *table.METHODS_ALONE)):
+        said = functions.get(name).__doc__
+        test = doctest.DocTestParser().get_doctest(said, {}, name, None, None)
+        assert doctest.DocTestRunner().run(test).failed == 0, name
+        without += [] if test.examples else [name]
+    assert len(without) < 20, without
 
 
 def test_functions_are_methods() -> None:

@@ -308,8 +308,8 @@ class Function:
     whether it has the axis that ``dim`` names). ``overloads``, of which the first that fits is called: (op or its name,
     the dtypes that it is for per variable, ranks of the operands, -1 for any, or none, and as sets of bits the
     arguments that it takes and those it needs). ``axes``, what ``dim`` names: none; reduced, all in the last pack;
-    last; between two packs; ``rank`` is the op's keyword that says how many. ``kept``: per result, whether it has that axis.
-    Several results become a ``result_type``. ``in_place``: the result is written into the first operand, which is
+    last; between two packs; ``rank`` is the op's keyword that says how many. ``kept``: per result, whether it has that
+    axis. Several results become a ``result_type``. ``in_place``: the result is written into the first operand, which is
     returned. ``widens``: integers are taken as floats.
 
     Operands of one variable are promoted by PyTorch's rules, and Python's numbers become tensors without axes.

@@ -31,8 +31,8 @@ from tilewright.stdlib.tensor import table
 
 __all__ = [
     "cat", "clamp", "diff", "div", "flip", "hstack", "layer_norm", "max", "median", "min", "nanmedian", "one_hot",
-    "positive", "quantile", "repeat_interleave", "rms_norm", "roll", "stack", "std", "std_mean", "tile", "var",
-    "var_mean", "vstack",
+    "positive", "quantile", "repeat_interleave", "rms_norm", "roll", "stack", "std", "std_mean", "tensordot",
+    "tile", "var", "var_mean", "vstack",
 ]  # fmt: skip
 
 Number: TypeAlias = bool | int | float
@@ -335,6 +335,22 @@ def one_hot(input: Operand, num_classes: int = -1) -> Tensor:
     x: Tensor = to_tensor(input)
     count = int(max(x).item()) + 1 if num_classes == -1 else num_classes
     result: Tensor = _core("one_hot")(x, count)
+    return result
+
+
+def tensordot(a: Operand, b: Operand, dims: Any = 2) -> Tensor:
+    """Products summed over the last ``dims`` axes of ``a`` and the first of ``b``, or over a pair of lists of axes."""
+    x, y = _alike("tensordot", (a, b))
+    if isinstance(dims, int):
+        return _dotted(x, y, dims)
+    left, right = ([d % builtins.max(len(t.shape), 1) for d in _ints(ds)] for t, ds in ((x, dims[0]), (y, dims[1])))
+    x = x.permute(*(d for d in range(len(x.shape)) if d not in left), *left)
+    y = y.permute(*right, *(d for d in range(len(y.shape)) if d not in right))
+    return _dotted(x, y, len(left))
+
+
+def _dotted(x: Tensor, y: Tensor, axes: int) -> Tensor:
+    result: Tensor = ops.get("tensordot")(x, y, K=axes)
     return result
 
 

@@ -98,6 +98,9 @@ ALIASES: Mapping[str, str] = {
 }  # fmt: skip
 """Other names that PyTorch has for functions."""
 
+METHODS_ALONE = ("trace",)
+"""Functions whose names mean something else in ``tw``: they are methods."""
+
 DROPPED = "it draws random numbers: tw.rand and its like"
 COUNTED = "how much it gives depends on the elements: a function counts first"
 VIEW = "a view has its name"

@@ -6,9 +6,10 @@ from tilewright.runtime import Tensor as CoreTensor
 from tilewright.runtime import set_tensor_hooks, set_tensor_type
 from tilewright.stdlib import ops
 from tilewright.stdlib.tensor.functions import install
+from tilewright.stdlib.tensor.methods import Methods
 
 
-class Tensor(CoreTensor):
+class Tensor(Methods, CoreTensor):
     """An n-dimensional array of one element type: dims and strides over shared storage."""
 
     __slots__ = ()
@@ -23,4 +24,4 @@ def _contiguous(tensor: CoreTensor) -> CoreTensor:
 
 set_tensor_type(Tensor)
 set_tensor_hooks(contiguous=_contiguous)
-install(Tensor)
+install(Methods)
