@@ -256,8 +256,9 @@ bool Invocation::convert() {
         const OperandForm& wanted = form.operands[i];
         DType to = wanted.variable < 0 ? wanted.dtype : dtypes[wanted.variable];
         if (!operands[i]) {
-            if (!(operands[i] = tensor_of_number(given[i], to)))
-                return wrong(Wrong::Value, form, ": " + shown(given[i]) + " does not fit into " + name_of(to));
+            if ((operands[i] = tensor_of_number(given[i], to))) continue;
+            PyErr_Clear();
+            return wrong(Wrong::Value, form, ": " + shown(given[i]) + " does not fit into " + name_of(to));
         } else if (operands[i]->dtype != to && !replace(operands[i], [&](Tensor* t) { return converted(t, to); })) {
             return false;
         }

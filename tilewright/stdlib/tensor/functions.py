@@ -87,11 +87,11 @@ def _coerce(value: object, name: str, operand: int) -> Any:
         raise CallTypeError(f"{name}(): operand {operand + 1}: {error.message}", hint=error.hint) from None
 
 
-def install(tensor: type) -> None:
-    """Gives the class of tensors its methods and operators."""
+def install(base: type) -> None:
+    """Gives tensors their operators and ``base``, which they inherit, the methods that they do not have."""
     supply(ops.get, ops.get("convert"), _coerce, special.copy_into)
     set_operators({symbol: get(name) for symbol, name in OPERATORS.items()})
     set_operators({f"i{symbol}": get(f"{OPERATORS[symbol]}_") for symbol in IN_PLACE})
     for name, method in methods().items():
-        if not hasattr(tensor, name):
-            setattr(tensor, name, method)
+        if not hasattr(Tensor, name):
+            setattr(base, name, method)

@@ -7,12 +7,15 @@ from tilewright.runtime import set_tensor_hooks, set_tensor_type
 from tilewright.stdlib import ops
 from tilewright.stdlib.tensor.basics import HOOKS, Basics
 from tilewright.stdlib.tensor.functions import install
+from tilewright.stdlib.tensor.methods import Methods
 
 
-class Tensor(Basics):
+class Tensor(Basics, Methods):
     """An n-dimensional array of one element type: dims and strides over shared storage."""
 
     __slots__ = ()
+
+    __array_priority__ = 1000  # NumPy's arrays leave operators to tensors
 
 
 def _copy(source: CoreTensor | tuple[CoreTensor, ...], target: CoreTensor | tuple[CoreTensor | None, ...]) -> None:
@@ -25,4 +28,4 @@ def _copy(source: CoreTensor | tuple[CoreTensor, ...], target: CoreTensor | tupl
 
 set_tensor_type(Tensor)
 set_tensor_hooks(copy=_copy, **HOOKS)
-install(Tensor)
+install(Methods)
