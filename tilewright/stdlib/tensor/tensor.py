@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from tilewright.runtime import Tensor as CoreTensor
 from tilewright.runtime import set_tensor_hooks, set_tensor_type
+from tilewright.runtime._core import set_operators, supply
 from tilewright.stdlib import ops
-from tilewright.stdlib.tensor.functions import install
+from tilewright.stdlib.tensor import functions, special
 from tilewright.stdlib.tensor.methods import Methods
 
 
@@ -24,4 +25,5 @@ def _contiguous(tensor: CoreTensor) -> CoreTensor:
 
 set_tensor_type(Tensor)
 set_tensor_hooks(contiguous=_contiguous)
-install(Methods)
+supply(functions.get, ops.get, special.coerce, special.copy_into)
+set_operators(functions.OPERATORS)
