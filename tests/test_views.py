@@ -396,6 +396,50 @@ def test_reinterpretation_is_that_of_torch() -> None:
         assert x.view(dtype=getattr(tw, name)).shape == got.shape
 
 
+def test_elements_stay_aligned_where_the_storage_is_not() -> None:
+    array = np.arange(65, dtype=np.uint8)[1:]
+    x = tw.tensor(array)
+    words = x[-array.ctypes.data % 8 :][:48].view(tw.int64)
+    assert words.as_strided((2,), (2,)).data_ptr() == words.data_ptr()
+    assert words.as_strided((2,), (1,), words.storage_offset() + 1).tolist() == words[1:3].tolist()
+
+
+@pytest.mark.parametrize("n", [33, 100])
+def test_more_axes_than_there_can_be(n: int) -> None:
+    x = tw.tensor(counted((1,)))
+    many = (1,) * n
+    for call in (
+        lambda: x.reshape(many),
+        lambda: x.view(*many),
+        lambda: x.unflatten(0, many),
+        lambda: x.expand(many),
+        lambda: x.as_strided(many, many),
+        lambda: x[(None,) * n],
+    ):
+        with pytest.raises(CallError, match="at most 32 axes"):
+            call()
+    with pytest.raises(CallError):
+        x.permute((0,) * n)
+    assert tw.tensor(counted((n,))).split([1] * n)[-1].item() == n - 1
+
+
+def test_what_changes_while_it_is_read() -> None:
+    class Shrinks:
+        def __index__(self) -> int:
+            shape.clear()
+            return 1
+
+    shape = [Shrinks(), 1, 1, 1, 1, 1, 1]
+    assert tw.tensor(counted((1,))).reshape(shape).shape == (1,) * 7
+
+    def fails() -> Iterator[int]:
+        yield 1
+        raise KeyError("of the iterator")
+
+    with pytest.raises(KeyError, match="of the iterator"):
+        tw.tensor(counted((1,))).reshape(fails())
+
+
 # --- numbers ------------------------------------------------------------------------------------
 
 NUMPY_DTYPES = ["?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "bfloat16"]

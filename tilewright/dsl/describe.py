@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.attributes import shown
+from tilewright.dsl.axes import axes
 from tilewright.dsl.calls import called
 from tilewright.dsl.header import Header, Parameter, Shaped
 from tilewright.dsl.program import Resolver, no_ops
@@ -28,9 +29,10 @@ def header(op: ast.Op, resolver: Resolver = no_ops) -> Header:
     sig = signature(op)
     packs = [o.shared for o in sig.operands]
     several = len(packs) - packs.count(None) > 1
-    called_with = tuple(_parameters(sig)), tuple(packs) if several else (), _form(sig), identity(op, resolver)
+    called_with = tuple(_parameters(sig)), tuple(packs) if several else (), axes(op, sig), _form(sig)
     variables = tuple((name, tuple(d.name for d in allowed)) for name, allowed in sig.variables.items())
-    return Header(op.name, *called_with, variables, tuple(map(_shaped, op.operands)), tuple(map(_shaped, op.results)))
+    shaped = tuple(map(_shaped, op.operands)), tuple(map(_shaped, op.results))
+    return Header(op.name, *called_with, identity(op, resolver), variables, *shaped)
 
 
 def _shaped(part: ast.Operand | ast.Result) -> Shaped:

@@ -38,17 +38,18 @@ bool bind_keywords(Call& call, PyObject* const* values, PyObject* keywords) {
     return true;
 }
 
-// Reads the items of a sequence.
+// Reads the items of anything that is iterated over.
 bool read_sequence(const Call& call, int parameter, PyObject* given, Ints& out) {
-    PyObject* sequence = PyUnicode_Check(given) ? nullptr : PySequence_Fast(given, "");
-    if (!sequence) return wrong_type(call, parameter, "ints", given);
-    out.take(PySequence_Fast_GET_SIZE(sequence));
+    PyObject* all = PyUnicode_Check(given) ? nullptr : PySequence_Tuple(given);  // a list could change while it is read
+    if (!all && PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_TypeError)) return false;
+    if (!all) return wrong_type(call, parameter, "ints", given);
+    out.take(PyTuple_GET_SIZE(all));
     bool good = true;
     for (int i = 0; good && i < out.count; ++i) {
-        PyObject* item = PySequence_Fast_GET_ITEM(sequence, i);
+        PyObject* item = PyTuple_GET_ITEM(all, i);
         good = is_int(item, out.values[i]) || wrong_type(call, parameter, "ints", item);
     }
-    Py_DECREF(sequence);
+    Py_DECREF(all);
     return good;
 }
 
@@ -70,7 +71,8 @@ bool bind(Call& call, PyObject* const* args, Py_ssize_t count, PyObject* keyword
         call.count = static_cast<int>(count);
     } else {
         if (count > signature.count)
-            return wrong_call(call, "takes " + std::to_string(signature.count) + " arguments, not " + std::to_string(count));
+            return wrong_call(call,
+                              "takes " + std::to_string(signature.count) + " arguments, not " + std::to_string(count));
         std::copy_n(args, count, call.values);
     }
     if (keywords && !bind_keywords(call, args + count, keywords)) return false;

@@ -46,7 +46,8 @@ bool bind(Call& call, PyObject* const* args, Py_ssize_t count, PyObject* keyword
 
 bool read_int(const Call& call, int parameter, int64_t& out);
 
-// An axis of a tensor with `rank` axes, those counted from the last one too. Without axes there are 0 and -1 all the same.
+// An axis of a tensor with `rank` axes, those counted from the last one too. Without axes there are 0 and -1 all the
+// same.
 bool read_dim(const Call& call, int parameter, int rank, int64_t& out);
 bool wrap_dim(const Call& call, int parameter, int rank, int64_t& dim);
 

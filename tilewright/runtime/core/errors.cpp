@@ -17,7 +17,8 @@ PyObject* fail(Wrong kind, const std::string& message, const std::string& remedy
     PyErr_Clear();
     PyObject* type = errors[static_cast<int>(kind)];
     if (!type) return PyErr_SetString(PyExc_RuntimeError, message.c_str()), nullptr;
-    PyObject* error = PyObject_CallFunction(type, "sOz", message.c_str(), Py_None, remedy.empty() ? nullptr : remedy.c_str());
+    PyObject* error =
+        PyObject_CallFunction(type, "sOz", message.c_str(), Py_None, remedy.empty() ? nullptr : remedy.c_str());
     if (error) PyErr_SetObject(type, error);
     Py_XDECREF(error);
     return nullptr;

@@ -51,7 +51,9 @@ bool too_many(Tensor* tensor, const Index& index) {
     std::string count = std::to_string(index.axes) + (index.axes == 1 ? " index" : " indices");
     std::string rank = std::to_string(tensor->rank()) + (tensor->rank() == 1 ? " axis" : " axes");
     return fail(Wrong::Index, "too many indices: " + count + " for " + described(tensor) + ", which has " + rank,
-                tensor->rank() ? "every axis has at most one; None adds an axis" : "x[()] is all of it, x.item() its number"), false;
+                tensor->rank() ? "every axis has at most one; None adds an axis"
+                               : "x[()] is all of it, x.item() its number"),
+           false;
 }
 
 std::string range_of(int64_t extent) {
@@ -61,7 +63,9 @@ std::string range_of(int64_t extent) {
 
 bool add_int(Tensor* tensor, int axis, PyObject* item, Layout& layout) {
     int64_t i, extent = tensor->dims()[axis];
-    if (!is_int(item, i)) return fail(Wrong::Index, "the index " + shown(item) + " does not fit 64 bits", range_of(tensor->dims()[axis])), false;
+    if (!is_int(item, i))
+        return fail(Wrong::Index, "the index " + shown(item) + " does not fit 64 bits", range_of(tensor->dims()[axis])),
+               false;
     if (i < -extent || i >= extent) return out_of_range(tensor, axis, i), false;
     layout.offset += (i < 0 ? i + extent : i) * tensor->strides()[axis];
     return true;
@@ -70,9 +74,12 @@ bool add_int(Tensor* tensor, int axis, PyObject* item, Layout& layout) {
 // Says of a slice what Python said.
 bool wrong_slice(PyObject* slice) {
     if (PyErr_ExceptionMatches(PyExc_ValueError))
-        return fail(Wrong::Value, "the step of " + shown(slice) + " is 0", "1 takes every element, -1 from the last on"), false;
+        return fail(Wrong::Value, "the step of " + shown(slice) + " is 0",
+                    "1 takes every element, -1 from the last on"),
+               false;
     if (PyErr_ExceptionMatches(PyExc_TypeError))
-        return fail(Wrong::Type, shown(slice) + " has a bound that is no int", "bounds and steps are ints or None"), false;
+        return fail(Wrong::Type, shown(slice) + " has a bound that is no int", "bounds and steps are ints or None"),
+               false;
     return false;
 }
 
@@ -95,7 +102,8 @@ bool read_items(Tensor* tensor, const Index& index, Layout& layout) {
             layout.add_axes(tensor, axis, axis + rest);
             axis += rest;
         } else {
-            bool good = PySlice_Check(item) ? add_slice(tensor, axis, item, layout) : add_int(tensor, axis, item, layout);
+            bool good =
+                PySlice_Check(item) ? add_slice(tensor, axis, item, layout) : add_int(tensor, axis, item, layout);
             if (!good) return false;
             ++axis;
         }
@@ -106,7 +114,8 @@ bool read_items(Tensor* tensor, const Index& index, Layout& layout) {
 
 PyObject* seen(Tensor* tensor, const Index& index) {
     if (index.axes > tensor->rank()) return too_many(tensor, index), nullptr;
-    if (index.ellipses > 1) return fail(Wrong::Index, "an index has ... at most once", "write : for every axis left out");
+    if (index.ellipses > 1)
+        return fail(Wrong::Index, "an index has ... at most once", "write : for every axis left out");
     Layout layout;
     return read_items(tensor, index, layout) ? view_of(tensor, layout) : nullptr;
 }
@@ -126,8 +135,10 @@ PyObject* assigned(PyObject* self, PyObject* at, PyObject* value) {
 
 PyObject* out_of_range(Tensor* tensor, int axis, int64_t index) {
     int64_t extent = tensor->dims()[axis];
-    return fail(Wrong::Index, "index " + std::to_string(index) + " is out of range for axis " + std::to_string(axis) + " of " +
-                    described(tensor), range_of(extent));
+    return fail(Wrong::Index,
+                "index " + std::to_string(index) + " is out of range for axis " + std::to_string(axis) + " of " +
+                    described(tensor),
+                range_of(extent));
 }
 
 PyObject* tensor_getitem(PyObject* self, PyObject* at) try {

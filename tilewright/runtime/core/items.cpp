@@ -4,8 +4,8 @@
 
 #include "arguments.h"
 #include "methods.h"
-#include "view.h"
 #include "tensor_doc.h"
+#include "view.h"
 
 namespace tw {
 
@@ -89,7 +89,8 @@ int tensor_bool(PyObject* self) {
     if (x->bytes != info(x->dtype).bytes) {
         std::string many = x->bytes ? "more than one value" : "no values";
         return fail(Wrong::Value, "bool(): the truth of " + described(x) + ", with " + many + ", is ambiguous",
-                    "x.any() or x.all(); x.numel() counts the elements"), -1;
+                    "x.any() or x.all(); x.numel() counts the elements"),
+               -1;
     }
     PyObject* number = number_at(x->dtype, x->data);
     int truth = number ? PyObject_IsTrue(number) : -1;
@@ -108,8 +109,7 @@ PyObject* tensor_index(PyObject* self) {
 }
 
 void add_item_methods(Methods& methods, Attributes&) {
-    methods.insert(methods.end(), {defined<kItem, item>(doc::item),
-                                   defined<kTolist, tolist>(doc::tolist),
+    methods.insert(methods.end(), {defined<kItem, item>(doc::item), defined<kTolist, tolist>(doc::tolist),
                                    defined<kNumpy, numpy>(doc::numpy)});
 }
 

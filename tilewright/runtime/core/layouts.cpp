@@ -4,8 +4,8 @@
 #include "arguments.h"
 #include "methods.h"
 #include "small_array.h"
-#include "view.h"
 #include "tensor_doc.h"
+#include "view.h"
 
 namespace tw {
 
@@ -77,11 +77,13 @@ bool read_layout(const Call& call, Layout& layout) {
     Ints size, stride;
     if (!read_ints(call, 0, size) || !read_ints(call, 1, stride)) return false;
     std::string both = "size " + size.text() + " and stride " + stride.text();
-    if (size.count != stride.count) return wrong_value(call, both + " are of two lengths", "every axis has both"), false;
+    if (size.count != stride.count)
+        return wrong_value(call, both + " are of two lengths", "every axis has both"), false;
     if (std::any_of(size.values, size.values + size.count, is_negative))
         return wrong_value(call, both + " have a negative extent", "extents are 0 or more"), false;
     for (int i = 0; i < size.count; ++i) {
-        if (std::abs(stride.values[i]) > kLargest) return wrong_value(call, both + " reach too far", "at most 2^48 bytes"), false;
+        if (stride.values[i] < -kLargest || stride.values[i] > kLargest)
+            return wrong_value(call, both + " reach too far", "at most 2^48 bytes"), false;
         layout.add(size.values[i], stride.values[i] * item_of(call.tensor));
     }
     return true;
@@ -93,7 +95,8 @@ bool lies_inside(const Layout& layout, int64_t start, Tensor* tensor) {
     int64_t low = start, high = start + item_of(tensor), reach;
     for (int a = 0; a < layout.rank; ++a) {
         int64_t& end = layout.strides[a] < 0 ? low : high;
-        if (__builtin_mul_overflow(layout.dims[a] - 1, layout.strides[a], &reach) || __builtin_add_overflow(end, reach, &end))
+        if (__builtin_mul_overflow(layout.dims[a] - 1, layout.strides[a], &reach) ||
+            __builtin_add_overflow(end, reach, &end))
             return false;
     }
     return low >= 0 && high <= tensor->storage->bytes;
@@ -102,16 +105,18 @@ bool lies_inside(const Layout& layout, int64_t start, Tensor* tensor) {
 PyObject* as_strided(Call& call) {
     Tensor* x = call.tensor;
     Layout layout;
-    int64_t offset = offset_of(x) / item_of(x);
+    int64_t own = offset_of(x) / item_of(x), offset = own;  // the storage need not be aligned, elements are
     if (!read_layout(call, layout) || !read_int(call, 2, offset)) return nullptr;
     bool near = offset >= 0 && offset <= kLargest;
-    if (layout.rank <= kMaxRank && (!near || !lies_inside(layout, offset * item_of(x), x))) {
+    if (near) layout.offset = (offset - own) * item_of(x);
+    if (layout.rank <= kMaxRank && (!near || !lies_inside(layout, offset_of(x) + layout.offset, x))) {
         std::string holds = "its storage has " + std::to_string(x->storage->bytes / item_of(x)) +
                             " elements, which size, stride and storage_offset count";
-        return wrong_value(call, "size " + shown(layout.dims, layout.rank) + " from storage_offset=" + std::to_string(offset) +
-                               " reaches outside of the memory of " + described(x), holds);
+        return wrong_value(call,
+                           "size " + shown(layout.dims, layout.rank) + " from storage_offset=" +
+                               std::to_string(offset) + " reaches outside of the memory of " + described(x),
+                           holds);
     }
-    layout.offset = offset * item_of(x) - offset_of(x);
     return view_of(x, layout);
 }
 
@@ -129,7 +134,8 @@ PyObject* resized(const Call& call, DType dtype) {
     int last = x->rank() - 1;
     if (last < 0) return no_reading(call, dtype, "its size changes, and there is no axis", "unsqueeze(0) gives it one");
     if (x->strides()[last] != old) return no_reading(call, dtype, "the last axis has gaps", kPacked);
-    if (x->dims()[last] * old % item) return no_reading(call, dtype, "the last axis ends within an element", "make its extent a multiple");
+    if (x->dims()[last] * old % item)
+        return no_reading(call, dtype, "the last axis ends within an element", "make its extent a multiple");
     Layout layout = layout_of(x);
     for (int a = 0; a < last; ++a)
         if (layout.strides[a] % item) return no_reading(call, dtype, "a stride ends within an element", kPacked);
@@ -155,18 +161,15 @@ PyObject* viewed_as(Call& call, DType dtype) {
 }
 
 void add_layout_methods(Methods& methods, Attributes& attributes) {
-    methods.insert(methods.end(), {defined<kSize, size>(doc::size),
-                                   defined<kStride, stride>(doc::stride),
-                                   defined<kNumel, numel>(doc::numel),
-                                   defined<kNelement, numel>(doc::nelement),
-                                   defined<kDim, dim>(doc::dim),
-                                   defined<kNdimension, dim>(doc::ndimension),
-                                   defined<kElementSize, element_size>(doc::element_size),
-                                   defined<kIsContiguous, is_contiguous>(doc::is_contiguous),
-                                   defined<kStorageOffset, storage_offset>(doc::storage_offset),
-                                   defined<kContiguous, to_contiguous>(doc::contiguous),
-                                   defined<kUnfold, unfold>(doc::unfold),
-                                   defined<kAsStrided, as_strided>(doc::as_strided)});
+    methods.insert(
+        methods.end(),
+        {defined<kSize, size>(doc::size), defined<kStride, stride>(doc::stride), defined<kNumel, numel>(doc::numel),
+         defined<kNelement, numel>(doc::nelement), defined<kDim, dim>(doc::dim),
+         defined<kNdimension, dim>(doc::ndimension), defined<kElementSize, element_size>(doc::element_size),
+         defined<kIsContiguous, is_contiguous>(doc::is_contiguous),
+         defined<kStorageOffset, storage_offset>(doc::storage_offset),
+         defined<kContiguous, to_contiguous>(doc::contiguous), defined<kUnfold, unfold>(doc::unfold),
+         defined<kAsStrided, as_strided>(doc::as_strided)});
     attributes.push_back({"ndim", get_ndim, nullptr, doc::ndim, nullptr});
     attributes.push_back({"itemsize", get_itemsize, nullptr, doc::itemsize, nullptr});
     attributes.push_back({"_version", get_version, nullptr, doc::version, nullptr});

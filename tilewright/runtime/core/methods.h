@@ -10,10 +10,11 @@ namespace tw {
 using Methods = std::vector<PyMethodDef>;
 using Attributes = std::vector<PyGetSetDef>;
 
-void add_view_methods(Methods& methods, Attributes& attributes);     // views.cpp: the axes of the same elements
-void add_part_methods(Methods& methods, Attributes& attributes);     // parts.cpp: some of the elements
-void add_layout_methods(Methods& methods, Attributes& attributes);   // layouts.cpp: what is said of memory, views by strides
-void add_item_methods(Methods& methods, Attributes& attributes);     // items.cpp: numbers of Python
+void add_view_methods(Methods& methods, Attributes& attributes);  // views.cpp: the axes of the same elements
+void add_part_methods(Methods& methods, Attributes& attributes);  // parts.cpp: some of the elements
+void add_layout_methods(Methods& methods,
+                        Attributes& attributes);  // layouts.cpp: what is said of memory, views by strides
+void add_item_methods(Methods& methods, Attributes& attributes);  // items.cpp: numbers of Python
 
 // Slots: indexing.cpp
 Py_ssize_t tensor_length(PyObject* self);

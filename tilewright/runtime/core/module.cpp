@@ -3,6 +3,7 @@
 #include <pybind11/stl.h>
 
 #include "arrays.h"
+#include "creation.h"
 #include "cpus.h"
 #include "errors.h"
 #include "function.h"
@@ -44,6 +45,7 @@ T address(py::handle number) {
 
 Output read_output(py::tuple output, int slots) {
     Output read{read_dtype(output[0].cast<std::string>()), {}};
+    read.given = output.size() > 2 && output[2].cast<bool>();
     for (py::handle slot : output[1]) read.dims.push_back(read_slot(slot, slots));
     if (read.dims.size() > kMaxRank) throw py::value_error("an output has too many axes");
     return read;
@@ -153,7 +155,7 @@ const Program* program_of(PyObject* object) {
 
 PYBIND11_MODULE(_core, m) {
     m.doc() = "Tensors, compiled ops and the threads that run them.";
-    if (!tw::load_numpy() || !tw::add_tensor_type(m.ptr()) || !tw::add_op_type(m.ptr()) || !tw::add_function_type(m.ptr())) throw py::error_already_set();
+    if (!tw::load_numpy() || !tw::add_tensor_type(m.ptr()) || !tw::add_op_type(m.ptr()) || !tw::add_creation(m.ptr()) || !tw::add_function_type(m.ptr())) throw py::error_already_set();
     py::class_<tw::ProgramObject>(m, "Program", "The runnable form of a plan.")
         .def(py::init(&tw::make_program), py::arg("sizes_ptr"), py::arg("head_slots"), py::arg("tail_slots"),
              py::arg("outputs"), py::arg("scratch_slot"), py::arg("steps"), py::arg("checks"),

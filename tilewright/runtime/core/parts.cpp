@@ -4,8 +4,8 @@
 
 #include "arguments.h"
 #include "methods.h"
-#include "view.h"
 #include "tensor_doc.h"
+#include "view.h"
 
 namespace tw {
 
@@ -72,7 +72,8 @@ PyObject* cut(Tensor* tensor, int64_t dim, const std::vector<Part>& parts) {
 
 std::vector<Part> equal_parts(int64_t extent, int64_t length) {
     std::vector<Part> parts{{0, std::min(length, extent)}};
-    for (int64_t start = length; start < extent; start += length) parts.push_back({start, std::min(length, extent - start)});
+    for (int64_t start = length; start < extent; start += length)
+        parts.push_back({start, std::min(length, extent - start)});
     return parts;
 }
 
@@ -85,18 +86,22 @@ PyObject* split_in_lengths(const Call& call, int64_t dim, const Ints& lengths) {
         parts.push_back({start, lengths.values[i]});
     }
     if (good && start == extent) return cut(call.tensor, dim, parts);
-    return wrong_value(call, "lengths " + lengths.text() + " do not make up " + axis_of(dim, call.tensor) + ", whose extent is " +
-                           std::to_string(extent), "their sum is the extent; chunk(n) makes equal parts");
+    return wrong_value(call,
+                       "lengths " + lengths.text() + " do not make up " + axis_of(dim, call.tensor) +
+                           ", whose extent is " + std::to_string(extent),
+                       "their sum is the extent; chunk(n) makes equal parts");
 }
 
 PyObject* split(Call& call) {
     Tensor* x = call.tensor;
     int64_t dim = 0, length;
     if (!read_axis(call, 1, dim)) return nullptr;
-    if (Ints lengths; !is_int(call.values[0], length)) return read_ints(call, 0, lengths) ? split_in_lengths(call, dim, lengths) : nullptr;
+    if (Ints lengths; !is_int(call.values[0], length))
+        return read_ints(call, 0, lengths) ? split_in_lengths(call, dim, lengths) : nullptr;
     int64_t extent = x->dims()[dim];
     if (length < 0 || (length == 0 && extent))
-        return wrong_value(call, "split_size=" + std::to_string(length) + " divides no axis", "parts have 1 or more elements");
+        return wrong_value(call, "split_size=" + std::to_string(length) + " divides no axis",
+                           "parts have 1 or more elements");
     return cut(x, dim, equal_parts(extent, std::max<int64_t>(length, 1)));
 }
 
@@ -153,9 +158,11 @@ PyObject* unbind(Call& call) {
 PyObject* diagonal(Call& call) {
     Tensor* x = call.tensor;
     int64_t offset = 0, a = 0, b = 1;
-    if (!read_int(call, 0, offset) || !read_dim(call, 1, x->rank(), a)) return nullptr;
-    if (!(call.values[2] ? read_dim(call, 2, x->rank(), b) : wrap_dim(call, 2, x->rank(), b))) return nullptr;
-    if (a == b) return wrong_value(call, "dim1 and dim2 are both axis " + std::to_string(a), "a diagonal runs through two axes");
+    if (!read_int(call, 0, offset) || !read_dim(call, 1, x->rank(), a) || !read_dim(call, 2, x->rank(), b))
+        return nullptr;
+    if (a == b)
+        return wrong_value(call, "dim1 and dim2 are both axis " + std::to_string(a),
+                           "a diagonal runs through two axes");
     Layout layout;
     for (int i = 0; i < x->rank(); ++i)
         if (i != a && i != b) layout.add(x->dims()[i], x->strides()[i]);
@@ -166,8 +173,9 @@ PyObject* diagonal(Call& call) {
     return view_of(x, layout);
 }
 
-constexpr Signature kNarrow("narrow(dim, start, length)"), kSelect("select(dim, index)"), kSplit("split(split_size, dim=0)"),
-    kChunk("chunk(chunks, dim=0)"), kTensorSplit("tensor_split(indices_or_sections, dim=0)"), kUnbind("unbind(dim=0)"),
+constexpr Signature kNarrow("narrow(dim, start, length)"), kSelect("select(dim, index)"),
+    kSplit("split(split_size, dim=0)"), kChunk("chunk(chunks, dim=0)"),
+    kTensorSplit("tensor_split(indices_or_sections, dim=0)"), kUnbind("unbind(dim=0)"),
     kDiagonal("diagonal(offset=0, dim1=0, dim2=1)");
 
 }  // namespace
@@ -189,13 +197,10 @@ Py_ssize_t tensor_length(PyObject* self) {
 }
 
 void add_part_methods(Methods& methods, Attributes&) {
-    methods.insert(methods.end(), {defined<kNarrow, narrow>(doc::narrow),
-                                   defined<kSelect, select>(doc::select),
-                                   defined<kSplit, split>(doc::split),
-                                   defined<kChunk, chunk>(doc::chunk),
+    methods.insert(methods.end(), {defined<kNarrow, narrow>(doc::narrow), defined<kSelect, select>(doc::select),
+                                   defined<kSplit, split>(doc::split), defined<kChunk, chunk>(doc::chunk),
                                    defined<kTensorSplit, tensor_split>(doc::tensor_split),
-                                   defined<kUnbind, unbind>(doc::unbind),
-                                   defined<kDiagonal, diagonal>(doc::diagonal)});
+                                   defined<kUnbind, unbind>(doc::unbind), defined<kDiagonal, diagonal>(doc::diagonal)});
 }
 
 }  // namespace tw

@@ -14,18 +14,21 @@ namespace {
 bool fits(const Layout& layout, int64_t item) {
     int64_t bytes = item;
     for (int a = 0; a < layout.rank; ++a)
-        if (__builtin_mul_overflow(bytes, std::max<int64_t>(layout.dims[a], 1), &bytes) || bytes > kLargest) return false;
+        if (__builtin_mul_overflow(bytes, std::max<int64_t>(layout.dims[a], 1), &bytes) || bytes > kLargest)
+            return false;
     return true;
 }
 
 PyObject* too_many_axes(int rank) {
     std::string most = std::to_string(kMaxRank);
-    return fail(Wrong::Value, "a tensor has at most " + most + " axes, not " + std::to_string(rank), "squeeze() and flatten() make fewer");
+    return fail(Wrong::Value, "a tensor has at most " + most + " axes, not " + std::to_string(rank),
+                "squeeze() and flatten() make fewer");
 }
 
 PyObject* too_large(const Layout& layout) {
     std::string shape = shown(layout.dims, layout.rank);
-    return fail(Wrong::Value, "a tensor of shape " + shape + " is too large", "a tensor has at most 2^48 bytes, views too");
+    return fail(Wrong::Value, "a tensor of shape " + shape + " is too large",
+                "a tensor has at most 2^48 bytes, views too");
 }
 
 // Without elements all strides are as good: PyTorch keeps those of the same shape, else has row-major ones.
@@ -95,10 +98,14 @@ PyObject* reshaped(Tensor* tensor, Layout& to) {
 PyObject* contiguous(Tensor* tensor) {
     PyObject* self = reinterpret_cast<PyObject*>(tensor);
     if (is_row_major(tensor)) return Py_NewRef(self);
-    PyObject* copy = call_hook(Hook::Contiguous, {self});
-    if (!copy || is_tensor(copy)) return copy;
-    Py_DECREF(copy);
-    return PyErr_SetString(PyExc_TypeError, "the copy of a tensor is no tensor"), nullptr;
+    Tensor* made = new_tensor(tensor->dtype, tensor->rank());
+    if (!made) return nullptr;
+    PyObject* copy = reinterpret_cast<PyObject*>(made);
+    std::copy_n(tensor->dims(), tensor->rank(), made->dims());
+    PyObject* done = give_memory(made) ? call_hook(Hook::Copy, {self, copy}) : nullptr;
+    if (!done) return Py_DECREF(copy), nullptr;
+    Py_DECREF(done);
+    return copy;
 }
 
 }  // namespace tw

@@ -5,8 +5,8 @@
 #include "arguments.h"
 #include "methods.h"
 #include "small_array.h"
-#include "view.h"
 #include "tensor_doc.h"
+#include "view.h"
 
 namespace tw {
 
@@ -36,8 +36,10 @@ bool product(const Call& call, const Ints& shape, int64_t& known, int& open) {
     for (int i = 0; i < shape.count; ++i) {
         int64_t dim = shape.values[i];
         if (dim == -1 && open < 0) open = i;
-        else if (dim == -1) return wrong_value(call, shape.text() + " has -1 twice", "at most one extent can be computed");
-        else if (dim < 0) return wrong_value(call, shape.text() + " has a negative extent", "-1 stands for one that is computed");
+        else if (dim == -1)
+            return wrong_value(call, shape.text() + " has -1 twice", "at most one extent can be computed");
+        else if (dim < 0)
+            return wrong_value(call, shape.text() + " has a negative extent", "-1 stands for one that is computed");
         else known = times(known, dim);
     }
     return true;
@@ -84,18 +86,28 @@ PyObject* reshape(Call& call) {
 
 PyObject* no_view(const Call& call, const Layout& to) {
     int64_t strides[kMaxRank];
-    for (int a = 0; a < call.tensor->rank(); ++a) strides[a] = call.tensor->strides()[a] / info(call.tensor->dtype).bytes;
+    for (int a = 0; a < call.tensor->rank(); ++a)
+        strides[a] = call.tensor->strides()[a] / info(call.tensor->dtype).bytes;
     std::string whose = described(call.tensor) + ", whose strides are " + shown(strides, call.tensor->rank());
-    return fail(Wrong::Value, said(call) + whose + ", has no view of shape " + shown(to.dims, to.rank), "reshape(...) copies where it must");
+    return fail(Wrong::Value, said(call) + whose + ", has no view of shape " + shown(to.dims, to.rank),
+                "reshape(...) copies where it must");
+}
+
+PyObject* seen_as(const Call& call, Layout& to) {
+    if (to.rank > kMaxRank || set_strides(call.tensor, to))
+        return view_of(call.tensor, to);  // which says what is wrong
+    return no_view(call, to);
 }
 
 PyObject* view(Call& call) {
     DType dtype;
-    PyObject* only = call.count == 1 ? call.items[0] : call.values[1];
-    if (only && dtype_of(only, dtype)) return viewed_as(call, dtype);
+    bool named = call.values[1], sized = call.count || call.values[0];
+    PyObject* given = named ? call.values[1] : call.count == 1 ? call.items[0] : nullptr;
+    if (given && dtype_of(given, dtype) && !(named && sized)) return viewed_as(call, dtype);
+    if (named)
+        return fail(Wrong::Type, said(call) + "a dtype is needed, alone", "it is called as view(*size) or view(dtype)");
     Layout to;
-    if (!read_shape(call, to)) return nullptr;
-    return set_strides(call.tensor, to) ? view_of(call.tensor, to) : no_view(call, to);
+    return read_shape(call, to) ? seen_as(call, to) : nullptr;
 }
 
 // The shape of another tensor.
@@ -104,13 +116,13 @@ bool shape_of_other(const Call& call, Layout& to) {
     if (!read_tensor(call, 0, other)) return false;
     to.set_dims(other->dims(), other->rank());
     return count_of(other) == count_of(call.tensor) ||
-           wrong_value(call, with_elements(call.tensor) + ", but " + with_elements(other), "both have as many elements");
+           wrong_value(call, with_elements(call.tensor) + ", but " + with_elements(other),
+                       "both have as many elements");
 }
 
 PyObject* view_as(Call& call) {
     Layout to;
-    if (!shape_of_other(call, to)) return nullptr;
-    return set_strides(call.tensor, to) ? view_of(call.tensor, to) : no_view(call, to);
+    return shape_of_other(call, to) ? seen_as(call, to) : nullptr;
 }
 
 PyObject* reshape_as(Call& call) {
@@ -132,7 +144,6 @@ PyObject* flatten(Call& call) {
     Tensor* x = call.tensor;
     int64_t first = 0, last = -1;
     if (!read_dim(call, 0, x->rank(), first) || !read_dim(call, 1, x->rank(), last)) return nullptr;
-    if (last < 0) last += std::max(x->rank(), 1);
     if (first > last) {
         std::string axes = "start_dim=" + std::to_string(first) + " stands after end_dim=" + std::to_string(last);
         return fail(Wrong::Value, said(call) + axes, "the axes from start_dim to end_dim become one");
@@ -152,13 +163,14 @@ PyObject* unflatten(Call& call) {
     Ints sizes;
     if (!has_axes(call) || !read_dim(call, 0, x->rank(), dim) || !read_ints(call, 1, sizes)) return nullptr;
     int64_t extent = x->dims()[dim];
-    std::string what = "axis " + std::to_string(dim) + " of " + described(x) + " has " + std::to_string(extent) + " elements";
+    std::string what =
+        "axis " + std::to_string(dim) + " of " + described(x) + " has " + std::to_string(extent) + " elements";
     if (!complete(call, sizes, extent, what)) return nullptr;
     Layout to;
     to.set_dims(x->dims(), dim);
     to.set_dims(sizes.values, sizes.count);
     to.set_dims(x->dims() + dim + 1, x->rank() - dim - 1);
-    return to.rank <= kMaxRank && set_strides(x, to) ? view_of(x, to) : to.rank > kMaxRank ? view_of(x, to) : no_view(call, to);
+    return seen_as(call, to);
 }
 
 // --- the order of axes
@@ -172,7 +184,8 @@ bool read_dims(const Call& call, int parameter, Ints& dims) {
         uint64_t bit = uint64_t{1} << dims.values[i];
         if (seen & bit) {
             std::string name(call.signature.names[parameter]);
-            return wrong_value(call, name + " names axis " + std::to_string(dims.values[i]) + " twice", "every axis stands there once");
+            return wrong_value(call, name + " names axis " + std::to_string(dims.values[i]) + " twice",
+                               "every axis stands there once");
         }
         seen |= bit;
     }
@@ -189,7 +202,8 @@ PyObject* permute(Call& call) {
     Ints dims;
     if (!read_dims(call, 0, dims)) return nullptr;
     if (dims.count != call.tensor->rank())
-        return fail(Wrong::Value, said(call) + with_axes(call.tensor) + ", but dims names " + std::to_string(dims.count),
+        return fail(Wrong::Value,
+                    said(call) + with_axes(call.tensor) + ", but dims names " + std::to_string(dims.count),
                     "it names every axis once; movedim(source, destination) moves some");
     return in_order(call.tensor, dims.values);
 }
@@ -209,7 +223,8 @@ PyObject* transpose(Call& call) {
 PyObject* t(Call& call) {
     Tensor* x = call.tensor;
     if (x->rank() > 2)
-        return fail(Wrong::Value, said(call) + with_axes(x) + ", more than 2", "x.mT swaps the last two, x.T reverses all");
+        return fail(Wrong::Value, said(call) + with_axes(x) + ", more than 2",
+                    "x.mT swaps the last two, x.T reverses all");
     return swapped(x, 0, x->rank() - 1);
 }
 
@@ -218,12 +233,15 @@ PyObject* movedim(Call& call) {
     Ints from, to;
     if (!read_dims(call, 0, from) || !read_dims(call, 1, to)) return nullptr;
     if (from.count != to.count)
-        return fail(Wrong::Value, said(call) + std::to_string(from.count) + " axes have " + std::to_string(to.count) +
-                        " destinations", "every axis that is moved has one");
+        return fail(
+            Wrong::Value,
+            said(call) + std::to_string(from.count) + " axes have " + std::to_string(to.count) + " destinations",
+            "every axis that is moved has one");
     int64_t axes[kMaxRank], rest = 0;
     std::fill_n(axes, x->rank(), -1);
     uint64_t moved = 0;
-    for (int i = 0; i < from.count && x->rank(); ++i) axes[to.values[i]] = from.values[i], moved |= uint64_t{1} << from.values[i];
+    for (int i = 0; i < from.count && x->rank(); ++i)
+        axes[to.values[i]] = from.values[i], moved |= uint64_t{1} << from.values[i];
     for (int a = 0; a < x->rank(); ++a) {
         if (axes[a] >= 0) continue;
         while (moved >> rest & 1) ++rest;
@@ -276,8 +294,9 @@ PyObject* unsqueeze(Call& call) {
 }
 
 PyObject* no_stretch(const Call& call, const Ints& shape) {
-    return fail(Wrong::Value, said(call) + described(call.tensor) + " does not broadcast to " + shape.text(),
-                "counted from the last axis, every extent stays (-1: as it is) unless it is 1; axes are added in front");
+    return fail(
+        Wrong::Value, said(call) + described(call.tensor) + " does not broadcast to " + shape.text(),
+        "counted from the last axis, every extent stays (-1: as it is) unless it is 1; axes are added in front");
 }
 
 PyObject* stretched(const Call& call, const Ints& shape) {
@@ -316,30 +335,23 @@ constexpr Signature kReshape("reshape(*shape)"), kView("view(*size, dtype=None)"
     kUnflatten("unflatten(dim, sizes)"), kPermute("permute(*dims)"), kTranspose("transpose(dim0, dim1)"),
     kSwapaxes("swapaxes(axis0, axis1)"), kSwapdims("swapdims(dim0, dim1)"), kT("t()"),
     kMovedim("movedim(source, destination)"), kMoveaxis("moveaxis(source, destination)"), kSqueeze("squeeze(dim=None)"),
-    kUnsqueeze("unsqueeze(dim)"), kExpand("expand(*size)"), kExpandAs("expand_as(other)"), kBroadcastTo("broadcast_to(*size)");
+    kUnsqueeze("unsqueeze(dim)"), kExpand("expand(*size)"), kExpandAs("expand_as(other)"),
+    kBroadcastTo("broadcast_to(*size)");
 
 }  // namespace
 
 void add_view_methods(Methods& methods, Attributes& attributes) {
-    methods.insert(methods.end(), {defined<kReshape, reshape>(doc::reshape),
-                                   defined<kView, view>(doc::view),
-                                   defined<kViewAs, view_as>(doc::view_as),
-                                   defined<kReshapeAs, reshape_as>(doc::reshape_as),
-                                   defined<kRavel, ravel>(doc::ravel),
-                                   defined<kFlatten, flatten>(doc::flatten),
-                                   defined<kUnflatten, unflatten>(doc::unflatten),
-                                   defined<kPermute, permute>(doc::permute),
-                                   defined<kTranspose, transpose>(doc::transpose),
-                                   defined<kSwapaxes, transpose>(doc::swapaxes),
-                                   defined<kSwapdims, transpose>(doc::swapdims),
-                                   defined<kT, t>(doc::t),
-                                   defined<kMovedim, movedim>(doc::movedim),
-                                   defined<kMoveaxis, movedim>(doc::moveaxis),
-                                   defined<kSqueeze, squeeze>(doc::squeeze),
-                                   defined<kUnsqueeze, unsqueeze>(doc::unsqueeze),
-                                   defined<kExpand, expand>(doc::expand),
-                                   defined<kExpandAs, expand_as>(doc::expand_as),
-                                   defined<kBroadcastTo, expand>(doc::broadcast_to)});
+    methods.insert(
+        methods.end(),
+        {defined<kReshape, reshape>(doc::reshape), defined<kView, view>(doc::view),
+         defined<kViewAs, view_as>(doc::view_as), defined<kReshapeAs, reshape_as>(doc::reshape_as),
+         defined<kRavel, ravel>(doc::ravel), defined<kFlatten, flatten>(doc::flatten),
+         defined<kUnflatten, unflatten>(doc::unflatten), defined<kPermute, permute>(doc::permute),
+         defined<kTranspose, transpose>(doc::transpose), defined<kSwapaxes, transpose>(doc::swapaxes),
+         defined<kSwapdims, transpose>(doc::swapdims), defined<kT, t>(doc::t), defined<kMovedim, movedim>(doc::movedim),
+         defined<kMoveaxis, movedim>(doc::moveaxis), defined<kSqueeze, squeeze>(doc::squeeze),
+         defined<kUnsqueeze, unsqueeze>(doc::unsqueeze), defined<kExpand, expand>(doc::expand),
+         defined<kExpandAs, expand_as>(doc::expand_as), defined<kBroadcastTo, expand>(doc::broadcast_to)});
     attributes.push_back({"T", get_reversed, nullptr, doc::T, nullptr});
     attributes.push_back({"mT", get_matrix_transposed, nullptr, doc::mT, nullptr});
 }

@@ -65,8 +65,7 @@ def _written(function: Callable[..., Any], name: str) -> Callable[..., Any]:
 def methods() -> dict[str, Any]:
     """The methods of tensors by name."""
     made = {name: get(name) for name in names() if name not in special.NO_METHODS and _is_method(name)}
-    every = {**made, **special.METHODS, **{f"{n}_": get(f"{n}_") for n in names() if _writes(n)}}
-    return {name: method for name, method in every.items() if not hasattr(Tensor, name)}
+    return {**made, **special.METHODS, **{f"{n}_": get(f"{n}_") for n in names() if _writes(n)}}
 
 
 def _is_method(name: str) -> bool:

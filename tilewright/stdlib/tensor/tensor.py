@@ -7,10 +7,11 @@ from tilewright.runtime import set_tensor_hooks, set_tensor_type
 from tilewright.runtime._core import set_operators, supply
 from tilewright.stdlib import ops
 from tilewright.stdlib.tensor import functions, special
+from tilewright.stdlib.tensor.basics import HOOKS, Basics
 from tilewright.stdlib.tensor.methods import Methods
 
 
-class Tensor(Methods, CoreTensor):
+class Tensor(Basics, Methods):
     """An n-dimensional array of one element type: dims and strides over shared storage."""
 
     __slots__ = ()
@@ -18,12 +19,15 @@ class Tensor(Methods, CoreTensor):
     __array_priority__ = 1000  # NumPy's arrays leave operators to tensors
 
 
-def _contiguous(tensor: CoreTensor) -> CoreTensor:
-    copy: CoreTensor = ops.clone(tensor)
-    return copy
+def _copy(source: CoreTensor | tuple[CoreTensor, ...], target: CoreTensor | tuple[CoreTensor | None, ...]) -> None:
+    sources = source if isinstance(source, tuple) else (source,)
+    targets = target if isinstance(target, tuple) else (target,)
+    for one, to in zip(sources, targets, strict=True):
+        if to is not None:
+            ops.clone(one, out=to)
 
 
 set_tensor_type(Tensor)
-set_tensor_hooks(contiguous=_contiguous)
+set_tensor_hooks(copy=_copy, **HOOKS)
 supply(functions.get, ops.get, special.coerce, special.copy_into)
 set_operators(functions.OPERATORS)
