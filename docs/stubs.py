@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tilewright.dsl.header import Header
-from tilewright.runtime import Tensor as CoreTensor
 from tilewright.runtime._core import Function
 from tilewright.stdlib.tensor import forms, functions, table
+from tilewright.stdlib.tensor.basics import Basics
 
 HEAD = '''"""{what} Written by ``make docs``."""
 
@@ -43,7 +43,7 @@ def functions_stub() -> str:
 
 def methods_stub() -> str:
     """``methods.pyi``."""
-    named = {n: m for n, m in sorted(functions.methods().items()) if not hasattr(CoreTensor, n)}
+    named = {name: method for name, method in sorted(functions.methods().items()) if not hasattr(Basics, name)}
     lines = [f"    {line}" for name, method in named.items() for line in _function(name, method, "self")]
     body = ["class Methods:", *lines, *[f"    {line}" for line in _operators()]]
     return HEAD.format(what="The methods of tensors.") + "\n".join([*_result_types(named), *body]) + "\n"

@@ -65,7 +65,7 @@ from tilewright.stdlib.tensor.views import *
 if TYPE_CHECKING:
     from tilewright.compiler.trace import trace
     from tilewright.dsl.build import OpBuilder
-    from tilewright.stdlib.tensor.api import *  # noqa: F403  # found by __getattr__
+    from tilewright.stdlib.tensor.api import *  # found by __getattr__
 
 __all__ = [
     "CallError", "CallIndexError", "CallTypeError", "CheckError", "FileFormatError", "InternalError",

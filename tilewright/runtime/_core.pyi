@@ -351,16 +351,16 @@ class Function:
     def __name__(self) -> str: ...
 
 def supply(
-    resolve: Callable[[str], Op],
-    convert: Op,
+    function: Callable[[str], Callable[..., Any]],
+    op: Callable[[str], Op],
     coerce: Callable[[object, str, int], Tensor],
     copy_into: Callable[[Any, Any], None],
 ) -> None:
-    """What functions call: ``resolve(name)`` finds an op; ``convert(x, like)`` gives x the dtype of like;
+    """What operators and functions call: ``function(name)`` and ``op(name)`` find those, once;
     ``coerce(value, function, operand)`` makes a tensor; ``copy_into(target, values)`` writes into one."""
 
-def set_operators(functions: Mapping[str, Callable[..., Any]]) -> None:
-    """What Python's operators on tensors call, by names such as add, truediv, iadd, lt."""
+def set_operators(functions: Mapping[str, str]) -> None:
+    """The names of the functions that operators on tensors call, by names such as add, truediv, iadd, lt."""
 
 def set_default_float(name: str) -> None:
     """The dtype that Python's floats have, and results of functions of floats that are given integers."""

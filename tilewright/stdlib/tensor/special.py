@@ -73,6 +73,14 @@ def assign(name: str, target: Any, values: Any) -> Any:
     return target
 
 
+def coerce(value: object, name: str, operand: int) -> Tensor:
+    """The tensor of an operand, counted from 0, of the function ``name``."""
+    try:
+        return to_tensor(value)
+    except CallTypeError as error:
+        raise CallTypeError(f"{name}(): operand {operand + 1}: {error.message}", hint=error.hint) from None
+
+
 def copy_into(target: Any, values: Any) -> None:
     """Writes ``values``, of the same shape, into the memory of ``target``."""
     if values.dtype is target.dtype:

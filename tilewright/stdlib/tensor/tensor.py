@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from tilewright.runtime import Tensor as CoreTensor
 from tilewright.runtime import set_tensor_hooks, set_tensor_type
+from tilewright.runtime._core import set_operators, supply
 from tilewright.stdlib import ops
+from tilewright.stdlib.tensor import functions, special
 from tilewright.stdlib.tensor.basics import HOOKS, Basics
-from tilewright.stdlib.tensor.functions import install
 from tilewright.stdlib.tensor.methods import Methods
 
 
@@ -28,4 +29,5 @@ def _copy(source: CoreTensor | tuple[CoreTensor, ...], target: CoreTensor | tupl
 
 set_tensor_type(Tensor)
 set_tensor_hooks(copy=_copy, **HOOKS)
-install(Methods)
+supply(functions.get, ops.get, special.coerce, special.copy_into)
+set_operators(functions.OPERATORS)
