@@ -30,51 +30,40 @@ std::string with_axes(Tensor* tensor) {
 
 // --- shapes
 
-// The product of the extents but for one -1, whose place is told; false with an error.
-bool product(const Call& call, const Ints& shape, int64_t& known, int& open) {
-    known = 1, open = -1;
+// Puts an extent in the place of -1. False where the shape does not have so many elements.
+bool fill(Ints& shape, int64_t elements) {
+    int64_t known = 1;
+    int open = -1;
     for (int i = 0; i < shape.count; ++i) {
         int64_t dim = shape.values[i];
         if (dim == -1 && open < 0) open = i;
-        else if (dim == -1)
-            return wrong_value(call, shape.text() + " has -1 twice", "at most one extent can be computed");
-        else if (dim < 0)
-            return wrong_value(call, shape.text() + " has a negative extent", "-1 stands for one that is computed");
+        else if (dim < 0) return false;
         else known = times(known, dim);
     }
+    if (open < 0) return known == elements;
+    if (known == 0 || elements % known) return false;
+    shape.values[open] = elements / known;
     return true;
 }
 
-// Puts the extent in the place of -1 and makes sure that the shape has so many elements; `what` has them.
-bool complete(const Call& call, Ints& shape, int64_t elements, const std::string& what) {
-    int64_t known;
-    int open;
-    if (!product(call, shape, known, open)) return false;
-    if (open >= 0 && known == 0)
+// Says why a shape does not have the elements of `what`.
+bool refuse_shape(const Call& call, const Ints& shape, const std::string& what) {
+    const int64_t *first = shape.values, *last = first + shape.count;
+    int64_t open = std::count(first, last, -1);
+    if (open > 1) return wrong_value(call, shape.text() + " has -1 twice", "at most one extent can be computed");
+    if (std::any_of(first, last, [](int64_t dim) { return dim < -1; }))
+        return wrong_value(call, shape.text() + " has a negative extent", "-1 stands for one that is computed");
+    if (open && std::count(first, last, 0))
         return wrong_value(call, "the extent -1 in " + shape.text() + " could be any: the others have no elements",
                            "say what it is");
-    if (open >= 0 ? elements % known != 0 : elements != known)
-        return wrong_value(call, what + ", which do not fill the shape " + shape.text(),
-                           "the product of the extents is the number of elements; one may be -1, which is computed");
-    if (open >= 0) shape.values[open] = elements / known;
-    return true;
-}
-
-// Whether nothing need be computed, nor said: that would take a text of what has the elements.
-bool fills(const Ints& shape, int64_t elements) {
-    int64_t product = 1;
-    for (int i = 0; i < shape.count; ++i) {
-        if (shape.values[i] < 0) return false;
-        product = times(product, shape.values[i]);
-    }
-    return product == elements;
+    return wrong_value(call, what + ", which do not fill the shape " + shape.text(),
+                       "the product of the extents is the number of elements; one may be -1, which is computed");
 }
 
 bool read_shape(const Call& call, Layout& to) {
     Ints shape;
     if (!read_ints(call, 0, shape)) return false;
-    int64_t elements = count_of(call.tensor);
-    if (!fills(shape, elements) && !complete(call, shape, elements, with_elements(call.tensor))) return false;
+    if (!fill(shape, count_of(call.tensor))) return refuse_shape(call, shape, with_elements(call.tensor));
     to.set_dims(shape.values, shape.count);
     return true;
 }
@@ -163,9 +152,10 @@ PyObject* unflatten(Call& call) {
     Ints sizes;
     if (!has_axes(call) || !read_dim(call, 0, x->rank(), dim) || !read_ints(call, 1, sizes)) return nullptr;
     int64_t extent = x->dims()[dim];
-    std::string what =
-        "axis " + std::to_string(dim) + " of " + described(x) + " has " + std::to_string(extent) + " elements";
-    if (!complete(call, sizes, extent, what)) return nullptr;
+    if (!fill(sizes, extent)) {
+        std::string axis = "axis " + std::to_string(dim) + " of " + described(x);
+        return refuse_shape(call, sizes, axis + " has " + std::to_string(extent) + " elements"), nullptr;
+    }
     Layout to;
     to.set_dims(x->dims(), dim);
     to.set_dims(sizes.values, sizes.count);
