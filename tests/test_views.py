@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import operator
+import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import ml_dtypes
@@ -505,3 +507,28 @@ def test_parts_along_named_axes(name: str, shape: tuple[int, ...]) -> None:
     for at in (2, [1, 3]):
         expected = getattr(np, name)(array, at)
         assert [part.tolist() for part in getattr(tw, name)(tw.tensor(array), at)] == [p.tolist() for p in expected]
+
+
+def test_tensors_of_numbers_are_sequences_of_ints() -> None:
+    x, at = tw.tensor(counted((6, 2))), tw.tensor(np.array([2, 3]))
+    assert [part.shape[0] for part in x.tensor_split(at)] == [2, 1, 3]
+    assert x.reshape(tw.tensor(np.array([4, 3]))).shape == (4, 3) and x.permute(tw.tensor(np.array([1, 0]))).shape == (
+        2,
+        6,
+    )
+
+
+@pytest.mark.parametrize("dtype", dtypes.ALL, ids=lambda d: d.code)
+def test_copies_have_the_elements_of_every_dtype(dtype: dtypes.dtype) -> None:
+    words = np.random.default_rng(7).integers(0, 2, (4, 6, 8)).astype(np.uint8)
+    x = tw.tensor(words.astype(np.bool_)) if dtype is tw.bool else tw.tensor(words).view(dtype)
+    for view in (x.T, x[::-1], x[:, ::-2], x[:1].expand(3, 6, -1)):
+        copy = view.contiguous()
+        assert copy.is_contiguous() and copy.dtype is dtype and copy.tolist() == view.tolist()
+        assert view.reshape(-1).tolist() == copy.view(-1).tolist()
+
+
+def test_the_example_of_the_page_runs() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "views.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(compile(example, "views.md", "exec"), {})
