@@ -67,7 +67,7 @@ bool add_int(Tensor* tensor, int axis, PyObject* item, Layout& layout) {
         return fail(Wrong::Index, "the index " + shown(item) + " does not fit 64 bits", range_of(tensor->dims()[axis])),
                false;
     if (i < -extent || i >= extent) return out_of_range(tensor, axis, i), false;
-    layout.offset += (i < 0 ? i + extent : i) * tensor->strides()[axis];
+    layout.offset = plus(layout.offset, times(i < 0 ? i + extent : i, tensor->strides()[axis]));
     return true;
 }
 
@@ -87,7 +87,7 @@ bool add_slice(Tensor* tensor, int axis, PyObject* slice, Layout& layout) {
     Py_ssize_t start, stop, step;
     if (PySlice_Unpack(slice, &start, &stop, &step) < 0) return wrong_slice(slice);
     Py_ssize_t length = PySlice_AdjustIndices(tensor->dims()[axis], &start, &stop, step);
-    if (length || step > 0) layout.offset += start * tensor->strides()[axis];
+    if (length || step > 0) layout.offset = plus(layout.offset, times(start, tensor->strides()[axis]));
     layout.add(length, times(tensor->strides()[axis], step));
     return true;
 }

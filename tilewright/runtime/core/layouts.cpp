@@ -46,7 +46,9 @@ PyObject* get_ndim(PyObject* self, void*) { return PyLong_FromLong(as_tensor(sel
 PyObject* get_itemsize(PyObject* self, void*) { return PyLong_FromLongLong(item_of(as_tensor(self))); }
 PyObject* get_version(PyObject* self, void*) { return PyLong_FromLongLong(as_tensor(self)->storage->version); }
 
-int64_t offset_of(Tensor* tensor) { return tensor->data - tensor->storage->data; }
+int64_t offset_of(Tensor* tensor) {
+    return reinterpret_cast<intptr_t>(tensor->data) - reinterpret_cast<intptr_t>(tensor->storage->data);
+}
 
 PyObject* storage_offset(Call& call) { return PyLong_FromLongLong(offset_of(call.tensor) / item_of(call.tensor)); }
 
@@ -108,7 +110,7 @@ PyObject* as_strided(Call& call) {
     int64_t own = offset_of(x) / item_of(x), offset = own;  // the storage need not be aligned, elements are
     if (!read_layout(call, layout) || !read_int(call, 2, offset)) return nullptr;
     bool near = offset >= 0 && offset <= kLargest;
-    if (near) layout.offset = (offset - own) * item_of(x);
+    if (near) layout.offset = times(offset - own, item_of(x));
     if (layout.rank <= kMaxRank && (!near || !lies_inside(layout, offset_of(x) + layout.offset, x))) {
         std::string holds = "its storage has " + std::to_string(x->storage->bytes / item_of(x)) +
                             " elements, which size, stride and storage_offset count";

@@ -41,7 +41,7 @@ PyObject* narrow(Call& call) {
 
 PyObject* chosen(Tensor* tensor, int64_t axis, int64_t index) {
     Layout layout = layout_without(tensor, axis);
-    layout.offset = index * tensor->strides()[axis];
+    layout.offset = times(index, tensor->strides()[axis]);
     return view_of(tensor, layout);
 }
 
@@ -81,9 +81,10 @@ PyObject* split_in_lengths(const Call& call, int64_t dim, const Ints& lengths) {
     std::vector<Part> parts;
     int64_t start = 0, extent = call.tensor->dims()[dim];
     bool good = true;
-    for (int i = 0; good && i < lengths.count; start += lengths.values[i++]) {
-        good = lengths.values[i] >= 0 && lengths.values[i] <= extent - start;
+    for (int i = 0; good && i < lengths.count; ++i) {
         parts.push_back({start, lengths.values[i]});
+        good = lengths.values[i] >= 0 && lengths.values[i] <= extent - start;
+        if (good) start += lengths.values[i];
     }
     if (good && start == extent) return cut(call.tensor, dim, parts);
     return wrong_value(call,
@@ -168,8 +169,8 @@ PyObject* diagonal(Call& call) {
         if (i != a && i != b) layout.add(x->dims()[i], x->strides()[i]);
     int64_t right = std::clamp<int64_t>(offset, 0, x->dims()[b]), down = std::clamp<int64_t>(offset, -x->dims()[a], 0);
     int64_t length = std::min(x->dims()[a] + down, x->dims()[b] - right);
-    layout.add(length, x->strides()[a] + x->strides()[b]);
-    if (length) layout.offset = right * x->strides()[b] - down * x->strides()[a];
+    layout.add(length, plus(x->strides()[a], x->strides()[b]));
+    if (length) layout.offset = plus(times(right, x->strides()[b]), times(-down, x->strides()[a]));
     return view_of(x, layout);
 }
 
