@@ -48,11 +48,10 @@ struct Index {
 };
 
 bool too_many(Tensor* tensor, const Index& index) {
-    std::string count = std::to_string(index.axes) + (index.axes == 1 ? " index" : " indices");
-    std::string rank = std::to_string(tensor->rank()) + (tensor->rank() == 1 ? " axis" : " axes");
-    return fail(Wrong::Index, "too many indices: " + count + " for " + described(tensor) + ", which has " + rank,
-                tensor->rank() ? "every axis has at most one; None adds an axis"
-                               : "x[()] is all of it, x.item() its number"),
+    std::string whole = described(tensor) + ", which has " + counted(tensor->rank(), "axis", "axes");
+    bool axes = tensor->rank();
+    return fail(Wrong::Index, "too many indices: " + std::to_string(index.axes) + " for " + whole,
+                axes ? "every axis has at most one; None adds an axis" : "x[()] is all of it, x.item() its number"),
            false;
 }
 

@@ -14,19 +14,11 @@ namespace {
 
 PyObject* same(Tensor* tensor) { return Py_NewRef(reinterpret_cast<PyObject*>(tensor)); }
 
-bool wrong_value(const Call& call, const std::string& what, const std::string& remedy) {
-    return fail(Wrong::Value, said(call) + what, remedy), false;
-}
-
 std::string with_elements(Tensor* tensor) {
-    int64_t count = count_of(tensor);
-    return described(tensor) + " has " + std::to_string(count) + (count == 1 ? " element" : " elements");
+    return described(tensor) + " has " + counted(count_of(tensor), "element", "elements");
 }
 
-std::string with_axes(Tensor* tensor) {
-    int rank = tensor->rank();
-    return described(tensor) + " has " + std::to_string(rank) + (rank == 1 ? " axis" : " axes");
-}
+std::string with_axes(Tensor* tensor) { return described(tensor) + " has " + counted(tensor->rank(), "axis", "axes"); }
 
 // --- shapes
 
@@ -50,14 +42,16 @@ bool fill(Ints& shape, int64_t elements) {
 bool refuse_shape(const Call& call, const Ints& shape, const std::string& what) {
     const int64_t *first = shape.values, *last = first + shape.count;
     int64_t open = std::count(first, last, -1);
-    if (open > 1) return wrong_value(call, shape.text() + " has -1 twice", "at most one extent can be computed");
+    if (open > 1) return refuse(call, shape.text() + " has -1 twice", "at most one extent can be computed"), false;
     if (std::any_of(first, last, [](int64_t dim) { return dim < -1; }))
-        return wrong_value(call, shape.text() + " has a negative extent", "-1 stands for one that is computed");
+        return refuse(call, shape.text() + " has a negative extent", "-1 stands for one that is computed"), false;
     if (open && std::count(first, last, 0))
-        return wrong_value(call, "the extent -1 in " + shape.text() + " could be any: the others have no elements",
-                           "say what it is");
-    return wrong_value(call, what + ", which do not fill the shape " + shape.text(),
-                       "the product of the extents is the number of elements; one may be -1, which is computed");
+        return refuse(call, "the extent -1 in " + shape.text() + " could be any: the others have no elements",
+                      "say what it is"),
+               false;
+    return refuse(call, what + ", which do not fill the shape " + shape.text(),
+                  "the product of the extents is the number of elements; one may be -1, which is computed"),
+           false;
 }
 
 bool read_shape(const Call& call, Layout& to) {
@@ -78,8 +72,8 @@ PyObject* no_view(const Call& call, const Layout& to) {
     for (int a = 0; a < call.tensor->rank(); ++a)
         strides[a] = call.tensor->strides()[a] / info(call.tensor->dtype).bytes;
     std::string whose = described(call.tensor) + ", whose strides are " + shown(strides, call.tensor->rank());
-    return fail(Wrong::Value, said(call) + whose + ", has no view of shape " + shown(to.dims, to.rank),
-                "reshape(...) copies where it must");
+    return refuse(call, whose + ", has no view of shape " + shown(to.dims, to.rank),
+                  "reshape(...) copies where it must");
 }
 
 PyObject* seen_as(const Call& call, Layout& to) {
@@ -94,7 +88,7 @@ PyObject* view(Call& call) {
     PyObject* given = named ? call.values[1] : call.count == 1 ? call.items[0] : nullptr;
     if (given && dtype_of(given, dtype) && !(named && sized)) return viewed_as(call, dtype);
     if (named)
-        return fail(Wrong::Type, said(call) + "a dtype is needed, alone", "it is called as view(*size) or view(dtype)");
+        return refuse(call, "a dtype is needed, alone", "it is called as view(*size) or view(dtype)", Wrong::Type);
     Layout to;
     return read_shape(call, to) ? seen_as(call, to) : nullptr;
 }
@@ -105,8 +99,7 @@ bool shape_of_other(const Call& call, Layout& to) {
     if (!read_tensor(call, 0, other)) return false;
     to.set_dims(other->dims(), other->rank());
     return count_of(other) == count_of(call.tensor) ||
-           wrong_value(call, with_elements(call.tensor) + ", but " + with_elements(other),
-                       "both have as many elements");
+           refuse(call, with_elements(call.tensor) + ", but " + with_elements(other), "both have as many elements");
 }
 
 PyObject* view_as(Call& call) {
@@ -135,7 +128,7 @@ PyObject* flatten(Call& call) {
     if (!read_dim(call, 0, x->rank(), first) || !read_dim(call, 1, x->rank(), last)) return nullptr;
     if (first > last) {
         std::string axes = "start_dim=" + std::to_string(first) + " stands after end_dim=" + std::to_string(last);
-        return fail(Wrong::Value, said(call) + axes, "the axes from start_dim to end_dim become one");
+        return refuse(call, axes, "the axes from start_dim to end_dim become one");
     }
     if (first == last && x->rank()) return same(x);
     const int64_t* dims = x->dims();
@@ -154,7 +147,7 @@ PyObject* unflatten(Call& call) {
     int64_t extent = x->dims()[dim];
     if (!fill(sizes, extent)) {
         std::string axis = "axis " + std::to_string(dim) + " of " + described(x);
-        return refuse_shape(call, sizes, axis + " has " + std::to_string(extent) + " elements"), nullptr;
+        return refuse_shape(call, sizes, axis + " has " + counted(extent, "element", "elements")), nullptr;
     }
     Layout to;
     to.set_dims(x->dims(), dim);
@@ -174,8 +167,9 @@ bool read_dims(const Call& call, int parameter, Ints& dims) {
         uint64_t bit = uint64_t{1} << dims.values[i];
         if (seen & bit) {
             std::string name(call.signature.names[parameter]);
-            return wrong_value(call, name + " names axis " + std::to_string(dims.values[i]) + " twice",
-                               "every axis stands there once");
+            return refuse(call, name + " names axis " + std::to_string(dims.values[i]) + " twice",
+                          "every axis stands there once"),
+                   false;
         }
         seen |= bit;
     }
@@ -192,9 +186,8 @@ PyObject* permute(Call& call) {
     Ints dims;
     if (!read_dims(call, 0, dims)) return nullptr;
     if (dims.count != call.tensor->rank())
-        return fail(Wrong::Value,
-                    said(call) + with_axes(call.tensor) + ", but dims names " + std::to_string(dims.count),
-                    "it names every axis once; movedim(source, destination) moves some");
+        return refuse(call, with_axes(call.tensor) + ", but dims names " + std::to_string(dims.count),
+                      "it names every axis once; movedim(source, destination) moves some");
     return in_order(call.tensor, dims.values);
 }
 
@@ -212,9 +205,7 @@ PyObject* transpose(Call& call) {
 
 PyObject* t(Call& call) {
     Tensor* x = call.tensor;
-    if (x->rank() > 2)
-        return fail(Wrong::Value, said(call) + with_axes(x) + ", more than 2",
-                    "x.mT swaps the last two, x.T reverses all");
+    if (x->rank() > 2) return refuse(call, with_axes(x) + ", more than 2", "x.mT swaps the last two, x.T reverses all");
     return swapped(x, 0, x->rank() - 1);
 }
 
@@ -223,9 +214,8 @@ PyObject* movedim(Call& call) {
     Ints from, to;
     if (!read_dims(call, 0, from) || !read_dims(call, 1, to)) return nullptr;
     if (from.count != to.count)
-        return fail(
-            Wrong::Value,
-            said(call) + std::to_string(from.count) + " axes have " + std::to_string(to.count) + " destinations",
+        return refuse(
+            call, counted(from.count, "axis", "axes") + " to move, " + counted(to.count, "destination", "destinations"),
             "every axis that is moved has one");
     int64_t axes[kMaxRank], rest = 0;
     std::fill_n(axes, x->rank(), -1);
@@ -284,8 +274,8 @@ PyObject* unsqueeze(Call& call) {
 }
 
 PyObject* no_stretch(const Call& call, const Ints& shape) {
-    return fail(
-        Wrong::Value, said(call) + described(call.tensor) + " does not broadcast to " + shape.text(),
+    return refuse(
+        call, described(call.tensor) + " does not broadcast to " + shape.text(),
         "counted from the last axis, every extent stays (-1: as it is) unless it is 1; axes are added in front");
 }
 
