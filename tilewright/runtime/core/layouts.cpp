@@ -124,7 +124,7 @@ PyObject* no_reading(const Call& call, DType dtype, const char* why, const char*
 
 constexpr const char* kPacked = "contiguous() packs the elements";
 
-// The last axis holds `ratio` times as many elements, or a part of that where they grow.
+// The last axis holds as many bytes in elements of another size.
 PyObject* resized(const Call& call, DType dtype) {
     Tensor* x = call.tensor;
     int64_t old = item_of(x), item = info(dtype).bytes;
