@@ -68,9 +68,11 @@ def test_the_manifest_says_sizes_layouts_attributes_and_versions(monkeypatch: py
     assert made["command"] == f"tilewright replay {folder}"
     assert made["environment"]["numpy"] == np.__version__ and {"python", "llvmlite"} < made["environment"].keys()
     program, reduced = made["program"], made["reduced"]
-    assert program["operands (dtype, rank, unit axis)"] == [["f32", 1, -1]] and program["attributes"] == {"k": 3}
+    assert program["operands (dtype, rank, unit axis, still axes)"] == [["f32", 1, -1, 0]] and program[
+        "attributes"
+    ] == {"k": 3}
     assert (program["target"], program["level"], program["verify"]) == ("cpu", "native", "each-pass")
-    assert reduced["operands (dtype, rank, unit axis)"] == [["f32", 1, -1]]
+    assert reduced["operands (dtype, rank, unit axis, still axes)"] == [["f32", 1, -1, 0]]
     assert reduced["sizes"].keys() == {"N"} and program["sizes"] is None
 
 
@@ -217,7 +219,7 @@ def test_what_is_no_bundle_is_refused(spoil: str, tmp_path: Path, capsys: pytest
         (folder / "program.tw").unlink()
     else:
         manifest = json.loads((folder / "bundle.json").read_text())
-        manifest["program"]["operands (dtype, rank, unit axis)"] = [["f33", 1, 0]]
+        manifest["program"]["operands (dtype, rank, unit axis, still axes)"] = [["f33", 1, 0, 0]]
         (folder / "bundle.json").write_text(json.dumps(manifest))
     assert main(["replay", str(folder)]) == 1
     said = capsys.readouterr().err

@@ -147,7 +147,7 @@ def test_explanations(folder: Path) -> None:
     assert tw.cache.explain(op, x) == "scale is in the cache for this call"
     assert tw.cache.explain(op, x[::2]) == (
         "scale is not in the cache for this call; the entry that is most like it differs:\n"
-        "  operands (dtype, rank, unit axis): [['f32', 1, 0]], not [['f32', 1, -1]]"
+        "  operands (dtype, rank, unit axis, still axes): [['f32', 1, 0, 0]], not [['f32', 1, -1, 0]]"
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tensor_programs import axes, conv2d, fold, matmul, pointwise, read, relu, scale_shift, softmax, tensor
 
+import tilewright as tw
 from tilewright.errors import CallError, CallTypeError
 from tilewright.ir import index as ix
 from tilewright.ir.interpret.domains import FLOAT64
@@ -167,3 +168,12 @@ def test_scale_shift_takes_its_dims_from_what_comes_first() -> None:
     inputs = [tensor("p", "A", "B"), tensor("w", "C"), tensor("b", "D")]
     f = compose("f", inputs, [Call(scale_shift(), {"x": "p", "w": "w", "b": "b"}, ["y"])], ["y"])
     assert shapes(f) == {"p": "A, B", "w": "B", "b": "B", "y": "A, B"}
+
+
+@pytest.mark.parametrize("shape", [(50, 70), (5, 6, 7), (0, 3), (30, 40, 30)])
+@pytest.mark.parametrize("kept", [0, 1])
+def test_sums_over_several_axes_have_the_order_of_a_call(shape: tuple[int, ...], kept: int) -> None:
+    x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    rank = len(shape) - kept
+    traced = tw.trace(lambda a: tw.ops.var(tw.ops.exp(a), R=rank), x)
+    np.testing.assert_array_equal(traced(x), tw.ops.var(tw.ops.exp(x), R=rank))

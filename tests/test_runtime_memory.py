@@ -119,7 +119,7 @@ def test_every_type_of_numpy(make: Maker, code: str) -> None:
     size = array.itemsize
     op = make.op([operand("x")], lambda key: make.program("where", 4, 3, [(key[0][0][0], [0, 1])], 5, []))
     result = op(array[:, ::-1])
-    assert make.keys == [(((ONE[code], 2, -1),), ())]
+    assert make.keys == [(((ONE[code], 2, -1, 0),), ())]
     assert ONE[code] == Tensor.from_buffer(array).dtype.code
     assert type(result) is np.ndarray and result.dtype == array.dtype and result.shape == (2, 3)
     assert result.dtype.num == np.dtype(f"{array.dtype.kind}{size}").num
@@ -214,7 +214,7 @@ def test_bfloat16_arrays_go_through_an_op(make: Maker) -> None:
     op = make.op([operand("x")], lambda key: make.program("copy", 4, 5, [("bf16", [4, 5])], 6, []))
     result = op(array)
     assert result.dtype == ml_dtypes.bfloat16 and result.shape == (3, 2)
-    assert make.keys == [((("bf16", 2, 1),), ())]
+    assert make.keys == [((("bf16", 2, 1, 0),), ())]
 
 
 def test_foreign_and_misaligned_arrays_are_copied(make: Maker) -> None:

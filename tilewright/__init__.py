@@ -40,7 +40,7 @@ from tilewright.runtime.dtypes import (
 from tilewright.runtime.dtypes import bool_ as bool
 from tilewright.stdlib import ops
 from tilewright.stdlib.load import family, load, op
-from tilewright.stdlib.tensor import Tensor
+from tilewright.stdlib.tensor import Tensor, functions
 from tilewright.stdlib.tensor.views import (
     as_strided,
     atleast_1d,
@@ -102,4 +102,7 @@ _LATER = {"OpBuilder": "tilewright.dsl.build", "trace": "tilewright.compiler.tra
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         return getattr(import_module(_LATER[name]), name)
-    raise AttributeError(f"module 'tilewright' has no attribute {name!r}")
+    try:
+        return functions.get(name)
+    except AttributeError:
+        raise AttributeError(f"module 'tilewright' has no attribute {name!r}") from None

@@ -12,7 +12,6 @@ from typing import Any
 
 from tilewright.compiler.request import Attribute, OperandClass, Request
 from tilewright.errors import InternalError, UnsupportedError, UserError
-from tilewright.ir.types import BY_NAME
 
 FOLDER = "TILEWRIGHT_BUNDLES"
 """The environment variable that says where bundles go; without it, the system's folder for temporary files."""
@@ -39,9 +38,10 @@ class Case:
     def manifest(self) -> dict[str, Any]:
         """All but the program, in JSON's terms."""
         request = self.request
-        operands = request and [o and [o.dtype.name, o.rank, o.unit_axis] for o in request.operands]
+        operands = request and [o and list(o.plain()) for o in request.operands]
         return {
-            "operands (dtype, rank, unit axis)": operands,
+            "operands (dtype, rank, unit axis, still axes)": operands,
+            "strided results": request and [o and list(o.plain()) for o in request.outputs],
             "attributes": request and dict(request.attributes),
             "passes": self.passes,
             "target": self.target,
@@ -54,16 +54,14 @@ class Case:
     @staticmethod
     def read(program: str, manifest: Mapping[str, Any]) -> Case:
         """The case that :meth:`manifest` was made of."""
-        operands, attributes = manifest["operands (dtype, rank, unit axis)"], manifest["attributes"]
-        request = None if operands is None else Request(tuple(map(_operand, operands)), _settings(attributes))
+        operands, attributes = manifest["operands (dtype, rank, unit axis, still axes)"], manifest["attributes"]
+        outputs = tuple(map(OperandClass.read, manifest["strided results"] or ()))
+        classes = tuple(map(OperandClass.read, operands or ()))
+        request = None if operands is None else Request(classes, _settings(attributes), outputs)
         settings = (manifest[name] for name in ("passes", "target", "level", "verify"))
         sizes = manifest["sizes"]
         found = Case(program, request, *settings)
         return replace(found, sizes=sizes and tuple(sizes.items()), outside=manifest["indices out of range"])
-
-
-def _operand(made: tuple[str, int, int] | None) -> OperandClass | None:
-    return None if made is None else OperandClass(BY_NAME[made[0]], made[1], made[2])
 
 
 def _settings(made: Mapping[str, Any]) -> tuple[tuple[str, Attribute], ...]:

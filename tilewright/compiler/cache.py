@@ -36,11 +36,12 @@ class Entry(NamedTuple):
     @property
     def parts(self) -> dict[str, Any]:
         """By name; equal parts mean equal code."""
-        operands, values = self.key
+        operands, values, *outputs = self.key
         return {
             "op": self.header.name,
             "definition": self.header.identity,
-            "operands (dtype, rank, unit axis)": [o and list(o) for o in operands],
+            "operands (dtype, rank, unit axis, still axes)": [o and list(o) for o in operands],
+            "strided results": [o and list(o) for o in (outputs[0] if outputs else ())],
             "attributes": dict(zip(self.header.settings, map(_plain, values), strict=True)),
             "target": self.target,
             "level": self.level or "default",
@@ -158,9 +159,7 @@ def explain(op: Any, *operands: Any, **attributes: Any) -> str:
 
 
 def _wanted(op: Any, operands: Sequence[Any], attributes: dict[str, Any]) -> Entry:
-    request = op.request(operands, attributes)
-    classes = tuple(o and (o.dtype.name, o.rank, o.unit_axis) for o in request.operands)
-    return Entry(op.header, (classes, tuple(v for _, v in request.attributes)), *op.place)
+    return Entry(op.header, op.key(*operands, **attributes), *op.place)
 
 
 def _alike(store: Store, wanted: dict[str, Any]) -> Iterator[list[str]]:

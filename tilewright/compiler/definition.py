@@ -11,15 +11,16 @@ from tilewright.compiler.bundle import Case, mendable, reporting
 from tilewright.compiler.mode import mode
 from tilewright.compiler.op import Key, Op
 from tilewright.compiler.request import Attribute, OperandClass, Request
-from tilewright.compiler.stages import Job, definition_passes, specialise_request, unit_axes
+from tilewright.compiler.stages import Job, definition_passes, specialise_request, still_axes, unit_axes
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.calls import called, in_module
 from tilewright.dsl.describe import header
 from tilewright.dsl.header import Header
 from tilewright.dsl.program import Resolver, no_ops
 from tilewright.dsl.signature import Signature, signature
+from tilewright.dsl.stretch import at_rest
 from tilewright.ir.tensor import Function
-from tilewright.ir.types import BY_NAME, F32, DType
+from tilewright.ir.types import F32, DType
 from tilewright.runtime import Artifact
 from tilewright.source import Span
 from tilewright.targets.target import TARGETS, Target, get_target
@@ -49,7 +50,7 @@ class Definition:
 
     def job(self, request: Request, target: Target) -> Job:
         """What is compiled for a specialisation."""
-        function = specialise_request(self.tree, request, self.resolver)
+        function = at_rest(specialise_request(self.tree, request, self.resolver), still_axes(request))
         return Job(function, unit_axes(function, request), definition_passes, target)
 
     def meaning(
@@ -62,11 +63,16 @@ class Definition:
         with reporting(lambda: self.case(request, on)):
             return self.job(request, on).compilation().tensor
 
+    def request(self, key: Key) -> Request:
+        """What the key of a call asks for."""
+        classes, values, *more = key
+        outputs = tuple(map(OperandClass.read, more[0])) if more else ()
+        attributes = tuple(zip(self.signature.settings, values, strict=True))
+        return Request(tuple(map(OperandClass.read, classes)), attributes, outputs)
+
     def artifact(self, key: Key, target: Target) -> Artifact:
         """What is compiled for the key of a call."""
-        classes, values = key
-        operands = tuple(None if c is None else OperandClass(BY_NAME[c[0]], c[1], c[2]) for c in classes)
-        request = Request(operands, tuple(zip(self.signature.settings, values, strict=True)))
+        request = self.request(key)
         with mendable(), reporting(lambda: self.case(request, target)):
             return driver.compiled(self.job(request, target), mode())
 

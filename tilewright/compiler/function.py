@@ -15,13 +15,12 @@ from tilewright.dsl.header import Parameter
 from tilewright.errors import CallTypeError
 from tilewright.ir.tensor import Function
 from tilewright.ir.text_tensor import print_function
-from tilewright.ir.types import BY_NAME
 from tilewright.passes.pipeline import Pipeline
 from tilewright.runtime import Op as CoreOp
 from tilewright.runtime import Program, to_numpy, to_tensor
 from tilewright.targets.target import get_target
 
-Key = tuple[tuple[tuple[str, int, int] | None, ...], tuple[Any, ...]]
+Key = tuple[Any, ...]
 
 
 class FunctionOp(CoreOp):
@@ -82,7 +81,7 @@ class FunctionOp(CoreOp):
         return self._job({name: given.unit_axis for name, given in operands.items()})
 
     def _compile(self, key: Key) -> Program:
-        given = (OperandClass(BY_NAME[k[0]], k[1], k[2]) for k in key[0] if k is not None)
+        given = [found for found in map(OperandClass.read, key[0]) if found is not None]
         names = (t.name for t in self.function.inputs)
         job = self._checked_job(dict(zip(names, given, strict=True)))
         with driver.reported(job, mode()):

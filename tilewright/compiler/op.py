@@ -29,8 +29,11 @@ if TYPE_CHECKING:
 
 STAGES = ("source", "tensor", "loops", "llvm", "asm", "c")
 
-Key: TypeAlias = tuple[tuple[tuple[str, int, int] | None, ...], tuple["Attribute", ...]]
-"""Per operand (dtype name, rank, unit axis) or None; then the values of attributes and ranks."""
+Class: TypeAlias = tuple[str, int, int, int]
+"""(dtype name, rank, unit axis, a bit for each axis along which all elements are one)."""
+Key: TypeAlias = tuple[Any, ...]
+"""Per operand its class or None; the values of attributes and ranks; and, if results are written to memory that is not
+row-major, per result a class or None."""
 
 
 class Op(CoreOp):
@@ -54,7 +57,7 @@ class Op(CoreOp):
         self._places: dict[str, Op] = {}
         on_error = raiser(header.name, header.operands, header.form, self._case)
         core = header.name, header.parameters, self._compile, on_error, to_tensor, to_numpy
-        super().__init__(*core, header.packs or None)
+        super().__init__(*core, header.packs or None, header.axes)
 
     def __repr__(self) -> str:
         return f"<op {self.name} for {self.target}>"
@@ -125,7 +128,7 @@ class Op(CoreOp):
         if stage not in STAGES:
             raise UserError(f"unknown stage {stage!r}", hint=f"one of {', '.join(STAGES)}")
         with mendable():
-            request = self.request(operands, attributes) if operands else self.default_request({}, 1, attributes)
+            request = self.called(operands, attributes) if operands else self.default_request({}, 1, attributes)
         return self.stage_text(stage, request)
 
     def stage_text(self, stage: str, request: Request) -> str:
@@ -148,8 +151,12 @@ class Op(CoreOp):
 
     # --- requests ---------------------------------------------------------------------------
 
+    def called(self, operands: tuple[Any, ...], attributes: Mapping[str, Attribute]) -> Request:
+        """The specialisation that a call with these operands and attributes runs: of merged axes."""
+        return self.definition.request(self.key(*operands, **attributes))
+
     def request(self, operands: tuple[Any, ...], attributes: Mapping[str, Attribute]) -> Request:
-        """The specialisation that a call with these operands and attributes would run."""
+        """The specialisation for operands of just these axes, and attributes."""
         from tilewright.compiler.request import Request
 
         classes = (None if x is None else self.operand_class(x) for x in self.tensors(operands))

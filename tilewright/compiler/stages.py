@@ -14,7 +14,7 @@ from tilewright.dsl.program import Resolver, no_ops
 from tilewright.dsl.signature import bind, signature
 from tilewright.dsl.specialise import specialise
 from tilewright.ir.plan import Phase, Plan, Repeat, Step, head, tail
-from tilewright.ir.tensor import Function
+from tilewright.ir.tensor import Function, Tensor
 from tilewright.ir.verify_loops import verify_plan
 from tilewright.ir.verify_tensor import verify
 from tilewright.passes.legalise import legalise
@@ -30,9 +30,16 @@ T = TypeVar("T")
 
 
 def unit_axes(function: Function, request: Request) -> Layout:
-    """Per input of the specialised function its unit axis (-1: none)."""
+    """The unit axis (-1: none) of each input of the specialised function, and of results written to any strides."""
     present = [o for o in request.operands if o is not None]
-    return {t.name: o.unit_axis for t, o in zip(function.inputs, present, strict=True)}
+    inputs = {t.name: o.unit_axis for t, o in zip(function.inputs, present, strict=True)}
+    outputs = zip(function.outputs, request.outputs, strict=False)
+    return inputs | {name: o.unit_axis for name, o in outputs if o is not None}
+
+
+def still_axes(request: Request) -> tuple[int, ...]:
+    """Per operand that is there a bit for each axis along which all its elements are one."""
+    return tuple(o.still for o in request.operands if o is not None)
 
 
 def specialise_request(op: ast.Op, request: Request, resolver: Resolver = no_ops) -> Function:
@@ -49,7 +56,7 @@ def specialise_request(op: ast.Op, request: Request, resolver: Resolver = no_ops
 
 
 Layout = Mapping[str, int]
-"""Per input of a function its unit axis, -1 for none."""
+"""Per input of a function its unit axis, -1 for none; so for outputs that are written to memory of any strides."""
 
 
 def definition_passes(layout: Layout) -> Pipeline:
@@ -178,13 +185,18 @@ def artifact(plan: Plan, target: Target, images: Sequence[bytes]) -> Artifact:
         target.form,
         len(head(plan)),
         len(tail(plan)),
-        [(t.dtype.name, [numbers.slots[f"out({t.name},{a})"] for a in range(len(t.shape))]) for t in plan.outputs],
+        [_output(t, plan, numbers) for t in plan.outputs],
         numbers.slots["scratch"],
         _steps(plan.steps, numbers, target.symbols(plan), [0]),
         [c.message for c in plan.checks],
         [s.dtype.name for s in plan.scalars],
         images,
     )
+
+
+def _output(t: Tensor, plan: Plan, numbers: Numbering) -> tuple[Any, ...]:
+    dims = [numbers.slots[f"out({t.name},{a})"] for a in range(len(t.shape))]
+    return (t.dtype.name, dims, True) if t.name in plan.strided else (t.dtype.name, dims)
 
 
 def _steps(steps: tuple[Step, ...], numbers: Numbering, symbols: Mapping[str, str], count: list[int]) -> list[Any]:

@@ -8,12 +8,15 @@ from numbers import Integral, Real
 from typing import Any
 
 from tilewright.compiler.bundle import Case, reporting
+from tilewright.compiler.family import Family
 from tilewright.compiler.function import FunctionOp
 from tilewright.compiler.mode import mode
 from tilewright.compiler.op import Op
 from tilewright.compiler.request import OperandClass
+from tilewright.dsl.build import OpBuilder
+from tilewright.dsl.signature import bind_ranks
 from tilewright.dsl.stretch import seen_through, views
-from tilewright.errors import CallTypeError, UserError
+from tilewright.errors import CallError, CallTypeError, UserError
 from tilewright.ir import index as ix
 from tilewright.ir.scalar import Const, literal
 from tilewright.ir.tensor import Function, ScalarInput, Tensor
@@ -75,7 +78,9 @@ class Recorder:
         """Notes the call. Each op keeps the FMA and the orders that it has when it runs alone."""
         given = {p[0]: value for p, value in zip(op.parameters(), values, strict=True)}
         present = [p[0] for p in op.parameters() if p[1] in _OPERANDS and given[p[0]] is not None]
-        operands = {name: self._own(op, name, given[name]) for name in present}
+        operands: Mapping[str, Traced] = {name: self._own(op, name, given[name]) for name in present}
+        if isinstance(op, Op):
+            operands, given = self._merged(op, operands, given)
         function = _meaning(op, operands, given)
         results = [self._result(function.tensor(o)) for o in function.outputs]
         scalars = {s.name: _constant(op.name, s, given[s.name]) for s in function.scalars}
@@ -86,6 +91,25 @@ class Recorder:
     def text(self) -> str:
         """The functions called, in order."""
         return "\n".join(print_function(c.function) for c in self.calls)
+
+    def _merged(
+        self, op: Op, operands: Mapping[str, Traced], given: dict[str, Any]
+    ) -> tuple[Mapping[str, Traced], dict[str, Any]]:
+        """As a call merges the axes of packs that are summed up: the order of a sum depends on it."""
+        ranks, packs = _merging(op, operands, given)
+        made = dict(operands)
+        for name, pattern in zip(op.header.operands, op.header.axes[0], strict=True):
+            for pack in reversed([p for p in pattern if p in packs and name in operands]):
+                at = sum(1 if p is None else ranks[p] for p in pattern[: pattern.index(pack)])
+                made[name] = self._merge(made[name], at, ranks[pack])
+        return made, {**given, **{p: 1 for p in packs if given.get(p, -1) != -1}}
+
+    def _merge(self, x: Traced, at: int, count: int) -> Traced:
+        """``x`` with ``count`` of its axes, the first of them ``at``, as one."""
+        merge = _MERGE.op(x.rank, at, count)
+        merged = self.record(merge, (x,))
+        assert isinstance(merged, Traced)
+        return merged
 
     def _own(self, op: Op | FunctionOp, name: str, value: object) -> Traced:
         """``value``, which must be an operand of the traced function or computed from them."""
@@ -99,6 +123,39 @@ class Recorder:
     def _result(self, tensor: Tensor) -> Traced:
         self.results += 1
         return Traced(f"t{self.results}", tensor.dtype, len(tensor.shape), self)
+
+
+def _merging(
+    op: Op, operands: Mapping[str, Traced], given: Mapping[str, Any]
+) -> tuple[Mapping[str, int], tuple[str, ...]]:
+    """The ranks of packs, and those whose axes a call with contiguous operands merges and no result has."""
+    patterns, results, _, mergeable, _ = op.header.axes
+    inner = {p for pattern in patterns for p in pattern if p is not None} - {p for r in results for p in r}
+    if not mergeable or not inner:
+        return {}, ()
+    asked = {p: given[p] for p in op.signature.ranks if given[p] != -1}
+    try:
+        ranks = bind_ranks(op.signature, {name: x.rank for name, x in operands.items()}, asked)
+    except CallError:  # what is wrong is said where the op is specialised
+        return {}, ()
+    return ranks, tuple(p for p in inner if ranks[p] > 1)
+
+
+def _write_merge(b: OpBuilder, rank: int, at: int, count: int) -> None:
+    dims = [f"N{n}" for n in range(rank)]
+    inner = dims[at : at + count]
+    digits = [" * ".join(["1", *inner[n + 1 :]]) for n in range(count)]
+    places = [f"m // ({below}) % max({dim}, 1)" for below, dim in zip(digits, inner, strict=True)]
+    places[0] = f"m // max({digits[0]}, 1)"
+    kept = [*(f"i{n}" for n in range(at)), "m", *(f"i{n}" for n in range(at + count, rank))]
+    b.dtype("T", "any")
+    b.operand("x", f"T[{', '.join(dims)}]")
+    b.result("y", f"T[{', '.join([*dims[:at], ' * '.join(inner), *dims[at + count :]])}]")
+    b.statement(f"y[{', '.join(kept)}] = x[{', '.join([*kept[:at], *places, *kept[at + 1 :]])}]")
+
+
+_write_merge.__name__ = "merge"
+_MERGE = Family(_write_merge)
 
 
 def _meaning(op: Op | FunctionOp, operands: Mapping[str, Traced], given: Mapping[str, Any]) -> Function:

@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.attributes import shown
+from tilewright.dsl.axes import axes
 from tilewright.dsl.calls import called
-from tilewright.dsl.header import Header, Parameter
+from tilewright.dsl.header import Header, Parameter, Shaped
 from tilewright.dsl.program import Resolver, no_ops
-from tilewright.dsl.signature import Signature, signature
+from tilewright.dsl.signature import Signature, signature, source_text
 
 _ATTRIBUTES: Mapping[str, Literal["attr_int", "attr_float", "attr_bool", "attr_choice"]] = {
     "int": "attr_int",
@@ -28,7 +29,15 @@ def header(op: ast.Op, resolver: Resolver = no_ops) -> Header:
     sig = signature(op)
     packs = [o.shared for o in sig.operands]
     several = len(packs) - packs.count(None) > 1
-    return Header(op.name, tuple(_parameters(sig)), tuple(packs) if several else (), _form(sig), identity(op, resolver))
+    called_with = tuple(_parameters(sig)), tuple(packs) if several else (), axes(op, sig), _form(sig)
+    variables = tuple((name, tuple(d.name for d in allowed)) for name, allowed in sig.variables.items())
+    shaped = tuple(map(_shaped, op.operands)), tuple(map(_shaped, op.results))
+    return Header(op.name, *called_with, identity(op, resolver), variables, *shaped)
+
+
+def _shaped(part: ast.Operand | ast.Result) -> Shaped:
+    axes = (f"{d.name}..." if isinstance(d, ast.Pack) else source_text(d) for d in part.dims)
+    return part.name, part.dtype.text, tuple(axes)
 
 
 def identity(op: ast.Op, resolver: Resolver) -> str:

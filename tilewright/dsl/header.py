@@ -19,18 +19,29 @@ Parameter: TypeAlias = tuple[
 default, keyword only)."""
 
 
+Shaped: TypeAlias = tuple[str, str, tuple[str, ...]]
+"""An operand or a result: its name, its dtype or dtype variable, and the text of each axis, a pack's ending in ``...``."""
+
+
 class Header(NamedTuple):
     """Of an op: its name, the parameters of a call, which axes of which operands are stretched to each other
-    (:attr:`tilewright.dsl.signature.OperandInfo.shared`), and ``form``, how it is called.
+    (:attr:`tilewright.dsl.signature.OperandInfo.shared`), which axes a call may merge and reorder (``dsl/axes.py``),
+    and ``form``, how it is called.
 
-    ``identity`` is a hash of what the op and those that it calls say, wherever it is written down.
+    ``identity`` is a hash of what the op and those that it calls say, wherever it is written down. ``variables`` has the
+    dtypes that each dtype variable allows; ``inputs`` and ``results`` how operands and results are declared, a result of
+    several forms by its first.
     """
 
     name: str
     parameters: tuple[Parameter, ...]
     packs: tuple[tuple[int, int] | None, ...]
+    axes: tuple[Any, ...]
     form: str
     identity: str
+    variables: tuple[tuple[str, tuple[str, ...]], ...]
+    inputs: tuple[Shaped, ...]
+    results: tuple[Shaped, ...]
 
     @property
     def operands(self) -> list[str]:

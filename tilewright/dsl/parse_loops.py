@@ -316,19 +316,21 @@ def _plan(reader: Reader, tree: Tree[Any]) -> Plan:
     def tensors(role: str) -> tuple[Tensor, ...]:
         return tuple(build.tensor(t.children[0]) for t in parts.get(role, []))
 
+    outputs = parts.get("output", [])
     symbols = (t.children for t in parts.get("symbol", []))
     checks = (t.children for t in parts.get("check", []))
     steps = [t for t in rest if isinstance(t, Tree) and t.data in ("phase", "repeat")]
     return Plan(
         name=build.name(name),
         inputs=tensors("input"),
-        outputs=tensors("output"),
+        outputs=tuple(build.tensor(t.children[1]) for t in outputs),
         scalars=tuple(map(build.scalar, parts.get("scalar", []))),
         symbols=tuple((build.name(n), build.index(value)) for n, value in symbols),
         checks=tuple(Check(build.condition(c), reader.string(message)) for c, message in checks),
         scratch=tensors("scratch"),
         kernels=tuple(_kernel(reader, k) for k in parts.get("kernel", [])),
         steps=tuple(_step(build, s) for s in steps),
+        strided=tuple(build.tensor(t.children[1]).name for t in outputs if t.children[0]),
     )
 
 

@@ -93,6 +93,23 @@ def seen_through(f: Function, found: Mapping[str, View], span: Span) -> Function
     return replace(f, inputs=tuple(map(real, f.inputs)), body=statements.map_computes(f.body, through))
 
 
+def at_rest(f: Function, still: Sequence[int]) -> Function:
+    """``f``, which reads at 0 along the axes of inputs that ``still`` has a bit for: all elements are one there."""
+    held = {t.name: (t.shape, bits) for t, bits in zip(f.inputs, still, strict=True) if bits}
+
+    def rule(e: Expr) -> Expr:
+        if not isinstance(e, Read) or e.tensor not in held:
+            return e
+        shape, bits = held[e.tensor]
+        stays = [bits >> n & 1 and isinstance(i, Index) for n, i in enumerate(e.indices)]
+        return _read(e, View(shape, tuple(None if s else n for n, s in enumerate(stays))), shape)
+
+    if not held:
+        return f
+    rewritten = partial(statements.map_expressions, rule=partial(scalar.rewrite, rule=rule))
+    return replace(f, body=statements.map_computes(f.body, rewritten))
+
+
 def _whole(name: str | None, f: Function, span: Span) -> Exception:
     return error(f"{f.name} needs {name} in full shape here", span, "assign it to a tensor of that shape first")
 

@@ -9,9 +9,10 @@ Grammar::
     Check   = condition, message
 
 **The size table** is one int64 array per call. Its head is filled by the caller, per input operand in
-order: its dims, then its byte strides, as the symbols ``dim(x,0)``, ..., ``stride(x,0)``, ... Its tail is filled by the
-plan's emitted function ``int sizes(const int64* head, int64* tail)``, slot by slot in the order of
-:func:`tail`; it returns 0, or 1 + the number of the first check that fails. A kernel reads any slot by number.
+order: its dims, then its byte strides, as the symbols ``dim(x,0)``, ..., ``stride(x,0)``, ...; then, per strided
+output, its byte strides. Its tail is filled by the plan's emitted function
+``int sizes(const int64* head, int64* tail)``, slot by slot in the order of :func:`tail`; it returns 0, or 1 + the
+number of the first check that fails. A kernel reads any slot by number.
 ``symbols`` defines the dims by name (``N = dim(x,0)``) for use in all that follows.
 """
 
@@ -57,7 +58,9 @@ Step = Union[Phase, Repeat]
 
 @dataclass(frozen=True)
 class Plan:
-    """See the module's page. ``scratch`` tensors live from the first phase to the last."""
+    """See the module's page. ``scratch`` tensors live from the first phase to the last. Outputs that are ``strided``
+    lie in memory of the caller's, the others are row-major.
+    """
 
     name: str
     inputs: tuple[Tensor, ...]
@@ -68,6 +71,7 @@ class Plan:
     scratch: tuple[Tensor, ...]
     kernels: tuple[Kernel, ...]
     steps: tuple[Step, ...]
+    strided: tuple[str, ...] = ()
 
 
 def count_steps(steps: Iterable[Step]) -> int:
@@ -91,6 +95,8 @@ def head(plan: Plan) -> list[str]:
     for t in plan.inputs:
         rank = range(len(t.shape))
         names += [f"dim({t.name},{a})" for a in rank] + [f"stride({t.name},{a})" for a in rank]
+    for t in plan.outputs:
+        names += [f"stride({t.name},{a})" for a in range(len(t.shape)) if t.name in plan.strided]
     return names
 
 

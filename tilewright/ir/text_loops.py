@@ -41,8 +41,8 @@ def print_plan(plan: Plan) -> str:
 
 
 def _declarations(plan: Plan) -> Iterator[str]:
-    for role, tensors in (("input", plan.inputs), ("output", plan.outputs)):
-        yield from (f"{role} {_tensor(t)}" for t in tensors)
+    yield from (f"input {_tensor(t)}" for t in plan.inputs)
+    yield from (f"{'strided ' * (t.name in plan.strided)}output {_tensor(t)}" for t in plan.outputs)
     yield from (f"scalar {_scalar(s)}" for s in plan.scalars)
     yield from (f"symbol {name_text(name)} = {index_text(value)}" for name, value in plan.symbols)
     yield from (f"check {condition_text(c.condition)}: {json.dumps(c.message)}" for c in plan.checks)

@@ -18,8 +18,8 @@ from tilewright.ir.scalar import OPS, Apply, CheckedIndex, Const, Expr, IndexVal
 
 KEYWORDS = frozenset(
     """and at bitcast block cast check checked chunk else false for global if in index inf init input iter kernel nan
-    not or ordered output parallel pass plan reduce register repeat run scalar scratch serial strides symbol tasks
-    true unrolled vectorized where""".split()
+    not or ordered output parallel pass plan reduce register repeat run scalar scratch serial strided strides symbol
+    tasks true unrolled vectorized where""".split()
 )
 """Words of the grammar; a name that is one is quoted."""
 

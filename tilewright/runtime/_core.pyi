@@ -9,8 +9,14 @@ from numpy.typing import DTypeLike
 from tilewright.runtime.dtypes import dtype as ElementType
 
 Value: TypeAlias = bool | int | float | str | tuple[bool | int | float, ...]
-Key: TypeAlias = tuple[tuple[tuple[str, int, int] | None, ...], tuple[Value, ...]]
-"""What ``on_miss`` is told: per operand (dtype name, rank, unit axis or -1) or None; then the attributes' values."""
+Class: TypeAlias = tuple[str, int, int, int] | None
+"""(dtype name, rank, unit axis or -1, a bit for each axis along which all elements are one); None: it is absent."""
+Key: TypeAlias = tuple[Any, ...]
+"""What ``on_miss`` is told: per operand its class; the attributes' values; and, if results are written to memory that
+is not row-major, per result its class, None for the others."""
+Pattern: TypeAlias = tuple[str | None, ...]
+Axes: TypeAlias = tuple[tuple[Pattern, ...], tuple[Pattern, ...], tuple[str, ...], bool, tuple[bool, ...]]
+"""See ``tilewright.dsl.axes``."""
 
 Parameter: TypeAlias = tuple[
     str,
@@ -219,7 +225,8 @@ class Program:
     """The runnable form of a plan. Slots are places in the whole size table, head first.
 
     ``sizes_ptr`` and the kernels are addresses that ``keepalive`` keeps valid; ``outputs`` holds
-    (dtype name, the slot of each dim); ``scalars`` the dtype names of the run-time scalars, in order.
+    (dtype name, the slot of each dim), and True if it is written to memory of any strides; ``scalars`` the dtype names
+    of the run-time scalars, in order.
     """
 
     def __init__(
@@ -227,7 +234,7 @@ class Program:
         sizes_ptr: int,
         head_slots: int,
         tail_slots: int,
-        outputs: Sequence[tuple[str, Sequence[int]]],
+        outputs: Sequence[tuple[Any, ...]],
         scratch_slot: int,
         steps: Sequence[Step],
         checks: Sequence[str],
@@ -248,6 +255,8 @@ class Op:
     ``packs`` says of each operand how many axes stand before and after the axis pack that it shares with others, None
     if it shares none. The axes of the pack are stretched to one shape by NumPy's rules before the key is computed; a
     stretched axis has the stride 0. ``("shape", message)`` is reported where they do not fit.
+    ``axes`` says which axes are merged, and reordered, before the key is computed; results have theirs as if they were
+    not. ``out=`` takes a tensor, or a tuple of one per result or None, to write to.
     An operand whose type has ``__tilewright_record__(op, values)`` is asked in place of a run: ``values`` are the
     arguments and defaults in the order of the parameters, and what it returns is the result of the call.
     Two threads that miss the same key at once both ask; the first program stays.
@@ -262,9 +271,13 @@ class Op:
         coerce: Callable[[object], Tensor],
         to_numpy: Callable[[Tensor], Any],
         packs: Sequence[tuple[int, int] | None] | None = None,
+        axes: Axes | None = None,
     ) -> None: ...
     def stretched(self, operands: tuple[Tensor | None, ...], /) -> tuple[Tensor | None, ...]:
-        """Operands as a call sees them."""
+        """Operands, stretched where they share a pack."""
+
+    def key(self, *args: Any, **kwargs: Any) -> Key:
+        """What ``on_miss`` would be told of a call with these arguments; run-time scalars may be left out."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
     @property
@@ -283,17 +296,17 @@ def set_errors(classes: tuple[type[Exception], type[Exception], type[Exception]]
 
 def set_tensor_hooks(
     *,
-    contiguous: Callable[[Any], Tensor] | None = ...,
+    copy: Callable[[Any, Any], object] | None = ...,
     advanced_getitem: Callable[[Any, Any], object] | None = ...,
     advanced_setitem: Callable[[Any, Any, Any], object] | None = ...,
     assign: Callable[[Any, Any], object] | None = ...,
 ) -> dict[str, Callable[..., Any] | None]:
     """Sets what tensors leave to Python (None: nothing) and returns what it was; those not given stay.
 
-    ``contiguous(tensor)`` copies to a row-major tensor. ``advanced_getitem(tensor, index)`` and
-    ``advanced_setitem(tensor, index, value)`` are given, as they were written, the indices of which some part is not an
-    int, a slice, ``...`` or None. ``assign(view, value)`` writes to what other indices name; it counts the write
-    (``_version``).
+    ``copy(source, target)`` copies to a tensor of the same dtype and shape, or tensors to tensors, None for those left
+    out. ``advanced_getitem(tensor, index)`` and ``advanced_setitem(tensor, index, value)`` are given, as they were
+    written, the indices of which some part is not an int, a slice, ``...`` or None. ``assign(view, value)`` writes to
+    what other indices name; it counts the write (``_version``).
     """
 
 def set_tensor_type(type: type[Tensor]) -> None:

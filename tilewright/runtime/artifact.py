@@ -12,7 +12,7 @@ from tilewright.runtime.code import Code, Form
 if TYPE_CHECKING:
     from tilewright.runtime._core import Step
 
-ABI_VERSION = 1
+ABI_VERSION = 2
 """The version of the kernel ABI (see docs/architecture.md); part of every key."""
 
 SIZES = "sizes"
@@ -22,14 +22,15 @@ SIZES = "sizes"
 class Artifact(NamedTuple):
     """Images of machine code, and where a call finds what it needs: slots are places in the size table, head first.
 
-    ``outputs`` holds (dtype, the slot of each dim); ``steps`` are those of the plan, ("phase", symbol, slot of tasks,
-    slot of chunk) or ("repeat", slot of trips, steps); ``checks`` are messages.
+    ``outputs`` holds (dtype, the slot of each dim), and True for one that is written to memory of any strides;
+    ``steps`` are those of the plan, ("phase", symbol, slot of tasks, slot of chunk) or
+    ("repeat", slot of trips, steps); ``checks`` are messages.
     """
 
     form: Form
     head: int
     tail: int
-    outputs: Sequence[tuple[str, Sequence[int]]]
+    outputs: Sequence[Any]
     scratch: int
     steps: Sequence[Any]
     checks: Sequence[str]
@@ -43,7 +44,7 @@ class Artifact(NamedTuple):
             code.address(SIZES),
             self.head,
             self.tail,
-            [(dtype, list(slots)) for dtype, slots in self.outputs],
+            [tuple(output) for output in self.outputs],
             self.scratch,
             [_placed(s, code) for s in self.steps],
             list(self.checks),

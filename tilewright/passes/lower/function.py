@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from tilewright.ir import statements
-from tilewright.ir.index import const, symbols
+from tilewright.ir.index import Index, const, symbols
 from tilewright.ir.loops import Buffer, row_major
 from tilewright.ir.plan import Plan, stride
 from tilewright.ir.scalar import index_symbols
@@ -24,7 +24,8 @@ from tilewright.passes.tensor.eliminate_dead import eliminate_dead
 def lower(function: Function, unit_axes: Mapping[str, int]) -> Plan:
     """The unscheduled plan of ``function``: per statement its kernels, each one task of serial loops.
 
-    ``unit_axes`` gives the unit axis of each input (-1: none): its stride is a constant. Statements and
+    ``unit_axes`` gives the unit axis of each input, and of each output that may have any strides (-1: none): its stride
+    is a constant. Statements and
     results that no output needs are left out. CheckError for a dim that no operand's shape gives.
     """
     conditions = checks(function)
@@ -50,6 +51,7 @@ def lower(function: Function, unit_axes: Mapping[str, int]) -> Plan:
         tuple(scratch),
         tuple(made.kernels),
         steps,
+        tuple(name for name in function.outputs if name in unit_axes),
     )
 
 
@@ -82,17 +84,22 @@ def _memory(
     inside = {t.name: t for t in scratch}
     for name, t in ({r.name: r for r in results} | inside).items():
         scope = "scratch" if name in inside else "global"
-        buffers[name] = Buffer(name, t.dtype, t.shape, row_major(t.shape, t.dtype), scope)
+        strides = _strides(t, unit_axes[name]) if name in unit_axes else row_major(t.shape, t.dtype)
+        buffers[name] = Buffer(name, t.dtype, t.shape, strides, scope)
     extents = {name: b.shape for name, b in buffers.items()} | {r.name: r.shape for r in results}
     return buffers, Shapes(extents, frozenset(t.name for t in f.inputs), f.outputs[0])
 
 
 def _operand(t: Tensor, unit_axis: int) -> Buffer:
-    """An input's strides are slots of the size table, but for the unit axis."""
+    return Buffer(t.name, t.dtype, t.shape, _strides(t, unit_axis))
+
+
+def _strides(t: Tensor, unit_axis: int) -> tuple[Index, ...]:
+    """Slots of the size table, but for the unit axis."""
     strides = [stride(t.name, a) for a in range(len(t.shape))]
     if unit_axis >= 0:
         strides[unit_axis] = const(t.dtype.bytes)
-    return Buffer(t.name, t.dtype, t.shape, tuple(strides))
+    return tuple(strides)
 
 
 def _names(function: Function) -> set[str]:

@@ -8,7 +8,7 @@ namespace tw {
 
 namespace {
 
-constexpr const char* kNames[] = {"contiguous", "advanced_getitem", "advanced_setitem", "assign"};
+constexpr const char* kNames[] = {"copy", "advanced_getitem", "advanced_setitem", "assign"};
 
 PyObject* hooks[std::size(kNames)];
 

@@ -7,7 +7,7 @@
 
 namespace tw {
 
-enum class Hook { Contiguous, AdvancedGetitem, AdvancedSetitem, Assign };
+enum class Hook { Copy, AdvancedGetitem, AdvancedSetitem, Assign };
 
 // Sets one by its name in _core.pyi and returns what it was (None: not set); null with a Python error.
 PyObject* set_hook(const char* name, PyObject* function);

@@ -22,6 +22,16 @@ inline int unit_axis(const int64_t* dims, const int64_t* strides, int rank, int6
     return -1;
 }
 
+// A bit for each axis along which all elements are one: those of stride 0, extents of at most 1 and empty tensors aside.
+inline uint32_t still_axes(const int64_t* dims, const int64_t* strides, int rank) {
+    uint32_t still = 0;
+    for (int a = 0; a < rank; ++a) {
+        if (dims[a] == 0) return 0;
+        still |= static_cast<uint32_t>(dims[a] > 1 && strides[a] == 0) << a;
+    }
+    return still;
+}
+
 // No tensor has more bytes, an empty axis counted as one element: compiled code multiplies dims on the strength of it.
 constexpr int64_t kLargest = int64_t{1} << 48;
 

@@ -5,6 +5,7 @@
 #include "arrays.h"
 #include "cpus.h"
 #include "errors.h"
+#include "function.h"
 #include "hooks.h"
 #include "llvm_type.h"
 #include "object.h"
@@ -43,6 +44,7 @@ T address(py::handle number) {
 
 Output read_output(py::tuple output, int slots) {
     Output read{read_dtype(output[0].cast<std::string>()), {}};
+    read.given = output.size() > 2 && output[2].cast<bool>();
     for (py::handle slot : output[1]) read.dims.push_back(read_slot(slot, slots));
     if (read.dims.size() > kMaxRank) throw py::value_error("an output has too many axes");
     return read;
@@ -97,6 +99,34 @@ py::tuple memory_stats_tuple() {
     return py::make_tuple(now.in_use, now.cached, now.scratch, now.thread_scratch, now.peak, now.allocations, now.hits);
 }
 
+// Kept for good.
+void supply(py::object resolve, py::object convert, py::object coerce, py::object copy_into) {
+    supplied = {resolve.release().ptr(), convert.release().ptr(), coerce.release().ptr(), copy_into.release().ptr()};
+}
+
+DType read_dtype_object(py::object object) {
+    DType dtype;
+    if (!dtype_of(object.ptr(), dtype)) throw py::type_error("no dtype: " + py::repr(object).cast<std::string>());
+    return dtype;
+}
+
+py::object promote_types(py::object a, py::object b) {
+    return py::reinterpret_borrow<py::object>(dtype_object(promoted(read_dtype_object(a), read_dtype_object(b))));
+}
+
+py::object result_type(py::args operands) {
+    Promotion all;
+    for (py::handle operand : operands) {
+        DType dtype;
+        if (is_tensor(operand.ptr())) all.add_tensor(reinterpret_cast<Tensor*>(operand.ptr()));
+        else if (dtype_of(operand.ptr(), dtype)) all.add_dtype(dtype);
+        else if (is_number(operand.ptr())) all.add_number(operand.ptr());
+        else throw py::type_error("result_type() takes tensors, numbers and dtypes");
+    }
+    if (all.empty()) throw py::type_error("result_type() takes at least one tensor, number or dtype");
+    return py::reinterpret_borrow<py::object>(dtype_object(all.result()));
+}
+
 py::dict set_hooks(py::kwargs functions) {
     py::dict before;
     for (auto [name, function] : functions) {
@@ -124,7 +154,7 @@ const Program* program_of(PyObject* object) {
 
 PYBIND11_MODULE(_core, m) {
     m.doc() = "Tensors, compiled ops and the threads that run them.";
-    if (!tw::load_numpy() || !tw::add_tensor_type(m.ptr()) || !tw::add_op_type(m.ptr())) throw py::error_already_set();
+    if (!tw::load_numpy() || !tw::add_tensor_type(m.ptr()) || !tw::add_op_type(m.ptr()) || !tw::add_function_type(m.ptr())) throw py::error_already_set();
     py::class_<tw::ProgramObject>(m, "Program", "The runnable form of a plan.")
         .def(py::init(&tw::make_program), py::arg("sizes_ptr"), py::arg("head_slots"), py::arg("tail_slots"),
              py::arg("outputs"), py::arg("scratch_slot"), py::arg("steps"), py::arg("checks"),
@@ -137,6 +167,11 @@ PYBIND11_MODULE(_core, m) {
     m.def("set_errors", [](py::object classes) { if (!tw::set_errors(classes.ptr())) throw py::error_already_set(); });
     m.def("set_tensor_hooks", &tw::set_hooks);
     m.def("set_tensor_type", [](py::object type) { if (!tw::set_tensor_type(type.ptr())) throw py::error_already_set(); });
+    m.def("set_operators", [](py::object all) { if (!tw::set_operators(all.ptr())) throw py::error_already_set(); });
+    m.def("supply", &tw::supply, py::arg("resolve"), py::arg("convert"), py::arg("coerce"), py::arg("copy_into"));
+    m.def("promote_types", &tw::promote_types, py::arg("type1"), py::arg("type2"));
+    m.def("result_type", &tw::result_type);
+    m.def("set_default_float", [](const std::string& name) { tw::default_float = tw::read_dtype(name); });
     tw::add_llvm_types(m);
     m.def("get_threads", &tw::get_threads, "The most threads that calls of this process use.");
     m.def("set_threads", &tw::set_threads_checked, py::arg("n"), "Sets what get_threads returns.");

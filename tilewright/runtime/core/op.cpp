@@ -4,14 +4,28 @@
 #include <algorithm>
 
 #include "arrays.h"
+#include "axes.h"
+#include "hooks.h"
 #include "small_array.h"
 
 namespace tw {
 
 namespace {
 
+// Whether two operands of one data pointer have their elements at the same places.
+bool same_places(const Operand& a, const Operand& b) {
+    return a.dtype == b.dtype && a.rank == b.rank && few_equal(a.extents, 2 * a.rank, b.extents);
+}
+
+bool overlap(const Operand& a, const Operand& b) {
+    Span x = span(a.dims(), a.strides(), a.rank, info(a.dtype).bytes);
+    Span y = span(b.dims(), b.strides(), b.rank, info(b.dtype).bytes);
+    return a.data + x.low < b.data + y.high && b.data + y.low < a.data + x.high;
+}
+
 constexpr char kRecord[] = "__tilewright_record__";
 constexpr int kUsual = 16;  // as many of anything as usual calls have
+constexpr int kExtents = 256;  // calls with more dims and strides in all keep their axes as they are
 
 // One call. The inputs are the operands that are present, in order; they are owned.
 struct Call {
@@ -19,21 +33,38 @@ struct Call {
     SmallArray<PyObject*, kUsual> values;
     SmallArray<uint64_t, kUsual> key;
     SmallArray<Tensor*, kUsual> inputs;
+    SmallArray<Operand, kUsual> views;   // the inputs, then the tensors given for results, as kernels see them
+    SmallArray<Tensor*, kUsual> given;   // per result the tensor that it is written to, or null; owned
+    int64_t extents[kExtents];           // of merged axes
+    Merging merging;
+    PyObject* out = nullptr;
+    bool may_merge, merged = false, again = false;  // again: to be done without merging, for what there is to say
     int count = 0;
     bool tensors = false, others = false;  // what the operands came as
     PyObject* recorder = nullptr;          // an operand that records the call instead of running it; borrowed
 
-    explicit Call(Definition& definition)
-        : op(definition), values(size(definition.parameters)), key(definition.key_words), inputs(definition.operands) {}
+    Call(Definition& definition, bool merge)
+        : op(definition), values(size(definition.parameters)), key(words(definition)), inputs(definition.operands),
+          views(definition.operands + results(definition)), given(results(definition)), may_merge(merge) {
+        std::fill_n(given.data(), results(definition), nullptr);
+    }
     ~Call() {
         for (int i = 0; i < count; ++i) Py_DECREF(inputs[i]);
+        for (int i = 0; out && i < results(op); ++i) Py_XDECREF(given[i]);
     }
     template <class T>
     static int size(const std::vector<T>& all) {
         return static_cast<int>(all.size());
     }
 
+    static int results(const Definition& definition) { return size(definition.axes.results); }
+    static int words(const Definition& definition) { return definition.key_words + results(definition); }
+
     bool read();
+    bool take_out();
+    bool clashes();
+    bool look();
+    void merge();
     bool take_attribute(PyObject* value, const Parameter& parameter, uint64_t* words);
     bool stretch();
     bool take_operand(PyObject* value, const Parameter& parameter, uint64_t& word);
@@ -47,6 +78,7 @@ struct Call {
     bool fail(const Failure& failure);
     PyObject* all_operands();
     PyObject* deliver(Tensor** results, int made);
+    PyObject* deliver_out(Tensor** results, int made);
     PyObject* deliver_one(Tensor* result);
 };
 
@@ -86,9 +118,17 @@ bool reject(const Definition& op, const Parameter& parameter, const char* wanted
                  PyUnicode_FromFormat("%U(): %R takes a value of type %s, not %R", op.name, parameter.name, wanted, value));
 }
 
-uint64_t key_word(Tensor* tensor) {
-    return (static_cast<uint64_t>(tensor->dtype) + 1) | static_cast<uint64_t>(tensor->rank()) << 8 |
-           static_cast<uint64_t>(tensor->unit + 1) << 16;
+uint64_t key_word(const Operand& seen) {
+    return (static_cast<uint64_t>(seen.dtype) + 1) | static_cast<uint64_t>(seen.rank) << 8 |
+           static_cast<uint64_t>(seen.unit + 1) << 16 | static_cast<uint64_t>(seen.still) << 32;
+}
+
+// (dtype, rank, unit axis, axes along which all elements are one) as a key says them, or None.
+PyObject* operand_class(uint64_t word) {
+    if (!word) return Py_NewRef(Py_None);
+    int rank = word >> 8 & 0xFF, unit = static_cast<int>(word >> 16 & 0xFFFF) - 1;
+    auto still = static_cast<unsigned long>(word >> 32);
+    return Py_BuildValue("(Oiik)", dtype_name(static_cast<DType>((word & 0xFF) - 1)), rank, unit, still);
 }
 
 bool Call::read() {
@@ -103,7 +143,78 @@ bool Call::read() {
             word += key_words(parameter);
         }
     }
-    return !op.shares || stretch();
+    return (!op.shares || stretch()) && (!out || take_out()) && look();
+}
+
+// The tensors that results are written to.
+bool Call::take_out() {
+    int wanted = results(op);
+    bool several = PyTuple_Check(out);
+    PyObject* const* items = several ? &PyTuple_GET_ITEM(out, 0) : &out;
+    bool good = wanted > 0 && (several ? PyTuple_GET_SIZE(out) == wanted : wanted == 1);
+    for (int i = 0; good && i < wanted; ++i) {
+        if (items[i] == Py_None) continue;
+        given[i] = reinterpret_cast<Tensor*>(is_tensor(items[i]) ? Py_NewRef(items[i]) : tensor_of_array(items[i]));
+        good = given[i] != nullptr;
+    }
+    if (good) return true;
+    const char* message = wanted ? "%U(): out= takes a tensor or array per result, not %R" : "%U() takes no out=, not %R";
+    return raise(op, "argument", PyUnicode_FromFormat(message, op.name, out));
+}
+
+// What kernels see of the operands, and the key that follows.
+bool Call::look() {
+    int wanted = results(op), most = 0;
+    for (int i = 0; i < count; ++i) {
+        views[i] = seen(inputs[i]);
+        most = std::max(most, views[i].rank);
+    }
+    for (int i = 0; i < wanted; ++i) {
+        if (given[i]) most = std::max(most, (views[count + i] = seen(given[i])).rank);
+    }
+    if (most >= 2 && may_merge && op.axes.mergeable) merge();
+    for (int i = 0, present = 0; i < op.operands; ++i)
+        if (key[i]) key[i] = key_word(views[present++]);
+    for (int i = 0; i < wanted; ++i) {
+        bool strided = given[i] && !is_row_major(views[count + i]);
+        key[op.key_words + i] = strided ? key_word(views[count + i]) : 0;
+    }
+    return true;
+}
+
+// Whether what a result is written to is also read, other than element by element at the same places.
+bool Call::clashes() {
+    for (int i = 0; out && i < results(op); ++i) {
+        if (!given[i]) continue;
+        const Operand& to = views[count + i];
+        for (int operand = 0, present = 0; operand < op.operands; ++operand) {
+            if (!key[operand]) continue;
+            const Operand& from = views[present++];
+            if (from.data == to.data && op.axes.overwritable[operand] && same_places(from, to)) continue;
+            if (overlap(from, to)) return true;
+        }
+        for (int other = 0; other < i; ++other)
+            if (given[other] && overlap(views[count + other], to)) return true;
+    }
+    return false;
+}
+
+void Call::merge() {
+    SmallArray<Part, kUsual> parts(count + results(op));
+    int all = 0, room = 0, present = 0;
+    for (int i = 0; i < results(op); ++i)
+        if (given[i]) parts[all++] = {&views[count + i], &op.axes.results[i]};
+    for (int i = 0; i < op.operands; ++i)
+        if (key[i]) parts[all++] = {&views[present++], &op.axes.operands[i]};
+    for (int i = 0; i < all; ++i) room += 2 * parts[i].operand->rank;
+    if (room > kExtents || !merging.choose(op.axes, parts.data(), all, key.data())) return;
+    merged = true;
+    int64_t* free = extents;
+    for (int i = 0; i < all; ++i) free = merging.merge(parts[i], free);
+    for (size_t p = 0; p < op.axes.packs.size(); ++p) {
+        int word = op.axes.packs[p].rank_word;
+        if (word >= 0 && static_cast<int64_t>(key[word]) >= 0) key[word] = merging.rank(static_cast<int>(p));
+    }
 }
 
 // A default is not read again.
@@ -122,7 +233,7 @@ bool Call::stretch() {
     bool good = broadcast(op, all.data());
     present = 0;
     for (int i = 0; i < op.operands; ++i)
-        if (all[i]) key[i] = key_word(inputs[present++] = all[i]);
+        if (all[i]) inputs[present++] = all[i];
     return good;
 }
 
@@ -133,9 +244,8 @@ bool Call::take_operand(PyObject* value, const Parameter& parameter, uint64_t& w
     PyObject* object = is_tensor(value) ? Py_NewRef(value) : convert(value, parameter);
     if (!object) return false;
     (object == value ? tensors : others) = true;
-    Tensor* tensor = inputs[count++] = reinterpret_cast<Tensor*>(object);
-    word = key_word(tensor);
-    return true;
+    inputs[count++] = reinterpret_cast<Tensor*>(object);
+    return word = 1, true;
 }
 
 // An array or a buffer as it is; anything else, and those that cannot be tensors, as Python converts them.
@@ -166,12 +276,12 @@ PyObject* Call::record(PyObject* self) {
 }
 
 const Program* Call::find() {
-    if (op.last && few_equal(key.data(), op.key_words, op.last_key.data())) return op.last;
-    std::string_view bytes(reinterpret_cast<char*>(key.data()), op.key_words * sizeof(uint64_t));
+    if (op.last && few_equal(key.data(), words(op), op.last_key.data())) return op.last;
+    std::string_view bytes(reinterpret_cast<char*>(key.data()), words(op) * sizeof(uint64_t));
     auto found = op.programs.find(bytes);
     const Program* program = found != op.programs.end() ? found->second.program : miss(bytes);
     if (!program) return nullptr;
-    op.last_key.assign(key.data(), key.data() + op.key_words);
+    op.last_key.assign(key.data(), key.data() + words(op));
     return op.last = program;
 }
 
@@ -185,7 +295,8 @@ const Program* Call::miss(std::string_view bytes) {
     if (!object) return nullptr;
     const Program* program = program_of(object);
     int head = 0;
-    for (int i = 0; i < count; ++i) head += 2 * inputs[i]->rank();
+    for (int i = 0; i < count; ++i) head += 2 * views[i].rank;
+    for (int i = 0; i < results(op); ++i) head += key[op.key_words + i] ? views[count + i].rank : 0;
     if (!program || program->head != head || static_cast<int>(program->scalars.size()) != op.scalars) {
         PyErr_Format(PyExc_TypeError, "%U(): on_miss returned %R, not a Program for these operands", op.name, object);
         Py_DECREF(object);
@@ -196,7 +307,8 @@ const Program* Call::miss(std::string_view bytes) {
     return place->second.program;
 }
 
-// What on_miss is told: (one (dtype, rank, unit axis) or None per operand, the attributes' values).
+// What on_miss is told: (a class or None per operand, the attributes' values), and if results are written to memory of
+// other strides than row-major ones, a class or None per result.
 PyObject* Call::describe() {
     PyObject* operands = PyTuple_New(op.operands);
     PyObject* attributes = PyTuple_New(size(op.parameters) - op.operands - op.scalars);
@@ -205,16 +317,17 @@ PyObject* Call::describe() {
     for (const Parameter& parameter : op.parameters) {
         if (!operands || !attributes || PyErr_Occurred()) break;
         if (is_operand(parameter.kind)) {
-            uint64_t code = *word++;
-            int rank = code >> 8 & 0xFF, unit = static_cast<int>(code >> 16) - 1;
-            PyTuple_SET_ITEM(operands, operand++,
-                             code ? Py_BuildValue("(Oii)", dtype_name(static_cast<DType>((code & 0xFF) - 1)), rank, unit)
-                                  : Py_NewRef(Py_None));
+            PyTuple_SET_ITEM(operands, operand++, operand_class(*word++));
         } else if (is_attribute(parameter.kind)) {
             PyTuple_SET_ITEM(attributes, attribute++, attribute_value(word, parameter));
             word += key_words(parameter);
         }
     }
+    bool strided = false;
+    for (int i = 0; i < results(op); ++i) strided |= key[op.key_words + i] != 0;
+    PyObject* outputs = strided && !PyErr_Occurred() ? PyTuple_New(results(op)) : nullptr;
+    for (int i = 0; outputs && i < results(op); ++i) PyTuple_SET_ITEM(outputs, i, operand_class(key[op.key_words + i]));
+    if (outputs) return Py_BuildValue("(NNN)", operands, attributes, outputs);
     if (!PyErr_Occurred()) return Py_BuildValue("(NN)", operands, attributes);
     Py_XDECREF(operands), Py_XDECREF(attributes);
     return nullptr;
@@ -234,11 +347,15 @@ bool Call::pack(const Program& program, uint64_t* cells) {
 PyObject* Call::run(const Program& program) {
     int made = static_cast<int>(program.outputs.size());
     SmallArray<uint64_t, kUsual> cells(op.scalars);
-    SmallArray<Tensor*, kUsual> results(made);
+    SmallArray<Tensor*, kUsual> made_tensors(made);
     Failure failure;
     if (!pack(program, cells.data())) return nullptr;
-    if (program.run(inputs.data(), count, cells.data(), results.data(), failure)) return deliver(results.data(), made);
-    fail(failure);
+    Destination to{op.axes, merged ? &merging : nullptr, out ? given.data() : nullptr, views.data() + count};
+    if (program.run(views.data(), count, cells.data(), to, made_tensors.data(), failure))
+        return out ? deliver_out(made_tensors.data(), made) : deliver(made_tensors.data(), made);
+    again = failure.kind && merged;
+    if (again) Py_DECREF(failure.info);
+    else fail(failure);
     return nullptr;
 }
 
@@ -259,6 +376,11 @@ PyObject* Call::all_operands() {
 // number among all.
 bool Call::fail(const Failure& failure) {
     if (!failure.kind) return false;
+    if (std::string_view(failure.kind) == "out") {
+        PyObject* text = PyUnicode_FromFormat("%U(): %S", op.name, failure.info);
+        Py_DECREF(failure.info);
+        return raise(op, "argument", text);
+    }
     if (!PyTuple_Check(failure.info))
         return raise(op, failure.kind, Py_BuildValue("(NN)", failure.info, all_operands()));
     int64_t present = PyLong_AsLongLong(PyTuple_GET_ITEM(failure.info, 1));
@@ -282,6 +404,24 @@ PyObject* Call::deliver_one(Tensor* result) {
     return array;
 }
 
+// What was given for results is what is returned.
+PyObject* Call::deliver_out(Tensor** results, int made) {
+    if (!PyTuple_Check(out)) return Py_DECREF(results[0]), Py_NewRef(out);
+    PyObject* all = PyTuple_New(made);
+    for (int i = 0; i < made; ++i) {
+        bool own = given[i] != nullptr;
+        PyObject* result = own ? Py_NewRef(PyTuple_GET_ITEM(out, i)) : deliver_one(results[i]);
+        if (own) Py_DECREF(results[i]);
+        if (all && result) {
+            PyTuple_SET_ITEM(all, i, result);
+        } else {
+            Py_XDECREF(result);
+            Py_CLEAR(all);
+        }
+    }
+    return all;
+}
+
 PyObject* Call::deliver(Tensor** results, int made) {
     if (made == 1) return deliver_one(results[0]);
     PyObject* all = PyTuple_New(made);
@@ -295,13 +435,48 @@ PyObject* Call::deliver(Tensor** results, int made) {
 
 }  // namespace
 
+namespace {
+
+// The same call without out=, and its results copied there.
+PyObject* by_way_of_new(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords, PyObject* out) {
+    Py_ssize_t named = PyTuple_GET_SIZE(keywords), kept = 0;
+    std::vector<PyObject*> values(args, args + count);
+    PyObject* names = PyTuple_New(named - 1);
+    for (Py_ssize_t i = 0; names && i < named; ++i) {
+        PyObject* name = PyTuple_GET_ITEM(keywords, i);
+        if (PyUnicode_CompareWithASCIIString(name, "out") == 0) continue;
+        PyTuple_SET_ITEM(names, kept++, Py_NewRef(name));
+        values.push_back(args[count + i]);
+    }
+    PyObject* made = names ? PyObject_Vectorcall(self, values.data(), count, names) : nullptr;
+    Py_XDECREF(names);
+    PyObject* copied = made ? call_hook(Hook::Copy, {made, out}) : nullptr;
+    Py_XDECREF(made);
+    Py_XDECREF(copied);
+    return copied ? Py_NewRef(out) : nullptr;
+}
+
+}  // namespace
+
 PyObject* call(PyObject* self, Definition& definition, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
     if (!definition.name) return PyErr_SetString(PyExc_RuntimeError, "the op was not initialised"), nullptr;
-    Call call(definition);
-    if (!bind(definition, args, count, keywords, call.values.data())) return nullptr;
-    if (!call.read()) return call.recorder ? call.record(self) : nullptr;
-    const Program* program = call.find();
-    return program ? call.run(*program) : nullptr;
+    for (bool merge : {true, false}) {
+        Call call(definition, merge);
+        if (!bind(definition, args, count, keywords, call.values.data(), call.out)) return nullptr;
+        if (!call.read()) return call.recorder ? call.record(self) : nullptr;
+        if (call.out && call.clashes()) return by_way_of_new(self, args, count, keywords, call.out);
+        const Program* program = call.find();
+        PyObject* result = program ? call.run(*program) : nullptr;
+        if (!program && call.merged && PyErr_ExceptionMatches(PyExc_Exception)) PyErr_Clear(), call.again = true;
+        if (!call.again) return result;
+    }
+    return nullptr;
+}
+
+PyObject* key_of(Definition& definition, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
+    Call call(definition, true);
+    if (!bind(definition, args, count, keywords, call.values.data(), call.out, false) || !call.read()) return nullptr;
+    return call.describe();
 }
 
 }  // namespace tw

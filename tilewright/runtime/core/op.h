@@ -42,6 +42,7 @@ struct Definition {
     std::vector<Parameter> parameters;
     int positional = 0, operands = 0, key_words = 0, scalars = 0;
     bool shares = false;  // whether operands share a pack; then the operands are the first parameters
+    AxesForm axes;        // of the operands, which are the first parameters then, and of the results
     PyObject *on_miss = nullptr, *on_error = nullptr, *coerce = nullptr, *to_numpy = nullptr;
     std::unordered_map<std::string, Entry, HashBytes, std::equal_to<>> programs;
     std::vector<uint64_t> last_key;  // of the call before: most calls are like it
@@ -55,13 +56,18 @@ bool read_parameters(PyObject* list, Definition& definition);
 // Reads where the shared pack stands in each operand: (lead, trail) or None; false with a Python error.
 bool read_packs(PyObject* list, Definition& definition);
 
+// Reads what tilewright/dsl/axes.py says, or None; false with a Python error.
+bool read_axes(PyObject* form, Definition& definition);
+
 // Whether the operands (null: absent) that share the pack differ in it; and the replacing of those that do by views that
 // are stretched to the common shape. The latter takes and gives references; false with an error of the user's.
 bool broadcasts(const Definition& op, Tensor* const* operands);
 bool broadcast(const Definition& op, Tensor** operands);
 
-// Puts the arguments of a call, or the defaults, in the order of the parameters: borrowed references.
-bool bind(const Definition& definition, PyObject* const* args, Py_ssize_t count, PyObject* keywords, PyObject** values);
+// Puts the arguments of a call, or the defaults, in the order of the parameters: borrowed references. `out` is the
+// argument of that name, null if there is none. `whole`: whether all that has no default must be there.
+bool bind(const Definition& definition, PyObject* const* args, Py_ssize_t count, PyObject* keywords, PyObject** values,
+          PyObject*& out, bool whole = true);
 
 // Calls on_error(kind, info), which is to raise; takes the reference to info. Always returns false.
 bool raise(const Definition& definition, const char* kind, PyObject* info);
@@ -79,6 +85,9 @@ bool scalar_cell(PyObject* value, DType dtype, uint64_t& cell);
 
 // The call itself; `self` is the op. An operand whose type has `__tilewright_record__` is asked in place of a run.
 PyObject* call(PyObject* self, Definition& definition, PyObject* const* args, Py_ssize_t count, PyObject* keywords);
+
+// The key of such a call: what on_miss would be told.
+PyObject* key_of(Definition& definition, PyObject* const* args, Py_ssize_t count, PyObject* keywords);
 
 // The program inside of a Python Program object, or null.
 const Program* program_of(PyObject* object);

@@ -40,17 +40,19 @@ PyObject* create(PyTypeObject* type, PyObject*, PyObject*) {
 }
 
 int init(PyObject* self, PyObject* args, PyObject* kwargs) try {
-    static const char* keywords[] = {"name", "parameters", "on_miss", "on_error", "coerce", "to_numpy", "packs", nullptr};
+    static const char* keywords[] = {"name", "parameters", "on_miss", "on_error", "coerce", "to_numpy", "packs", "axes",
+                                     nullptr};
     Definition& definition = definition_of(self);
-    PyObject *name, *parameters, *on_miss, *on_error, *coerce, *to_numpy, *packs = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "UOOOOO|O", const_cast<char**>(keywords), &name, &parameters,
-                                     &on_miss, &on_error, &coerce, &to_numpy, &packs))
+    PyObject *name, *parameters, *on_miss, *on_error, *coerce, *to_numpy, *packs = Py_None, *axes = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "UOOOOO|OO", const_cast<char**>(keywords), &name, &parameters,
+                                     &on_miss, &on_error, &coerce, &to_numpy, &packs, &axes))
         return -1;
     if (!definition.parameters.empty() || definition.name) {
         PyErr_SetString(PyExc_RuntimeError, "an op is initialised once");
         return -1;
     }
-    if (!read_parameters(parameters, definition) || !read_packs(packs, definition)) return -1;
+    if (!read_parameters(parameters, definition) || !read_packs(packs, definition) || !read_axes(axes, definition))
+        return -1;
     definition.on_miss = Py_NewRef(on_miss);
     definition.on_error = Py_NewRef(on_error);
     definition.coerce = Py_NewRef(coerce);
@@ -135,7 +137,15 @@ PyObject* stretched(PyObject* self, PyObject* given) {
     return all;
 }
 
-PyMethodDef methods[] = {{"stretched", stretched, METH_O, "The operands as a call sees them."}, {}};
+PyObject* key(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
+    return key_of(definition_of(self), args, count, keywords);
+}
+
+PyMethodDef methods[] = {
+    {"stretched", stretched, METH_O, "The operands, stretched where they share a pack."},
+    {"key", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(key)), METH_FASTCALL | METH_KEYWORDS,
+     "What on_miss would be told of a call with these arguments."},
+    {}};
 
 PyGetSetDef properties[] = {{"name", get_name, nullptr, "The op's name.", nullptr},
                             {"__name__", get_name, nullptr, nullptr, nullptr},

@@ -1,5 +1,7 @@
 #include "program.h"
 
+#include <string>
+
 #include "small_array.h"
 
 namespace tw {
@@ -14,24 +16,59 @@ bool fail(Failure& failure, const char* kind, PyObject* info) {
 }
 
 // Fills the size table; false when a check of the plan fails.
-bool measure(const Program& program, Tensor* const* inputs, int count, int64_t* table, Failure& failure) {
+bool measure(const Program& program, const Operand* inputs, int count, const Destination& to, int64_t* table,
+             Failure& failure) {
     int64_t* slot = table;
-    for (int i = 0; i < count; ++i) slot = copy_few(inputs[i]->extents, 2 * inputs[i]->rank(), slot);
+    for (int i = 0; i < count; ++i) slot = copy_few(inputs[i].extents, 2 * inputs[i].rank, slot);
+    for (size_t i = 0; i < program.outputs.size(); ++i)
+        if (program.outputs[i].given) slot = copy_few(to.seen[i].strides(), to.seen[i].rank, slot);
     size_t check = program.sizes(table, slot);
     if (check == 0) return true;
     const char* message = check <= program.checks.size() ? program.checks[check - 1].c_str() : "an unknown check failed";
     return fail(failure, "check", PyUnicode_FromString(message));
 }
 
-// On failure `result` may be a tensor without memory, or null.
-bool make_result(const Output& output, const int64_t* table, Tensor*& result, Failure& failure) {
-    int rank = static_cast<int>(output.dims.size());
-    if (!(result = new_tensor(output.dtype, rank))) return false;
-    for (int a = 0; a < rank; ++a) {
-        int64_t dim = result->dims()[a] = table[output.dims[a]];
+bool read_dims(const Output& output, const int64_t* table, int64_t* dims, Failure& failure) {
+    for (size_t a = 0; a < output.dims.size(); ++a) {
+        dims[a] = table[output.dims[a]];
         const char* message = "axis %d of the result would have the negative extent %lld";
-        if (dim < 0) return fail(failure, "check", PyUnicode_FromFormat(message, a, static_cast<long long>(dim)));
+        if (dims[a] < 0)
+            return fail(failure, "check", PyUnicode_FromFormat(message, static_cast<int>(a), static_cast<long long>(dims[a])));
     }
+    return true;
+}
+
+// Refuses a tensor that is to be written to.
+bool refuse(const Output& output, Tensor* given, const int64_t* dims, Failure& failure) {
+    std::string wanted = described(output.dtype, dims, static_cast<int>(output.dims.size()));
+    std::string found = described(given->dtype, given->dims(), given->rank());
+    const char* message = "the result is %s, but out= is %s";
+    if (given->readonly) message = "the result, %s, cannot be written to out=, %s: it is read-only";
+    else if (given->still) message = "the result, %s, cannot be written to out=, %s: several of its elements are one";
+    return fail(failure, "out", PyUnicode_FromFormat(message, wanted.c_str(), found.c_str()));
+}
+
+bool fits(const Output& output, const Operand& given, const int64_t* dims) {
+    int rank = static_cast<int>(output.dims.size());
+    return given.dtype == output.dtype && given.rank == rank && few_equal(given.dims(), rank, dims);
+}
+
+// On failure `result` may be a tensor without memory, or null.
+bool make_result(const Program& program, int number, const int64_t* table, const Destination& to, Tensor*& result,
+                 Failure& failure) {
+    const Output& output = program.outputs[number];
+    int rank = static_cast<int>(output.dims.size());
+    int64_t dims[kMaxRank];
+    result = nullptr;
+    if (!read_dims(output, table, dims, failure)) return false;
+    if (to.given && to.given[number]) {
+        Tensor* given = to.given[number];
+        if (given->readonly || given->still || !fits(output, to.seen[number], dims)) return refuse(output, given, dims, failure);
+        return result = reinterpret_cast<Tensor*>(Py_NewRef(given)), true;
+    }
+    if (to.merging && rank) return (result = to.merging->whole(to.form.results[number], output.dtype, dims, rank)) != nullptr;
+    if (!(result = new_tensor(output.dtype, rank))) return false;
+    copy_few(dims, rank, result->dims());
     return give_memory(result);
 }
 
@@ -56,18 +93,15 @@ bool report(const TwStatus& status, Failure& failure) {
 }
 
 // Runs the steps on the operands and the results.
-bool compute(const Program& program, Tensor* const* inputs, int count, const int64_t* table, const uint64_t* cells,
+bool compute(const Program& program, const Operand* inputs, int count, const int64_t* table, const uint64_t* cells,
              Tensor** results, Failure& failure) {
-    int all = count + static_cast<int>(program.outputs.size());
-    SmallArray<void*, 16> data(all);
+    int made = static_cast<int>(program.outputs.size());
+    SmallArray<void*, 16> data(count + made);
     TwStatus status{};
     TwArgs args{data.data(), table, cells, nullptr, &status, nullptr};
     int64_t bytes = 0;
-    for (int i = 0; i < all; ++i) {
-        Tensor* tensor = i < count ? inputs[i] : results[i - count];
-        data[i] = tensor->data;
-        bytes += tensor->bytes;
-    }
+    for (int i = 0; i < count; ++i) data[i] = inputs[i].data, bytes += inputs[i].bytes;
+    for (int i = 0; i < made; ++i) data[count + i] = results[i]->data, bytes += results[i]->bytes;
     if (!take_scratch(table[program.scratch], args.scratch)) return false;
     execute(program, args, bytes);
     return report(status, failure);
@@ -75,12 +109,13 @@ bool compute(const Program& program, Tensor* const* inputs, int count, const int
 
 }  // namespace
 
-bool Program::run(Tensor* const* inputs, int count, const uint64_t* cells, Tensor** results, Failure& failure) const {
+bool Program::run(const Operand* inputs, int count, const uint64_t* cells, const Destination& to, Tensor** results,
+                  Failure& failure) const {
     int made = static_cast<int>(outputs.size()), done = 0;
     SmallArray<int64_t, 128> table(head + tail);
-    bool good = measure(*this, inputs, count, table.data(), failure);
+    bool good = measure(*this, inputs, count, to, table.data(), failure);
     while (good && done < made) {
-        good = make_result(outputs[done], table.data(), results[done], failure);
+        good = make_result(*this, done, table.data(), to, results[done], failure);
         done += results[done] != nullptr;
     }
     good = good && compute(*this, inputs, count, table.data(), cells, results, failure);

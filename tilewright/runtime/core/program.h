@@ -3,14 +3,23 @@
 #include <string>
 #include <vector>
 
+#include "axes.h"
 #include "runner.h"
-#include "tensor.h"
 
 namespace tw {
 
 struct Output {
     DType dtype;
     std::vector<int> dims;  // the slot of each
+    bool given = false;     // whether it is written to memory of the caller's, of any strides: they are in the head
+};
+
+// What becomes of results: new tensors, of merged axes undone if there was merging, or those that the caller gives.
+struct Destination {
+    const AxesForm& form;
+    const Merging* merging;     // null: axes are as they are
+    Tensor* const* given;       // per result, null where it is a new one; null: all are
+    const Operand* seen;        // those given as the kernels see them
 };
 
 // Why a call did not succeed, for the error callback of the op: see Op in _core.pyi. Holds a reference to `info`.
@@ -28,9 +37,10 @@ struct Program {
     std::vector<std::string> checks;
     std::vector<DType> scalars;
 
-    // Runs one call. `inputs` fill the head exactly; `results` has room for the outputs and gets new references.
-    // On failure returns false and leaves no results.
-    bool run(Tensor* const* inputs, int count, const uint64_t* cells, Tensor** results, Failure& failure) const;
+    // Runs one call. `inputs` and given outputs fill the head exactly; `results` has room for the outputs and gets new
+    // references. On failure returns false and leaves no results.
+    bool run(const Operand* inputs, int count, const uint64_t* cells, const Destination& to, Tensor** results,
+             Failure& failure) const;
 };
 
 }  // namespace tw

@@ -73,10 +73,15 @@ bool wrong(const Definition& definition, const char* message, PyObject* name) {
     return raise(definition, "argument", PyUnicode_FromFormat(message, definition.name, name));
 }
 
-bool bind_keywords(const Definition& definition, PyObject* const* args, PyObject* keywords, PyObject** values) {
+bool bind_keywords(const Definition& definition, PyObject* const* args, PyObject* keywords, PyObject** values,
+                   PyObject*& out) {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(keywords); ++i) {
         PyObject* name = PyTuple_GET_ITEM(keywords, i);
         int place = find(definition, name);
+        if (place < 0 && !out && PyUnicode_CompareWithASCIIString(name, "out") == 0) {
+            out = args[i];
+            continue;
+        }
         if (place < 0) return wrong(definition, "%U() has no parameter %R", name);
         if (values[place]) return wrong(definition, "%U() got %R twice", name);
         values[place] = args[i];
@@ -125,7 +130,64 @@ bool read_packs(PyObject* list, Definition& definition) {
     return good;
 }
 
-bool bind(const Definition& definition, PyObject* const* args, Py_ssize_t count, PyObject* keywords, PyObject** values) {
+namespace {
+
+// The number of a pack, which is noted if it is new; -1 for a plain dim.
+int8_t pack_number(PyObject* name, std::vector<PyObject*>& known) {
+    if (name == Py_None) return -1;
+    for (size_t i = 0; i < known.size(); ++i)
+        if (PyUnicode_Compare(known[i], name) == 0) return static_cast<int8_t>(i);
+    known.push_back(name);
+    return static_cast<int8_t>(known.size() - 1);
+}
+
+bool read_patterns(PyObject* tuple, std::vector<Pattern>& patterns, std::vector<PyObject*>& packs) {
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple); ++i) {
+        PyObject* item = PyTuple_GET_ITEM(tuple, i);
+        if (!PyTuple_Check(item)) return PyErr_SetString(PyExc_TypeError, "a pattern is a tuple of names and None"), false;
+        Pattern pattern;
+        for (Py_ssize_t a = 0; a < PyTuple_GET_SIZE(item); ++a)
+            pattern.push_back(pack_number(PyTuple_GET_ITEM(item, a), packs));
+        patterns.push_back(std::move(pattern));
+    }
+    return !PyErr_Occurred();
+}
+
+// Where the rank of a pack stands in the key, -1 if it is no parameter.
+int rank_word(const Definition& definition, PyObject* pack) {
+    int word = 0;
+    for (const Parameter& parameter : definition.parameters) {
+        if (parameter.kind == Kind::Int && PyUnicode_Compare(parameter.name, pack) == 0) return word;
+        word += key_words(parameter);
+    }
+    return -1;
+}
+
+}  // namespace
+
+bool read_axes(PyObject* form, Definition& definition) {
+    PyObject *operands, *results, *free, *overwritable;
+    int mergeable;
+    if (form == Py_None) return true;
+    if (!PyArg_ParseTuple(form, "O!O!O!pO!", &PyTuple_Type, &operands, &PyTuple_Type, &results, &PyTuple_Type, &free,
+                          &mergeable, &PyTuple_Type, &overwritable))
+        return false;
+    std::vector<PyObject*> packs;
+    AxesForm& axes = definition.axes;
+    if (!read_patterns(operands, axes.operands, packs) || !read_patterns(results, axes.results, packs)) return false;
+    for (PyObject* pack : packs) {
+        int loose = PySequence_Contains(free, pack);
+        if (loose < 0) return false;
+        axes.packs.push_back({loose == 1, rank_word(definition, pack)});
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(overwritable); ++i)
+        axes.overwritable.push_back(PyTuple_GET_ITEM(overwritable, i) == Py_True);
+    axes.mergeable = mergeable && packs.size() <= kMaxPacks && axes.operands.size() == static_cast<size_t>(definition.operands);
+    return true;
+}
+
+bool bind(const Definition& definition, PyObject* const* args, Py_ssize_t count, PyObject* keywords, PyObject** values,
+          PyObject*& out, bool whole) {
     if (count > definition.positional) {
         const char* message = "%U() takes %d positional arguments, not %zd";
         return raise(definition, "argument",
@@ -134,11 +196,12 @@ bool bind(const Definition& definition, PyObject* const* args, Py_ssize_t count,
     size_t size = definition.parameters.size();
     PyObject** rest = copy_few(args, static_cast<int>(count), values);
     std::fill(rest, values + size, nullptr);
-    if (keywords && !bind_keywords(definition, args + count, keywords, values)) return false;
+    if (keywords && !bind_keywords(definition, args + count, keywords, values, out)) return false;
     for (size_t i = 0; i < size; ++i) {
         const Parameter& parameter = definition.parameters[i];
         if (!values[i]) values[i] = parameter.fallback;
-        if (!values[i]) return wrong(definition, "%U() needs %R", parameter.name);
+        if (!values[i] && whole) return wrong(definition, "%U() needs %R", parameter.name);
+        if (!values[i] && parameter.kind == Kind::Tensor) return wrong(definition, "%U() needs %R", parameter.name);
     }
     return true;
 }

@@ -2,6 +2,7 @@
 
 #include "dlpack.h"
 #include "errors.h"
+#include "function.h"
 #include "methods.h"
 #include "tensor_doc.h"
 
@@ -79,6 +80,16 @@ bool no_memory(Tensor* tensor, int64_t bytes) {
     return false;
 }
 
+bool take_block(Tensor* tensor, int64_t bytes) {
+    Storage* storage = bytes < 0 ? nullptr : allocate(bytes);
+    if (!storage) return no_memory(tensor, bytes);
+    tensor->storage = storage;
+    tensor->data = storage->data;
+    tensor->bytes = bytes;
+    tensor->still = 0;
+    return true;
+}
+
 PyObject* repr(PyObject* self) {
     Tensor* tensor = as_tensor(self);
     std::string text = described(tensor);
@@ -151,10 +162,12 @@ PyTypeObject* make_type() {
                            {Py_nb_float, reinterpret_cast<void*>(tensor_float)},
                            {Py_nb_index, reinterpret_cast<void*>(tensor_index)},
                            {0, nullptr}};
+    std::vector<PyType_Slot> all = operator_slots();
+    all.insert(all.end(), std::begin(slots), std::end(slots));
     PyType_Spec spec = {"tilewright.runtime._core.Tensor", offsetof(Tensor, extents), 2 * sizeof(int64_t),
                         Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_IMMUTABLETYPE |
                             Py_TPFLAGS_DISALLOW_INSTANTIATION,
-                        slots};
+                        all.data()};
     return reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
 }
 
@@ -172,12 +185,15 @@ Tensor* new_tensor(DType dtype, int rank) {
 
 bool give_memory(Tensor* tensor) {
     int64_t bytes = row_major(tensor->dims(), tensor->strides(), tensor->rank(), info(tensor->dtype).bytes);
-    Storage* storage = bytes < 0 ? nullptr : allocate(bytes);
-    if (!storage) return no_memory(tensor, bytes);
-    tensor->storage = storage;
-    tensor->data = storage->data;
-    tensor->bytes = bytes;
+    if (!take_block(tensor, bytes)) return false;
     tensor->unit = static_cast<int8_t>(tensor->rank() - 1);
+    return true;
+}
+
+bool give_block(Tensor* tensor, int64_t bytes) {
+    if (!take_block(tensor, bytes)) return false;
+    int64_t item = info(tensor->dtype).bytes;
+    tensor->unit = static_cast<int8_t>(unit_axis(tensor->dims(), tensor->strides(), tensor->rank(), item));
     return true;
 }
 
@@ -191,7 +207,9 @@ bool is_row_major(Tensor* tensor) {
     return true;
 }
 
-std::string described(Tensor* tensor) { return info(tensor->dtype).name + shown(tensor->dims(), tensor->rank()); }
+std::string described(DType dtype, const int64_t* dims, int rank) { return info(dtype).name + shown(dims, rank); }
+
+std::string described(Tensor* tensor) { return described(tensor->dtype, tensor->dims(), tensor->rank()); }
 
 void give_storage(Tensor* tensor, Storage* storage, char* data) {
     int64_t item = info(tensor->dtype).bytes, bytes = item;
@@ -200,6 +218,7 @@ void give_storage(Tensor* tensor, Storage* storage, char* data) {
     tensor->data = data;
     tensor->bytes = bytes;
     tensor->unit = static_cast<int8_t>(unit_axis(tensor->dims(), tensor->strides(), tensor->rank(), item));
+    tensor->still = still_axes(tensor->dims(), tensor->strides(), tensor->rank());
 }
 
 // Elements may lie before the first one.

@@ -19,6 +19,7 @@ struct Tensor {
     DType dtype;
     int8_t unit;  // the unit axis
     bool readonly;
+    uint32_t still;         // a bit for each axis along which all elements are one
     int64_t extents[2];  // dims, then strides: as in the head of a size table
 
     int rank() const { return static_cast<int>(ob_base.ob_size); }
@@ -40,6 +41,9 @@ Tensor* new_tensor(DType dtype, int rank);
 // Gives a new tensor whose dims are set row-major strides and memory of its own; false with a MemoryError that says
 // how much.
 bool give_memory(Tensor* tensor);
+
+// As give_memory, for strides that are set too, those of `bytes` bytes without gaps; negative: too many.
+bool give_block(Tensor* tensor, int64_t bytes);
 
 // Gives a new tensor whose dims and strides are set a storage (its reference is taken) and the first element's address.
 void give_storage(Tensor* tensor, Storage* storage, char* data);
@@ -67,6 +71,7 @@ inline void bump_version(Tensor* tensor) { ++tensor->storage->version; }
 
 bool is_row_major(Tensor* tensor);
 
+std::string described(DType dtype, const int64_t* dims, int rank);
 std::string described(Tensor* tensor);  // the element type and the dims, as in f32[2, 3]
 
 PyObject* int_tuple(const int64_t* values, int count);

@@ -99,10 +99,14 @@ PyObject* reshaped(Tensor* tensor, Layout& to) {
 PyObject* contiguous(Tensor* tensor) {
     PyObject* self = reinterpret_cast<PyObject*>(tensor);
     if (is_row_major(tensor)) return Py_NewRef(self);
-    PyObject* copy = call_hook(Hook::Contiguous, {self});
-    if (!copy || is_tensor(copy)) return copy;
-    Py_DECREF(copy);
-    return PyErr_SetString(PyExc_TypeError, "the copy of a tensor is no tensor"), nullptr;
+    Tensor* made = new_tensor(tensor->dtype, tensor->rank());
+    if (!made) return nullptr;
+    PyObject* copy = reinterpret_cast<PyObject*>(made);
+    std::copy_n(tensor->dims(), tensor->rank(), made->dims());
+    PyObject* done = give_memory(made) ? call_hook(Hook::Copy, {self, copy}) : nullptr;
+    if (!done) return Py_DECREF(copy), nullptr;
+    Py_DECREF(done);
+    return copy;
 }
 
 }  // namespace tw

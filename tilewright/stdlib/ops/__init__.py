@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tilewright.dsl.header import Header
     from tilewright.stdlib.families import concat, einsum, getitem, stack
 
-__all__ = ["concat", "definitions", "einsum", "get", "getitem", "names", "stack"]
+__all__ = ["concat", "definitions", "einsum", "get", "getitem", "header", "names", "stack"]
 
 _FAMILIES = ("concat", "einsum", "getitem", "stack")
 
@@ -47,6 +47,11 @@ def _headers() -> Mapping[str, Header]:
 @cache
 def _op(name: str) -> Op:
     return Op(_headers()[name], lambda: _definition(name))
+
+
+def header(name: str) -> Header:
+    """What calling the shipped operator ``name`` takes."""
+    return _headers()[name]
 
 
 def names() -> list[str]:

@@ -6,6 +6,7 @@ from tilewright.runtime import Tensor as CoreTensor
 from tilewright.runtime import set_tensor_hooks, set_tensor_type
 from tilewright.stdlib import ops
 from tilewright.stdlib.tensor import views
+from tilewright.stdlib.tensor.functions import install
 
 
 class Tensor(CoreTensor):
@@ -18,10 +19,14 @@ class Tensor(CoreTensor):
     dsplit = views.dsplit
 
 
-def _contiguous(tensor: CoreTensor) -> CoreTensor:
-    copy: CoreTensor = ops.clone(tensor)
-    return copy
+def _copy(source: CoreTensor | tuple[CoreTensor, ...], target: CoreTensor | tuple[CoreTensor | None, ...]) -> None:
+    sources = source if isinstance(source, tuple) else (source,)
+    targets = target if isinstance(target, tuple) else (target,)
+    for one, to in zip(sources, targets, strict=True):
+        if to is not None:
+            ops.clone(one, out=to)
 
 
 set_tensor_type(Tensor)
-set_tensor_hooks(contiguous=_contiguous)
+set_tensor_hooks(copy=_copy)
+install(Tensor)

@@ -1,0 +1,97 @@
+"""The functions of tensors under PyTorch's names, which are the methods too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import Any
+
+from tilewright.errors import CallTypeError
+from tilewright.runtime import Tensor, to_tensor
+from tilewright.runtime._core import set_operators, supply
+from tilewright.stdlib import ops
+from tilewright.stdlib.tensor import forms, special, table
+
+OPERATORS = {
+    "add": "add", "sub": "sub", "mul": "mul", "truediv": "true_divide", "floordiv": "floor_divide", "mod": "remainder",
+    "pow": "pow", "matmul": "matmul", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
+    "lshift": "bitwise_left_shift", "rshift": "bitwise_right_shift", "neg": "neg", "abs": "abs", "pos": "positive",
+    "invert": "bitwise_not", "lt": "lt", "le": "le", "eq": "eq", "ne": "ne", "gt": "gt", "ge": "ge",
+}  # fmt: skip
+"""Python's operators."""
+
+IN_PLACE = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift")
+"""Those that may write into their left operand: the functions with ``_`` behind their names."""
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """The names of all functions, those that write into an operand left out."""
+    return tuple(dict.fromkeys([*special.__all__, *table.names(), *table.ALIASES]))
+
+
+@cache
+def get(name: str) -> Any:
+    """The function called ``name``; AttributeError if there is none."""
+    plain = table.ALIASES.get(name, name)
+    if plain in special.__all__:
+        return getattr(special, plain)
+    if plain in table.names():
+        return table.get(plain)
+    if name.endswith("_") and name[:-1] in names():
+        return _writing(name)
+    raise AttributeError(f"there is no function {name!r}")
+
+
+def _writing(name: str) -> Any:
+    plain = table.ALIASES.get(name[:-1], name[:-1])
+    if plain not in special.__all__ and table.writes(plain):
+        return table.get(plain + "_")
+    if plain in special.IN_PLACE:
+        return _written(getattr(special, plain), name)
+    raise AttributeError(f"there is no function {name!r}")
+
+
+def _written(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    @wraps(function)
+    def call(input: Tensor, *args: Any, **keywords: Any) -> Any:
+        return special.assign(name, input, function(input, *args, **keywords))
+
+    call.__name__ = call.__qualname__ = name
+    return call
+
+
+def methods() -> dict[str, Any]:
+    """The methods of tensors by name."""
+    made = {name: get(name) for name in names() if name not in special.NO_METHODS and _is_method(name)}
+    return {**made, **special.METHODS, **{f"{n}_": get(f"{n}_") for n in names() if _writes(n)}}
+
+
+def _is_method(name: str) -> bool:
+    plain = table.ALIASES.get(name, name)
+    return plain in special.__all__ or forms.is_method(table.form(plain))
+
+
+def _writes(name: str) -> bool:
+    plain = table.ALIASES.get(name, name)
+    return plain in special.IN_PLACE or (plain not in special.__all__ and table.writes(plain))
+
+
+# --- what the core asks for -----------------------------------------------------------------
+
+
+def _coerce(value: object, name: str, operand: int) -> Any:
+    try:
+        return to_tensor(value)
+    except CallTypeError as error:
+        raise CallTypeError(f"{name}(): operand {operand + 1}: {error.message}", hint=error.hint) from None
+
+
+def install(tensor: type) -> None:
+    """Gives the class of tensors its methods and operators."""
+    supply(ops.get, ops.get("convert"), _coerce, special.copy_into)
+    set_operators({symbol: get(name) for symbol, name in OPERATORS.items()})
+    set_operators({f"i{symbol}": get(f"{OPERATORS[symbol]}_") for symbol in IN_PLACE})
+    for name, method in methods().items():
+        if not hasattr(tensor, name):
+            setattr(tensor, name, method)
