@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tilewright as tw
-from tilewright.errors import CallError, CallIndexError
+from tilewright.errors import CallError, CallIndexError, CallTypeError
 from tilewright.runtime import dtypes, set_tensor_hooks
 
 Array = np.ndarray[Any, Any]
@@ -375,6 +375,48 @@ def test_strides_stay_within_borrowed_memory(flip: slice) -> None:
         x.as_strided((whole + 1,), (1,), 0)
     with pytest.raises(CallError, match="outside of the memory"):
         x.as_strided((2,), (-1,), 0)
+
+
+EXTREMES = [2**31, -(2**31), 2**33, 2**48, -(2**48), 2**62, 2**63 - 1, -(2**63), 2**64]
+ANY = st.integers(-4, 8) | st.sampled_from(EXTREMES)
+ANY_INDEX = st.one_of(ANY, st.none(), st.just(...), st.builds(slice, ANY | st.none(), ANY | st.none(), ANY | st.none()))
+FREE = (
+    "as_strided",
+    "diagonal",
+    "expand",
+    "movedim",
+    "narrow",
+    "permute",
+    "select",
+    "squeeze",
+    "t",
+    "transpose",
+)
+FREE += ("unflatten", "unfold", "unsqueeze", "view")
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.data())
+def test_no_view_reaches_outside_of_the_memory(data: st.DataObject) -> None:
+    array = data.draw(st.sampled_from(LAYOUTS))(counted(data.draw(SHAPES)))
+    low, high = np.lib.array_utils.byte_bounds(array)
+    view = tw.tensor(array)
+    for _ in range(data.draw(st.integers(1, 6))):
+        if data.draw(st.booleans()):
+            index = data.draw(st.lists(ANY_INDEX, max_size=4).map(tuple))
+            made = outcome(lambda: view[index], (CallError, CallIndexError))  # noqa: B023
+        else:
+            name = data.draw(st.sampled_from(FREE))
+            arguments = data.draw(st.lists(ANY | st.lists(ANY, max_size=4), max_size=3))
+            errors = (CallError, CallIndexError, CallTypeError)
+            made = outcome(lambda: getattr(view, name)(*arguments), errors)  # noqa: B023
+        if made is None or made.nbytes > 1 << 20:
+            continue
+        view = made
+        if view.nbytes:
+            first, end = np.lib.array_utils.byte_bounds(np.asarray(view))
+            assert low <= first and end <= high
+            assert view.data_ptr() % 8 == 0 and view.shape == np.asarray(view).shape
 
 
 @pytest.mark.parametrize("dtype", [d for d in dtypes.ALL if d is not dtypes.bool_], ids=lambda d: d.code)
