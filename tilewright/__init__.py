@@ -21,7 +21,6 @@ from tilewright.errors import (
     UserError,
 )
 from tilewright.runtime import from_dlpack, get_threads, memory, safetensors, set_threads, threads
-from tilewright.runtime import to_tensor as tensor
 from tilewright.runtime.dtypes import (
     bfloat16,
     dtype,
@@ -41,41 +40,18 @@ from tilewright.runtime.dtypes import bool_ as bool
 from tilewright.stdlib import ops
 from tilewright.stdlib.load import family, load, op
 from tilewright.stdlib.tensor import Tensor, functions
-from tilewright.stdlib.tensor.views import (
-    as_strided,
-    atleast_1d,
-    atleast_2d,
-    atleast_3d,
-    broadcast_shapes,
-    broadcast_tensors,
-    broadcast_to,
-    chunk,
-    diagonal,
-    dsplit,
-    flatten,
-    hsplit,
-    meshgrid,
-    moveaxis,
-    movedim,
-    narrow,
-    numel,
-    permute,
-    ravel,
-    reshape,
-    select,
-    split,
-    squeeze,
-    swapaxes,
-    swapdims,
-    t,
-    tensor_split,
-    transpose,
-    unbind,
-    unflatten,
-    unfold,
-    unsqueeze,
-    vsplit,
-)
+from tilewright.stdlib.tensor import creation as _creation
+from tilewright.stdlib.tensor import devices as _devices
+from tilewright.stdlib.tensor import indexing as _indexing
+from tilewright.stdlib.tensor import printing as _printing
+from tilewright.stdlib.tensor import random as _random
+from tilewright.stdlib.tensor import views as _views
+from tilewright.stdlib.tensor.creation import *
+from tilewright.stdlib.tensor.devices import *
+from tilewright.stdlib.tensor.indexing import *
+from tilewright.stdlib.tensor.printing import *
+from tilewright.stdlib.tensor.random import *
+from tilewright.stdlib.tensor.views import *
 
 if TYPE_CHECKING:
     from tilewright.compiler.trace import trace
@@ -84,14 +60,12 @@ if TYPE_CHECKING:
 __all__ = [
     "CallError", "CallIndexError", "CallTypeError", "CheckError", "FileFormatError", "InternalError",
     "KernelIndexError", "Op", "OpBuilder", "ScheduleError", "SyntaxUserError", "Tensor", "TilewrightError",
-    "UnsupportedError", "UserError", "as_strided", "atleast_1d", "atleast_2d", "atleast_3d", "bfloat16", "bool",
-    "broadcast_shapes", "broadcast_tensors", "broadcast_to", "cache", "chunk", "diagonal", "dsplit", "dtype",
-    "family", "flatten", "float16", "float32", "float64", "from_dlpack", "get_threads", "hsplit", "int16", "int32",
-    "int64", "int8", "load", "memory", "meshgrid", "moveaxis", "movedim", "narrow", "numel", "op", "ops", "permute",
-    "ravel", "reshape", "safetensors", "select", "set_threads", "split", "squeeze", "swapaxes", "swapdims", "t",
-    "tensor", "tensor_split", "threads", "trace", "transpose", "uint16", "uint32", "uint64", "uint8", "unbind",
-    "unflatten", "unfold", "unsqueeze", "verify", "vsplit",
+    "UnsupportedError", "UserError", "bfloat16", "bool", "cache", "dtype", "family", "float16", "float32", "float64",
+    "from_dlpack", "get_threads", "int16", "int32", "int64", "int8", "load", "memory", "op", "ops", "safetensors",
+    "set_threads", "threads", "trace", "uint16", "uint32", "uint64", "uint8", "verify",
 ]  # fmt: skip
+__all__ += _creation.__all__ + _devices.__all__ + _indexing.__all__ + _printing.__all__ + _random.__all__
+__all__ += _views.__all__
 
 __version__ = "0.1.0"
 

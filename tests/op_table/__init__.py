@@ -5,6 +5,7 @@ from __future__ import annotations
 from op_table import (
     attention,
     convolution,
+    creation,
     families,
     functions,
     indexing,
@@ -58,6 +59,7 @@ TOPICS = (
     linear,
     normalisation,
     convolution,
+    creation,
     pooling,
     interpolation,
     padding,

@@ -288,6 +288,9 @@ class Op:
     def misses(self) -> int:
         """How often ``on_miss`` ran."""
 
+def empty(shape: tuple[int, ...], dtype: ElementType, /) -> Tensor:
+    """A row-major tensor that is not filled in."""
+
 def set_dtypes(all: Sequence[object]) -> None:
     """What ``Tensor.dtype`` is, per element type of the core, in its order."""
 

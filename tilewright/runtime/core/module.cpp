@@ -3,6 +3,7 @@
 #include <pybind11/stl.h>
 
 #include "arrays.h"
+#include "creation.h"
 #include "cpus.h"
 #include "errors.h"
 #include "function.h"
@@ -154,7 +155,7 @@ const Program* program_of(PyObject* object) {
 
 PYBIND11_MODULE(_core, m) {
     m.doc() = "Tensors, compiled ops and the threads that run them.";
-    if (!tw::load_numpy() || !tw::add_tensor_type(m.ptr()) || !tw::add_op_type(m.ptr()) || !tw::add_function_type(m.ptr())) throw py::error_already_set();
+    if (!tw::load_numpy() || !tw::add_tensor_type(m.ptr()) || !tw::add_op_type(m.ptr()) || !tw::add_creation(m.ptr()) || !tw::add_function_type(m.ptr())) throw py::error_already_set();
     py::class_<tw::ProgramObject>(m, "Program", "The runnable form of a plan.")
         .def(py::init(&tw::make_program), py::arg("sizes_ptr"), py::arg("head_slots"), py::arg("tail_slots"),
              py::arg("outputs"), py::arg("scratch_slot"), py::arg("steps"), py::arg("checks"),

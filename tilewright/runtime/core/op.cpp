@@ -351,8 +351,10 @@ PyObject* Call::run(const Program& program) {
     Failure failure;
     if (!pack(program, cells.data())) return nullptr;
     Destination to{op.axes, merged ? &merging : nullptr, out ? given.data() : nullptr, views.data() + count};
-    if (program.run(views.data(), count, cells.data(), to, made_tensors.data(), failure))
-        return out ? deliver_out(made_tensors.data(), made) : deliver(made_tensors.data(), made);
+    bool good = program.run(views.data(), count, cells.data(), to, made_tensors.data(), failure);
+    for (int i = 0; out && good && i < made; ++i)
+        if (given[i]) bump_version(given[i]);
+    if (good) return out ? deliver_out(made_tensors.data(), made) : deliver(made_tensors.data(), made);
     again = failure.kind && merged;
     if (again) Py_DECREF(failure.info);
     else fail(failure);

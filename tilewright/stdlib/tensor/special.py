@@ -12,7 +12,6 @@ import numpy as np
 from tilewright.errors import CallError, CallTypeError
 from tilewright.runtime import Tensor, to_tensor
 from tilewright.runtime._core import promote_types
-from tilewright.runtime.arrays import cells
 from tilewright.runtime.dtypes import (
     bfloat16,
     bool_,
@@ -76,7 +75,10 @@ def assign(name: str, target: Any, values: Any) -> Any:
 
 def copy_into(target: Any, values: Any) -> None:
     """Writes ``values``, of the same shape, into the memory of ``target``."""
-    cells(target)[...] = cells(converted(values, target.dtype))
+    if values.dtype is target.dtype:
+        ops.get("clone")(values, out=target)
+    else:
+        ops.get("convert")(values, _like(target.dtype), out=target)
 
 
 # --- elements -------------------------------------------------------------------------------

@@ -99,6 +99,7 @@ ALIASES: Mapping[str, str] = {
 """Other names that PyTorch has for functions."""
 
 DROPPED = "it draws random numbers: tw.rand and its like"
+MADE = "a function of new tensors is made of it: tw.arange and its like"
 COUNTED = "how much it gives depends on the elements: a function counts first"
 VIEW = "a view has its name"
 PART = "it is part of the function"
@@ -109,6 +110,7 @@ WITHOUT: Mapping[str, str] = {
     "randperm": DROPPED, "uniform": DROPPED,
     "nonzero": COUNTED, "masked_select": COUNTED, "unique": COUNTED, "unique_consecutive": COUNTED,
     "unique_count": COUNTED, "count_runs": COUNTED,
+    "arange": MADE, "arange_whole": MADE, "eye": MADE, "fill": MADE, "linspace": MADE, "logspace": MADE,
     "diagonal": VIEW, "transpose": VIEW, "unfold": VIEW,
     "add_scaled": f"{PART} add", "sub_scaled": f"{PART} sub", "trunc_divide_float": f"{PART} div",
     "floor_divide_float": f"{PART} floor_divide", "fmod_int": f"{PART} fmod", "pow_int": f"{PART} pow",

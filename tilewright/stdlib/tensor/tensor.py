@@ -6,10 +6,11 @@ from tilewright.runtime import Tensor as CoreTensor
 from tilewright.runtime import set_tensor_hooks, set_tensor_type
 from tilewright.stdlib import ops
 from tilewright.stdlib.tensor import views
+from tilewright.stdlib.tensor.basics import HOOKS, Basics
 from tilewright.stdlib.tensor.functions import install
 
 
-class Tensor(CoreTensor):
+class Tensor(Basics):
     """An n-dimensional array of one element type: dims and strides over shared storage."""
 
     __slots__ = ()
@@ -28,5 +29,5 @@ def _copy(source: CoreTensor | tuple[CoreTensor, ...], target: CoreTensor | tupl
 
 
 set_tensor_type(Tensor)
-set_tensor_hooks(copy=_copy)
+set_tensor_hooks(copy=_copy, **HOOKS)
 install(Tensor)

@@ -1,0 +1,209 @@
+"""What every tensor can do besides computing: be written, copied, stored and moved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tilewright.errors import UnsupportedError
+from tilewright.runtime import Tensor as CoreTensor
+from tilewright.runtime import to_tensor
+from tilewright.runtime.arrays import cells
+from tilewright.runtime.dtypes import dtype
+from tilewright.stdlib import ops
+from tilewright.stdlib.tensor import creation, devices, indexing, printing, random
+from tilewright.stdlib.tensor.special import converted
+
+
+class Basics(CoreTensor):
+    """The methods of tensors that are no ops."""
+
+    __slots__ = ()
+
+    # --- texts ------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        return printing.text(self)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec and self.dim() == 0 else format(repr(self), spec)
+
+    def _repr_html_(self) -> str:
+        return printing.as_html(self)
+
+    # --- copies -----------------------------------------------------------------------------
+
+    def clone(self) -> Any:
+        """A copy, of the same dtype, that lies in memory in the same order of axes."""
+        return ops.get("clone")(self)
+
+    def __copy__(self) -> Any:
+        return self.as_strided(self.shape, self.stride())
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        made = self.clone()
+        memo[id(self)] = made
+        return made
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        """The elements, row by row: a view is stored without what else its memory holds."""
+        data = np.ascontiguousarray(cells(self))
+        return _restored, (data, self.dtype)
+
+    def copy_(self, src: Any, non_blocking: bool = False) -> Any:
+        """Writes ``src``, a tensor, an array or a number, broadcast and converted, into this tensor.
+
+        >>> import tilewright as tw
+        >>> tw.zeros(2, 2).copy_(tw.tensor([1, 2])).tolist()
+        [[1.0, 2.0], [1.0, 2.0]]
+        """
+        indexing.assign(self, src)
+        return self
+
+    def fill_(self, value: Any) -> Any:
+        """Writes one number to all elements."""
+        return creation.fill(self, value if isinstance(value, (bool, int, float)) else to_tensor(value).item())
+
+    def zero_(self) -> Any:
+        """Writes 0 to all elements."""
+        return creation.fill(self, 0)
+
+    def index_put_(self, indices: Any, values: Any, accumulate: bool = False) -> Any:
+        """See :func:`tilewright.stdlib.tensor.indexing.index_put_`."""
+        return indexing.index_put_(self, indices, values, accumulate)
+
+    # --- places and dtypes ------------------------------------------------------------------
+
+    @property
+    def device(self) -> devices.device:
+        """Where it is."""
+        return devices.CPU
+
+    @property
+    def layout(self) -> str:
+        """``"strided"``: there are no others."""
+        return "strided"
+
+    @property
+    def is_cuda(self) -> bool:
+        """False: there is no such device."""
+        return False
+
+    def to(self, *args: Any, dtype: dtype | None = None, device: Any = None, copy: bool = False, **_: Any) -> Any:
+        """This tensor with a dtype, on a device, or with those of another tensor; itself if it has them, unless copied.
+
+        >>> import tilewright as tw
+        >>> tw.tensor([1.7, -1.7]).to(tw.int32).tolist()
+        [1, -1]
+        """
+        for given in args:
+            if isinstance(given, CoreTensor):
+                dtype = given.dtype
+            elif isinstance(given, type(self.dtype)):
+                dtype = given
+            elif isinstance(given, bool):
+                continue
+            else:
+                device = given
+        devices.checked(device)
+        made = converted(self, creation.wanted(dtype, self.dtype))
+        return self.clone() if copy and made is self else made
+
+    def cpu(self) -> Any:
+        """Itself."""
+        return self
+
+    def type(self, dtype: dtype | None = None) -> Any:
+        """The name of the dtype, or this tensor in another one."""
+        return repr(self.dtype) if dtype is None else self.to(dtype)
+
+    def type_as(self, other: CoreTensor) -> Any:
+        """This tensor in the dtype of another."""
+        return self.to(other.dtype)
+
+    def is_floating_point(self) -> bool:
+        """Whether the dtype is a float."""
+        return self.dtype.is_floating_point
+
+    # --- gradients: none yet ----------------------------------------------------------------
+
+    @property
+    def requires_grad(self) -> bool:
+        """False: tensors keep no gradients yet."""
+        return False
+
+    def requires_grad_(self, requires_grad: bool = True) -> Any:
+        """Itself, for False. UnsupportedError for True: tensors keep no gradients yet."""
+        if requires_grad:
+            raise UnsupportedError("tensors keep no gradients yet")
+        return self
+
+    def detach(self) -> Any:
+        """A view of all of it."""
+        return self.__copy__()
+
+    # --- new tensors ------------------------------------------------------------------------
+
+    def _own(self, keywords: Mapping[str, Any]) -> dict[str, Any]:
+        return {"dtype": self.dtype, **{k: v for k, v in keywords.items() if v is not None}}
+
+    def new_tensor(self, data: Any, **keywords: Any) -> Any:
+        """:func:`tilewright.tensor` in this dtype."""
+        return creation.tensor(data, **self._own(keywords))
+
+    def new_empty(self, *size: Any, **keywords: Any) -> Any:
+        """:func:`tilewright.empty` in this dtype."""
+        return creation.empty(*size, **self._own(keywords))
+
+    def new_zeros(self, *size: Any, **keywords: Any) -> Any:
+        """:func:`tilewright.zeros` in this dtype."""
+        return creation.zeros(*size, **self._own(keywords))
+
+    def new_ones(self, *size: Any, **keywords: Any) -> Any:
+        """:func:`tilewright.ones` in this dtype."""
+        return creation.ones(*size, **self._own(keywords))
+
+    def new_full(self, size: Any, fill_value: Any, **keywords: Any) -> Any:
+        """:func:`tilewright.full` in this dtype."""
+        return creation.full(size, fill_value, **self._own(keywords))
+
+    # --- random numbers ---------------------------------------------------------------------
+
+    def uniform_(self, a: float = 0.0, b: float = 1.0, *, generator: random.Generator | None = None) -> Any:
+        """Writes random numbers from a to b, b left out."""
+        return random.drawn("uniform", self, generator, low=a, high=b)
+
+    def normal_(self, mean: float = 0.0, std: float = 1.0, *, generator: random.Generator | None = None) -> Any:
+        """Writes random numbers of a normal distribution."""
+        return random.drawn("normal", self, generator, mean=mean, std=std)
+
+    def bernoulli_(self, p: float = 0.5, *, generator: random.Generator | None = None) -> Any:
+        """Writes 1 with probability ``p``, else 0."""
+        return self.copy_(random.bernoulli(self, p, generator=generator))
+
+    def random_(self, low: int, high: int | None = None, *, generator: random.Generator | None = None) -> Any:
+        """Writes random whole numbers from ``low`` to ``high - 1``, or from 0 to ``low - 1``."""
+        low, high = (0, low) if high is None else (low, high)
+        return self.copy_(random.randint(low, high, tuple(self.shape), generator=generator))
+
+    def exponential_(self, lambd: float = 1.0, *, generator: random.Generator | None = None) -> Any:
+        """Writes random numbers of the exponential distribution of rate ``lambd``."""
+        made: Any = random.drawn("uniform", self, generator)
+        return self.copy_((1 - made).log() / -lambd)
+
+
+def _restored(data: Any, to: dtype) -> CoreTensor:
+    """The tensor that was stored."""
+    return CoreTensor.from_buffer(data if data.flags.writeable else data.copy(), to.code)
+
+
+HOOKS: Mapping[str, Any] = {
+    "advanced_getitem": indexing.getitem,
+    "advanced_setitem": indexing.setitem,
+    "assign": indexing.assign,
+}
+"""What the core leaves to Python."""
+
+__all__ = ["HOOKS", "Basics"]
