@@ -117,7 +117,7 @@ def test_wide_unsigned_integers_promote_as_numpys() -> None:
 
 
 def test_a_number_compiles_nothing_and_must_fit() -> None:
-    x = tw.tensor(np.arange(4, dtype=np.int8))
+    x = tw.as_tensor(np.arange(4, dtype=np.int8))
     first = x + 1
     misses = ops.get("add").misses
     assert [np.asarray(x + n).tolist() for n in (2, 3)] == [[2, 3, 4, 5], [3, 4, 5, 6]]

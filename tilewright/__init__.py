@@ -71,9 +71,8 @@ __all__ = [
     "CallError", "CallIndexError", "CallTypeError", "CheckError", "FileFormatError", "InternalError",
     "KernelIndexError", "Op", "OpBuilder", "ScheduleError", "SyntaxUserError", "Tensor", "TilewrightError",
     "UnsupportedError", "UserError", "bfloat16", "bool", "cache", "dtype", "family", "float16", "float32", "float64",
-    "from_dlpack", "get_threads", "int16", "int32", "int64", "int8", "load", "memory", "op", "ops",
-    "promote_types", "result_type", "safetensors", "set_threads", "threads", "trace", "uint16",
-    "uint32", "uint64", "uint8", "verify",
+    "from_dlpack", "get_threads", "int16", "int32", "int64", "int8", "load", "memory", "op", "ops", "promote_types",
+    "result_type", "safetensors", "set_threads", "threads", "trace", "uint16", "uint32", "uint64", "uint8", "verify",
 ]  # fmt: skip
 __all__ += _creation.__all__ + _devices.__all__ + _indexing.__all__ + _printing.__all__ + _random.__all__
 __all__ += _views.__all__

@@ -71,6 +71,7 @@ NETS = {
         "wrong calls": _files("wrong_calls"),
         "arrays": _files("arrays"),
         "interop": _files("interop"),
+        "views": _files("views"),
         "safetensors": _files("safetensors"),
     }.items()
 }
@@ -100,6 +101,7 @@ AREAS: dict[str, tuple[str, ...]] = {
     "resources": ("account", "cpus"),
     "objects": ("objects",),
     "interop": ("interop",),
+    "views": ("views", "wrong calls"),
     "store": ("store", "cache"),
     "safetensors": ("safetensors",),
     "calls": ("broadcasting", "arrays", "calls", "wrong calls", "ops", "op table"),

@@ -8,6 +8,8 @@ namespace {
 
 std::string quoted(std::string_view name) { return "'" + std::string(name) + "'"; }
 
+std::string said(const Call& call) { return std::string(call.signature.method) + "(): "; }
+
 std::string called_as(const Call& call) { return "it is called as " + std::string(call.signature.text); }
 
 bool wrong_call(const Call& call, const std::string& what) {
@@ -16,7 +18,7 @@ bool wrong_call(const Call& call, const std::string& what) {
 
 bool wrong_type(const Call& call, int parameter, const char* wanted, PyObject* given) {
     std::string what = quoted(call.signature.names[parameter]) + " takes " + wanted + ", not " + shown(given);
-    return fail(Wrong::Type, said(call) + what, called_as(call)), false;
+    return refuse(call, what, called_as(call), Wrong::Type), false;
 }
 
 int position_of(const Signature& signature, PyObject* name) {
@@ -62,7 +64,9 @@ bool read_items(const Call& call, int parameter, Ints& out) {
 
 }  // namespace
 
-std::string said(const Call& call) { return std::string(call.signature.method) + "(): "; }
+PyObject* refuse(const Call& call, const std::string& what, const std::string& remedy, Wrong kind) {
+    return fail(kind, said(call) + what, remedy);
+}
 
 bool bind(Call& call, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
     const Signature& signature = call.signature;
@@ -102,9 +106,9 @@ bool read_int(const Call& call, int parameter, int64_t& out) {
 bool wrap_dim(const Call& call, int parameter, int rank, int64_t& dim) {
     int64_t most = std::max(rank, 1);
     if (dim < -most || dim >= most) {
-        std::string name(call.signature.names[parameter]), tensor = described(call.tensor);
-        fail(Wrong::Index, said(call) + name + "=" + std::to_string(dim) + " is out of range for " + tensor,
-             "it takes " + std::to_string(-most) + " to " + std::to_string(most - 1));
+        std::string given = std::string(call.signature.names[parameter]) + "=" + std::to_string(dim);
+        refuse(call, given + " is out of range for " + described(call.tensor),
+               "it takes " + std::to_string(-most) + " to " + std::to_string(most - 1), Wrong::Index);
         return false;
     }
     if (dim < 0) dim += most;
@@ -117,7 +121,7 @@ bool read_dim(const Call& call, int parameter, int rank, int64_t& out) {
 
 bool has_axes(const Call& call) {
     if (call.tensor->rank()) return true;
-    return fail(Wrong::Index, said(call) + described(call.tensor) + " has no axes", "unsqueeze(0) gives it one"), false;
+    return refuse(call, described(call.tensor) + " has no axes", "unsqueeze(0) gives it one", Wrong::Index), false;
 }
 
 bool read_tensor(const Call& call, int parameter, Tensor*& out) {

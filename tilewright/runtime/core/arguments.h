@@ -74,8 +74,8 @@ bool read_ints(const Call& call, int parameter, Ints& out);
 // Whether an argument is one integer: no bool, and not a sequence. No error is left.
 bool is_int(PyObject* object, int64_t& out);
 
-// The beginning of a message.
-std::string said(const Call& call);
+// Sets the error of a call whose arguments do not go together; returns null.
+PyObject* refuse(const Call& call, const std::string& what, const std::string& remedy, Wrong kind = Wrong::Value);
 
 template <const Signature& signature, PyObject* (*method)(Call&)>
 PyObject* entry(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords) try {

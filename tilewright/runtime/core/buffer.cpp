@@ -2,6 +2,7 @@
 #include <cstring>
 #include <memory>
 
+#include "small_array.h"
 #include "tensor.h"
 
 namespace tw {
@@ -71,8 +72,8 @@ PyObject* tensor_from_buffer(PyObject* object, const DType* asked) {
     if (!accept(*view, asked, dtype)) return nullptr;
     Tensor* tensor = new_tensor(dtype, view->ndim);
     if (!tensor) return nullptr;
-    memcpy(tensor->dims(), view->shape, view->ndim * sizeof(int64_t));
-    memcpy(tensor->strides(), view->strides, view->ndim * sizeof(int64_t));
+    copy_few(view->shape, view->ndim, tensor->dims());
+    copy_few(view->strides, view->ndim, tensor->strides());
     tensor->readonly = view->readonly;
     if (!borrow_storage(tensor, static_cast<char*>(view->buf), view, let_go)) return Py_DECREF(tensor), PyErr_NoMemory();
     buffer.release();

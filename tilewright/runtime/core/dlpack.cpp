@@ -3,6 +3,8 @@
 #include <cstring>
 #include <new>
 
+#include "small_array.h"
+
 namespace tw {
 
 namespace {
@@ -269,8 +271,8 @@ PyObject* consume(PyObject* capsule) {
     auto* data = reinterpret_cast<char*>(first_element(array));
     Tensor* tensor = new_tensor(layout.dtype, array.rank);
     if (!tensor) return let_go_imported<Managed>(managed), nullptr;
-    memcpy(tensor->dims(), array.dims, array.rank * sizeof(int64_t));
-    memcpy(tensor->strides(), layout.strides, array.rank * sizeof(int64_t));
+    copy_few(array.dims, array.rank, tensor->dims());
+    copy_few(layout.strides, array.rank, tensor->strides());
     tensor->readonly = is_readonly(*managed);
     if (borrow_storage(tensor, data, managed, let_go_imported<Managed>)) return reinterpret_cast<PyObject*>(tensor);
     Py_DECREF(tensor);

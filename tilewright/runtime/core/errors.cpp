@@ -49,4 +49,8 @@ std::string shown(const int64_t* values, int count) {
     return "[" + text + "]";
 }
 
+std::string counted(int64_t count, const char* one, const char* several) {
+    return std::to_string(count) + " " + (count == 1 ? one : several);
+}
+
 }  // namespace tw

@@ -18,5 +18,6 @@ bool set_errors(PyObject* classes);
 // A value as a message shows it.
 std::string shown(PyObject* value);
 std::string shown(const int64_t* values, int count);  // as in [2, 3]
+std::string counted(int64_t count, const char* one, const char* several);
 
 }  // namespace tw

@@ -48,11 +48,10 @@ struct Index {
 };
 
 bool too_many(Tensor* tensor, const Index& index) {
-    std::string count = std::to_string(index.axes) + (index.axes == 1 ? " index" : " indices");
-    std::string rank = std::to_string(tensor->rank()) + (tensor->rank() == 1 ? " axis" : " axes");
-    return fail(Wrong::Index, "too many indices: " + count + " for " + described(tensor) + ", which has " + rank,
-                tensor->rank() ? "every axis has at most one; None adds an axis"
-                               : "x[()] is all of it, x.item() its number"),
+    std::string whole = described(tensor) + ", which has " + counted(tensor->rank(), "axis", "axes");
+    bool axes = tensor->rank();
+    return fail(Wrong::Index, "too many indices: " + std::to_string(index.axes) + " for " + whole,
+                axes ? "every axis has at most one; None adds an axis" : "x[()] is all of it, x.item() its number"),
            false;
 }
 
@@ -67,7 +66,7 @@ bool add_int(Tensor* tensor, int axis, PyObject* item, Layout& layout) {
         return fail(Wrong::Index, "the index " + shown(item) + " does not fit 64 bits", range_of(tensor->dims()[axis])),
                false;
     if (i < -extent || i >= extent) return out_of_range(tensor, axis, i), false;
-    layout.offset += (i < 0 ? i + extent : i) * tensor->strides()[axis];
+    layout.offset = plus(layout.offset, times(i < 0 ? i + extent : i, tensor->strides()[axis]));
     return true;
 }
 
@@ -87,7 +86,7 @@ bool add_slice(Tensor* tensor, int axis, PyObject* slice, Layout& layout) {
     Py_ssize_t start, stop, step;
     if (PySlice_Unpack(slice, &start, &stop, &step) < 0) return wrong_slice(slice);
     Py_ssize_t length = PySlice_AdjustIndices(tensor->dims()[axis], &start, &stop, step);
-    if (length || step > 0) layout.offset += start * tensor->strides()[axis];
+    if (length || step > 0) layout.offset = plus(layout.offset, times(start, tensor->strides()[axis]));
     layout.add(length, times(tensor->strides()[axis], step));
     return true;
 }

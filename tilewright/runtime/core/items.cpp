@@ -78,7 +78,7 @@ PyObject* converted(PyObject* self, const char* what, PyObject* (*convert)(PyObj
     return result;
 }
 
-bool is_integer(DType dtype) { return dtype <= DType::U64; }
+bool is_index(DType dtype) { return dtype <= DType::U64; }  // bools too, as in Python
 
 constexpr Signature kItem("item()"), kTolist("tolist()"), kNumpy("numpy(force=False)");
 
@@ -104,7 +104,7 @@ PyObject* tensor_float(PyObject* self) { return converted(self, "float()", PyNum
 
 PyObject* tensor_index(PyObject* self) {
     Tensor* x = reinterpret_cast<Tensor*>(self);
-    if (is_integer(x->dtype) && x->bytes == info(x->dtype).bytes) return converted(self, "index", PyNumber_Long);
+    if (is_index(x->dtype) && x->bytes == info(x->dtype).bytes) return converted(self, "index", PyNumber_Long);
     return fail(Wrong::Type, described(x) + " is no index", "only one integer is; int(x) truncates a float");
 }
 

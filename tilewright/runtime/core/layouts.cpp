@@ -15,10 +15,6 @@ Tensor* as_tensor(PyObject* self) { return reinterpret_cast<Tensor*>(self); }
 
 int64_t item_of(Tensor* tensor) { return info(tensor->dtype).bytes; }
 
-PyObject* wrong_value(const Call& call, const std::string& what, const std::string& remedy) {
-    return fail(Wrong::Value, said(call) + what, remedy);
-}
-
 // --- facts
 
 bool is_given(const Call& call, int parameter) { return call.values[parameter] && call.values[parameter] != Py_None; }
@@ -46,7 +42,9 @@ PyObject* get_ndim(PyObject* self, void*) { return PyLong_FromLong(as_tensor(sel
 PyObject* get_itemsize(PyObject* self, void*) { return PyLong_FromLongLong(item_of(as_tensor(self))); }
 PyObject* get_version(PyObject* self, void*) { return PyLong_FromLongLong(as_tensor(self)->storage->version); }
 
-int64_t offset_of(Tensor* tensor) { return tensor->data - tensor->storage->data; }
+int64_t offset_of(Tensor* tensor) {
+    return reinterpret_cast<intptr_t>(tensor->data) - reinterpret_cast<intptr_t>(tensor->storage->data);
+}
 
 PyObject* storage_offset(Call& call) { return PyLong_FromLongLong(offset_of(call.tensor) / item_of(call.tensor)); }
 
@@ -60,9 +58,9 @@ PyObject* unfold(Call& call) {
     if (!read_dim(call, 0, x->rank(), dim) || !read_int(call, 1, size) || !read_int(call, 2, step)) return nullptr;
     int64_t extent = x->rank() ? x->dims()[dim] : 1;
     if (size < 0 || size > extent)
-        return wrong_value(call, "windows of " + std::to_string(size) + " do not fit " + described(x),
-                           "size is at most the extent of the axis, " + std::to_string(extent));
-    if (step <= 0) return wrong_value(call, "step=" + std::to_string(step) + " moves no window", "it is 1 or more");
+        return refuse(call, "windows of " + std::to_string(size) + " do not fit " + described(x),
+                      "size is at most the extent of the axis, " + std::to_string(extent));
+    if (step <= 0) return refuse(call, "step=" + std::to_string(step) + " moves no window", "it is 1 or more");
     Layout layout = layout_of(x);
     int64_t along = x->rank() ? x->strides()[dim] : item_of(x);
     if (x->rank()) layout.dims[dim] = (extent - size) / step + 1, layout.strides[dim] = times(along, step);
@@ -77,13 +75,12 @@ bool read_layout(const Call& call, Layout& layout) {
     Ints size, stride;
     if (!read_ints(call, 0, size) || !read_ints(call, 1, stride)) return false;
     std::string both = "size " + size.text() + " and stride " + stride.text();
-    if (size.count != stride.count)
-        return wrong_value(call, both + " are of two lengths", "every axis has both"), false;
+    if (size.count != stride.count) return refuse(call, both + " are of two lengths", "every axis has both"), false;
     if (std::any_of(size.values, size.values + size.count, is_negative))
-        return wrong_value(call, both + " have a negative extent", "extents are 0 or more"), false;
+        return refuse(call, both + " have a negative extent", "extents are 0 or more"), false;
     for (int i = 0; i < size.count; ++i) {
         if (stride.values[i] < -kLargest || stride.values[i] > kLargest)
-            return wrong_value(call, both + " reach too far", "at most 2^48 bytes"), false;
+            return refuse(call, both + " reach too far", "at most 2^48 bytes"), false;
         layout.add(size.values[i], stride.values[i] * item_of(call.tensor));
     }
     return true;
@@ -108,26 +105,26 @@ PyObject* as_strided(Call& call) {
     int64_t own = offset_of(x) / item_of(x), offset = own;  // the storage need not be aligned, elements are
     if (!read_layout(call, layout) || !read_int(call, 2, offset)) return nullptr;
     bool near = offset >= 0 && offset <= kLargest;
-    if (near) layout.offset = (offset - own) * item_of(x);
+    if (near) layout.offset = times(offset - own, item_of(x));
     if (layout.rank <= kMaxRank && (!near || !lies_inside(layout, offset_of(x) + layout.offset, x))) {
         std::string holds = "its storage has " + std::to_string(x->storage->bytes / item_of(x)) +
                             " elements, which size, stride and storage_offset count";
-        return wrong_value(call,
-                           "size " + shown(layout.dims, layout.rank) + " from storage_offset=" +
-                               std::to_string(offset) + " reaches outside of the memory of " + described(x),
-                           holds);
+        return refuse(call,
+                      "size " + shown(layout.dims, layout.rank) + " from storage_offset=" + std::to_string(offset) +
+                          " reaches outside of the memory of " + described(x),
+                      holds);
     }
     return view_of(x, layout);
 }
 
 PyObject* no_reading(const Call& call, DType dtype, const char* why, const char* remedy) {
     std::string what = described(call.tensor) + " cannot be seen as " + info(dtype).name + ": ";
-    return wrong_value(call, what + why, remedy);
+    return refuse(call, what + why, remedy);
 }
 
 constexpr const char* kPacked = "contiguous() packs the elements";
 
-// The last axis holds `ratio` times as many elements, or a part of that where they grow.
+// The last axis holds as many bytes in elements of another size.
 PyObject* resized(const Call& call, DType dtype) {
     Tensor* x = call.tensor;
     int64_t old = item_of(x), item = info(dtype).bytes;

@@ -17,10 +17,6 @@ struct Part {
 
 std::string axis_of(int64_t dim, Tensor* tensor) { return "axis " + std::to_string(dim) + " of " + described(tensor); }
 
-PyObject* wrong_value(const Call& call, const std::string& what, const std::string& remedy) {
-    return fail(Wrong::Value, said(call) + what, remedy);
-}
-
 // An axis of a tensor that has some.
 bool read_axis(const Call& call, int parameter, int64_t& dim) {
     return has_axes(call) && read_dim(call, parameter, call.tensor->rank(), dim);
@@ -34,14 +30,14 @@ PyObject* narrow(Call& call) {
     if (first < 0 || first > extent || length < 0 || length > extent - first) {
         std::string asked = "start=" + std::to_string(start) + ", length=" + std::to_string(length);
         std::string whole = axis_of(dim, x) + ", whose extent is " + std::to_string(extent);
-        return wrong_value(call, asked + " leaves " + whole, "length is 0 or more, start + length at most the extent");
+        return refuse(call, asked + " leaves " + whole, "length is 0 or more, start + length at most the extent");
     }
     return part_of(x, dim, first, length);
 }
 
 PyObject* chosen(Tensor* tensor, int64_t axis, int64_t index) {
     Layout layout = layout_without(tensor, axis);
-    layout.offset = index * tensor->strides()[axis];
+    layout.offset = times(index, tensor->strides()[axis]);
     return view_of(tensor, layout);
 }
 
@@ -81,15 +77,16 @@ PyObject* split_in_lengths(const Call& call, int64_t dim, const Ints& lengths) {
     std::vector<Part> parts;
     int64_t start = 0, extent = call.tensor->dims()[dim];
     bool good = true;
-    for (int i = 0; good && i < lengths.count; start += lengths.values[i++]) {
-        good = lengths.values[i] >= 0 && lengths.values[i] <= extent - start;
+    for (int i = 0; good && i < lengths.count; ++i) {
         parts.push_back({start, lengths.values[i]});
+        good = lengths.values[i] >= 0 && lengths.values[i] <= extent - start;
+        if (good) start += lengths.values[i];
     }
     if (good && start == extent) return cut(call.tensor, dim, parts);
-    return wrong_value(call,
-                       "lengths " + lengths.text() + " do not make up " + axis_of(dim, call.tensor) +
-                           ", whose extent is " + std::to_string(extent),
-                       "their sum is the extent; chunk(n) makes equal parts");
+    return refuse(call,
+                  "lengths " + lengths.text() + " do not make up " + axis_of(dim, call.tensor) + ", whose extent is " +
+                      std::to_string(extent),
+                  "their sum is the extent; chunk(n) makes equal parts");
 }
 
 PyObject* split(Call& call) {
@@ -100,8 +97,8 @@ PyObject* split(Call& call) {
         return read_ints(call, 0, lengths) ? split_in_lengths(call, dim, lengths) : nullptr;
     int64_t extent = x->dims()[dim];
     if (length < 0 || (length == 0 && extent))
-        return wrong_value(call, "split_size=" + std::to_string(length) + " divides no axis",
-                           "parts have 1 or more elements");
+        return refuse(call, "split_size=" + std::to_string(length) + " divides no axis",
+                      "parts have 1 or more elements");
     return cut(x, dim, equal_parts(extent, std::max<int64_t>(length, 1)));
 }
 
@@ -109,7 +106,7 @@ bool read_sections(const Call& call, int64_t& sections) {
     if (!read_int(call, 0, sections)) return false;
     if (sections > 0 && sections <= INT32_MAX) return true;
     std::string name(call.signature.names[0]);
-    return wrong_value(call, name + "=" + std::to_string(sections) + " makes no parts", "there are 1 or more"), false;
+    return refuse(call, name + "=" + std::to_string(sections) + " makes no parts", "there are 1 or more"), false;
 }
 
 PyObject* chunk(Call& call) {
@@ -161,15 +158,14 @@ PyObject* diagonal(Call& call) {
     if (!read_int(call, 0, offset) || !read_dim(call, 1, x->rank(), a) || !read_dim(call, 2, x->rank(), b))
         return nullptr;
     if (a == b)
-        return wrong_value(call, "dim1 and dim2 are both axis " + std::to_string(a),
-                           "a diagonal runs through two axes");
+        return refuse(call, "dim1 and dim2 are both axis " + std::to_string(a), "a diagonal runs through two axes");
     Layout layout;
     for (int i = 0; i < x->rank(); ++i)
         if (i != a && i != b) layout.add(x->dims()[i], x->strides()[i]);
     int64_t right = std::clamp<int64_t>(offset, 0, x->dims()[b]), down = std::clamp<int64_t>(offset, -x->dims()[a], 0);
     int64_t length = std::min(x->dims()[a] + down, x->dims()[b] - right);
-    layout.add(length, x->strides()[a] + x->strides()[b]);
-    if (length) layout.offset = right * x->strides()[b] - down * x->strides()[a];
+    layout.add(length, plus(x->strides()[a], x->strides()[b]));
+    if (length) layout.offset = plus(times(right, x->strides()[b]), times(-down, x->strides()[a]));
     return view_of(x, layout);
 }
 

@@ -50,7 +50,8 @@ PyObject* view_of(Tensor* tensor, const Layout& layout, DType dtype) {
     copy_few(layout.dims, layout.rank, view->dims());
     copy_few(layout.strides, layout.rank, view->strides());
     ++tensor->storage->references;
-    give_storage(view, tensor->storage, tensor->data + layout.offset);
+    auto first = reinterpret_cast<uintptr_t>(tensor->data) + layout.offset;  // anywhere, where there are no elements
+    give_storage(view, tensor->storage, reinterpret_cast<char*>(first));
     view->readonly = tensor->readonly;
     return reinterpret_cast<PyObject*>(view);
 }
@@ -58,7 +59,7 @@ PyObject* view_of(Tensor* tensor, const Layout& layout, DType dtype) {
 PyObject* part_of(Tensor* tensor, int axis, int64_t start, int64_t length) {
     Layout layout = layout_of(tensor);
     layout.dims[axis] = length;
-    layout.offset = start * layout.strides[axis];
+    layout.offset = times(start, layout.strides[axis]);
     return view_of(tensor, layout);
 }
 

@@ -4,11 +4,16 @@
 
 namespace tw {
 
-// Wraps around where it overflows: so may strides along which nothing moves.
+// Both wrap around where they overflow: so may strides along which nothing moves.
 inline int64_t times(int64_t a, int64_t b) {
     int64_t product;
     (void)__builtin_mul_overflow(a, b, &product);
     return product;
+}
+inline int64_t plus(int64_t a, int64_t b) {
+    int64_t sum;
+    (void)__builtin_add_overflow(a, b, &sum);
+    return sum;
 }
 
 // The axes of a view, and the byte offset of its first element from that of the tensor seen.

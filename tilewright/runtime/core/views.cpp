@@ -14,67 +14,50 @@ namespace {
 
 PyObject* same(Tensor* tensor) { return Py_NewRef(reinterpret_cast<PyObject*>(tensor)); }
 
-bool wrong_value(const Call& call, const std::string& what, const std::string& remedy) {
-    return fail(Wrong::Value, said(call) + what, remedy), false;
-}
-
 std::string with_elements(Tensor* tensor) {
-    int64_t count = count_of(tensor);
-    return described(tensor) + " has " + std::to_string(count) + (count == 1 ? " element" : " elements");
+    return described(tensor) + " has " + counted(count_of(tensor), "element", "elements");
 }
 
-std::string with_axes(Tensor* tensor) {
-    int rank = tensor->rank();
-    return described(tensor) + " has " + std::to_string(rank) + (rank == 1 ? " axis" : " axes");
-}
+std::string with_axes(Tensor* tensor) { return described(tensor) + " has " + counted(tensor->rank(), "axis", "axes"); }
 
 // --- shapes
 
-// The product of the extents but for one -1, whose place is told; false with an error.
-bool product(const Call& call, const Ints& shape, int64_t& known, int& open) {
-    known = 1, open = -1;
+// Puts an extent in the place of -1. False where the shape does not have so many elements.
+bool fill(Ints& shape, int64_t elements) {
+    int64_t known = 1;
+    int open = -1;
     for (int i = 0; i < shape.count; ++i) {
         int64_t dim = shape.values[i];
         if (dim == -1 && open < 0) open = i;
-        else if (dim == -1)
-            return wrong_value(call, shape.text() + " has -1 twice", "at most one extent can be computed");
-        else if (dim < 0)
-            return wrong_value(call, shape.text() + " has a negative extent", "-1 stands for one that is computed");
+        else if (dim < 0) return false;
         else known = times(known, dim);
     }
+    if (open < 0) return known == elements;
+    if (known == 0 || elements % known) return false;
+    shape.values[open] = elements / known;
     return true;
 }
 
-// Puts the extent in the place of -1 and makes sure that the shape has so many elements; `what` has them.
-bool complete(const Call& call, Ints& shape, int64_t elements, const std::string& what) {
-    int64_t known;
-    int open;
-    if (!product(call, shape, known, open)) return false;
-    if (open >= 0 && known == 0)
-        return wrong_value(call, "the extent -1 in " + shape.text() + " could be any: the others have no elements",
-                           "say what it is");
-    if (open >= 0 ? elements % known != 0 : elements != known)
-        return wrong_value(call, what + ", which do not fill the shape " + shape.text(),
-                           "the product of the extents is the number of elements; one may be -1, which is computed");
-    if (open >= 0) shape.values[open] = elements / known;
-    return true;
-}
-
-// Whether nothing need be computed, nor said: that would take a text of what has the elements.
-bool fills(const Ints& shape, int64_t elements) {
-    int64_t product = 1;
-    for (int i = 0; i < shape.count; ++i) {
-        if (shape.values[i] < 0) return false;
-        product = times(product, shape.values[i]);
-    }
-    return product == elements;
+// Says why a shape does not have the elements of `what`.
+bool refuse_shape(const Call& call, const Ints& shape, const std::string& what) {
+    const int64_t *first = shape.values, *last = first + shape.count;
+    int64_t open = std::count(first, last, -1);
+    if (open > 1) return refuse(call, shape.text() + " has -1 twice", "at most one extent can be computed"), false;
+    if (std::any_of(first, last, [](int64_t dim) { return dim < -1; }))
+        return refuse(call, shape.text() + " has a negative extent", "-1 stands for one that is computed"), false;
+    if (open && std::count(first, last, 0))
+        return refuse(call, "the extent -1 in " + shape.text() + " could be any: the others have no elements",
+                      "say what it is"),
+               false;
+    return refuse(call, what + ", which do not fill the shape " + shape.text(),
+                  "the product of the extents is the number of elements; one may be -1, which is computed"),
+           false;
 }
 
 bool read_shape(const Call& call, Layout& to) {
     Ints shape;
     if (!read_ints(call, 0, shape)) return false;
-    int64_t elements = count_of(call.tensor);
-    if (!fills(shape, elements) && !complete(call, shape, elements, with_elements(call.tensor))) return false;
+    if (!fill(shape, count_of(call.tensor))) return refuse_shape(call, shape, with_elements(call.tensor));
     to.set_dims(shape.values, shape.count);
     return true;
 }
@@ -89,8 +72,8 @@ PyObject* no_view(const Call& call, const Layout& to) {
     for (int a = 0; a < call.tensor->rank(); ++a)
         strides[a] = call.tensor->strides()[a] / info(call.tensor->dtype).bytes;
     std::string whose = described(call.tensor) + ", whose strides are " + shown(strides, call.tensor->rank());
-    return fail(Wrong::Value, said(call) + whose + ", has no view of shape " + shown(to.dims, to.rank),
-                "reshape(...) copies where it must");
+    return refuse(call, whose + ", has no view of shape " + shown(to.dims, to.rank),
+                  "reshape(...) copies where it must");
 }
 
 PyObject* seen_as(const Call& call, Layout& to) {
@@ -105,7 +88,7 @@ PyObject* view(Call& call) {
     PyObject* given = named ? call.values[1] : call.count == 1 ? call.items[0] : nullptr;
     if (given && dtype_of(given, dtype) && !(named && sized)) return viewed_as(call, dtype);
     if (named)
-        return fail(Wrong::Type, said(call) + "a dtype is needed, alone", "it is called as view(*size) or view(dtype)");
+        return refuse(call, "a dtype is needed, alone", "it is called as view(*size) or view(dtype)", Wrong::Type);
     Layout to;
     return read_shape(call, to) ? seen_as(call, to) : nullptr;
 }
@@ -116,8 +99,7 @@ bool shape_of_other(const Call& call, Layout& to) {
     if (!read_tensor(call, 0, other)) return false;
     to.set_dims(other->dims(), other->rank());
     return count_of(other) == count_of(call.tensor) ||
-           wrong_value(call, with_elements(call.tensor) + ", but " + with_elements(other),
-                       "both have as many elements");
+           refuse(call, with_elements(call.tensor) + ", but " + with_elements(other), "both have as many elements");
 }
 
 PyObject* view_as(Call& call) {
@@ -146,7 +128,7 @@ PyObject* flatten(Call& call) {
     if (!read_dim(call, 0, x->rank(), first) || !read_dim(call, 1, x->rank(), last)) return nullptr;
     if (first > last) {
         std::string axes = "start_dim=" + std::to_string(first) + " stands after end_dim=" + std::to_string(last);
-        return fail(Wrong::Value, said(call) + axes, "the axes from start_dim to end_dim become one");
+        return refuse(call, axes, "the axes from start_dim to end_dim become one");
     }
     if (first == last && x->rank()) return same(x);
     const int64_t* dims = x->dims();
@@ -163,9 +145,10 @@ PyObject* unflatten(Call& call) {
     Ints sizes;
     if (!has_axes(call) || !read_dim(call, 0, x->rank(), dim) || !read_ints(call, 1, sizes)) return nullptr;
     int64_t extent = x->dims()[dim];
-    std::string what =
-        "axis " + std::to_string(dim) + " of " + described(x) + " has " + std::to_string(extent) + " elements";
-    if (!complete(call, sizes, extent, what)) return nullptr;
+    if (!fill(sizes, extent)) {
+        std::string axis = "axis " + std::to_string(dim) + " of " + described(x);
+        return refuse_shape(call, sizes, axis + " has " + counted(extent, "element", "elements")), nullptr;
+    }
     Layout to;
     to.set_dims(x->dims(), dim);
     to.set_dims(sizes.values, sizes.count);
@@ -184,8 +167,9 @@ bool read_dims(const Call& call, int parameter, Ints& dims) {
         uint64_t bit = uint64_t{1} << dims.values[i];
         if (seen & bit) {
             std::string name(call.signature.names[parameter]);
-            return wrong_value(call, name + " names axis " + std::to_string(dims.values[i]) + " twice",
-                               "every axis stands there once");
+            return refuse(call, name + " names axis " + std::to_string(dims.values[i]) + " twice",
+                          "every axis stands there once"),
+                   false;
         }
         seen |= bit;
     }
@@ -202,9 +186,8 @@ PyObject* permute(Call& call) {
     Ints dims;
     if (!read_dims(call, 0, dims)) return nullptr;
     if (dims.count != call.tensor->rank())
-        return fail(Wrong::Value,
-                    said(call) + with_axes(call.tensor) + ", but dims names " + std::to_string(dims.count),
-                    "it names every axis once; movedim(source, destination) moves some");
+        return refuse(call, with_axes(call.tensor) + ", but dims names " + std::to_string(dims.count),
+                      "it names every axis once; movedim(source, destination) moves some");
     return in_order(call.tensor, dims.values);
 }
 
@@ -222,9 +205,7 @@ PyObject* transpose(Call& call) {
 
 PyObject* t(Call& call) {
     Tensor* x = call.tensor;
-    if (x->rank() > 2)
-        return fail(Wrong::Value, said(call) + with_axes(x) + ", more than 2",
-                    "x.mT swaps the last two, x.T reverses all");
+    if (x->rank() > 2) return refuse(call, with_axes(x) + ", more than 2", "x.mT swaps the last two, x.T reverses all");
     return swapped(x, 0, x->rank() - 1);
 }
 
@@ -233,9 +214,8 @@ PyObject* movedim(Call& call) {
     Ints from, to;
     if (!read_dims(call, 0, from) || !read_dims(call, 1, to)) return nullptr;
     if (from.count != to.count)
-        return fail(
-            Wrong::Value,
-            said(call) + std::to_string(from.count) + " axes have " + std::to_string(to.count) + " destinations",
+        return refuse(
+            call, counted(from.count, "axis", "axes") + " to move, " + counted(to.count, "destination", "destinations"),
             "every axis that is moved has one");
     int64_t axes[kMaxRank], rest = 0;
     std::fill_n(axes, x->rank(), -1);
@@ -294,8 +274,8 @@ PyObject* unsqueeze(Call& call) {
 }
 
 PyObject* no_stretch(const Call& call, const Ints& shape) {
-    return fail(
-        Wrong::Value, said(call) + described(call.tensor) + " does not broadcast to " + shape.text(),
+    return refuse(
+        call, described(call.tensor) + " does not broadcast to " + shape.text(),
         "counted from the last axis, every extent stays (-1: as it is) unless it is 1; axes are added in front");
 }
 

@@ -6,7 +6,7 @@ from tilewright.runtime import Tensor as CoreTensor
 from tilewright.runtime import set_tensor_hooks, set_tensor_type
 from tilewright.runtime._core import set_operators, supply
 from tilewright.stdlib import ops
-from tilewright.stdlib.tensor import functions, special
+from tilewright.stdlib.tensor import functions, special, views
 from tilewright.stdlib.tensor.basics import HOOKS, Basics
 from tilewright.stdlib.tensor.methods import Methods
 
@@ -17,6 +17,10 @@ class Tensor(Basics, Methods):
     __slots__ = ()
 
     __array_priority__ = 1000  # NumPy's arrays leave operators to tensors
+
+    hsplit = views.hsplit
+    vsplit = views.vsplit
+    dsplit = views.dsplit
 
 
 def _copy(source: CoreTensor | tuple[CoreTensor, ...], target: CoreTensor | tuple[CoreTensor | None, ...]) -> None:

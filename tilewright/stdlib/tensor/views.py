@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from tilewright.errors import CallError, CallTypeError
 from tilewright.runtime import Tensor
@@ -117,12 +117,12 @@ def _along(vector: Tensor, axis: int, shape: tuple[int, ...]) -> Tensor:
 
 def _several(name: str, given: Sequence[Tensor | Sequence[Tensor]]) -> list[Tensor]:
     """The tensors of a call that takes them one by one or in one sequence."""
-    first = given[0] if len(given) == 1 else given
-    tensors = list(given if isinstance(first, Tensor) else first)
+    one_sequence = len(given) == 1 and isinstance(given[0], (list, tuple))
+    tensors: Any = given[0] if one_sequence else given
     for x in tensors:
         if not isinstance(x, Tensor):
             raise CallTypeError(f"{name}(): a Tensor is needed, not {type(x).__name__}", hint="tw.tensor(x) makes one")
-    return [x for x in tensors if isinstance(x, Tensor)]
+    return list(tensors)
 
 
 # --- at least so many axes
@@ -187,7 +187,7 @@ def hsplit(input: Tensor, indices_or_sections: int | Sequence[int]) -> tuple[Ten
     >>> [x.shape for x in tw.hsplit(tw.tensor(np.zeros((2, 6))), 3)]
     [(2, 2), (2, 2), (2, 2)]
     """
-    return _split_evenly("hsplit", input, indices_or_sections, dim=min(input.ndim - 1, 1), least=1)
+    return _split_evenly("hsplit", input, indices_or_sections, dim=1, least=1)
 
 
 def vsplit(input: Tensor, indices_or_sections: int | Sequence[int]) -> tuple[Tensor, ...]:
@@ -216,9 +216,11 @@ def dsplit(input: Tensor, indices_or_sections: int | Sequence[int]) -> tuple[Ten
     return _split_evenly("dsplit", input, indices_or_sections, dim=2, least=3)
 
 
-def _split_evenly(name: str, tensor: Tensor, at: int | Sequence[int], dim: int, least: int) -> tuple[Tensor, ...]:
+def _split_evenly(name: str, input: Tensor, at: int | Sequence[int], dim: int, least: int) -> tuple[Tensor, ...]:
+    (tensor,) = _several(name, (input,))
     if tensor.ndim < least:
         raise CallError(f"{name}(): {least} or more axes are needed, not {tensor.ndim}", hint="unsqueeze(dim) adds one")
+    dim = min(dim, tensor.ndim - 1)
     if isinstance(at, int) and at > 0 and tensor.shape[dim] % at:
         extent = f"axis {dim}, whose extent is {tensor.shape[dim]}"
         raise CallError(f"{name}(): {at} parts do not divide {extent}", hint="tensor_split(n, dim) makes unequal parts")
