@@ -80,17 +80,12 @@ def _get(name: str) -> Any:
 
 
 def _fields(function: Function) -> tuple[str, ...]:
-    results = _form(function).headers[0].results
+    results = table.form(function.__name__).headers[0].results
     return tuple(r[0] for r in results) if len(results) > 1 else ()
 
 
 def _type_of(fields: tuple[str, ...]) -> str:
     return "".join(f.title() for f in fields) if fields else "Tensor"
-
-
-def _form(function: Function) -> forms.Form:
-    name = function.__name__
-    return table.form(name if name in table.names() else name.removesuffix("_"))
 
 
 def _function(name: str, function: Callable[..., Any], first: str = "") -> Iterator[str]:
@@ -122,7 +117,7 @@ def _spelt(p: inspect.Parameter) -> str:
 
 
 def _typed(function: Function) -> tuple[list[forms.Argument | None], list[str]]:
-    form = _form(function)
+    form = table.form(function.__name__)
     arguments: list[forms.Argument | None] = list(form.arguments)
     types = [_type(a, form) for a in form.arguments]
     keyword = next((n for n, a in enumerate(form.arguments) if a.keyword_only), None)
@@ -146,7 +141,7 @@ def _type(argument: forms.Argument, form: forms.Form) -> str:
         return "int | Sequence[int] | None" if form.axes == "reduced" else "int"
     if argument.role == "keyword":
         return next(_keyword_type(h, str(argument.target)) for h in form.headers if _has(h, str(argument.target)))
-    return {"keepdim": "bool", "dtype": "ElementType"}.get(argument.role, "bool")
+    return {"keepdim": "bool", "dtype": "ElementType", "out": "CoreTensor"}.get(argument.role, "bool")
 
 
 def _has(header: Header, keyword: str) -> bool:

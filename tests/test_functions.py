@@ -231,6 +231,31 @@ def test_operators_write_into_their_left_operand() -> None:
         operator.iadd(x[0], pair("float32", 2, 3)[0])
 
 
+@pytest.mark.parametrize("other", ["float32", "int32"])
+def test_results_are_written_where_the_caller_says(other: str) -> None:
+    x, y, out = pair("float32", 4, 3), pair(other, 3), pair("float32", 4, 3)
+    for view in (lambda t: t, lambda t: t[::2], lambda t: t[1:3]):
+        agree(lambda lib, x, y, out, v=view: lib.add(v(x), y, out=v(out)), x, y, out)
+        agree(lambda lib, x, y, out, v=view: lib.exp(v(x), out=v(out)), x, y, out)
+        agree(lambda lib, x, y, out, v=view: lib.softmax(v(x), 0, out=v(out)), x, y, out)
+        np.testing.assert_allclose(host(out[0]), host(out[1]), 1e-6)
+    agree(lambda lib, x, y, out: lib.sum(x, 0, out=out[0]), x, y, out)
+    with pytest.raises(CallError, match=r"add\(\): the result, f32\[4, 3\], cannot be written into f32\[3\]"):
+        tw.add(x[0], y[0], out=out[0][0])
+    with pytest.raises(CallTypeError, match=r"add\(\): 1 is no tensor to write into"):
+        tw.add(x[0], y[0], out=1)
+
+
+def test_operands_may_overlap_what_is_written() -> None:
+    for shift in (1, -1, 2):
+        x = tw.from_dlpack(np.arange(9.0))
+        expected = np.arange(9.0)
+        expected[2:7] += np.arange(9.0)[2 + shift : 7 + shift]
+        view = x[2:7]
+        view += x[2 + shift : 7 + shift]
+        np.testing.assert_array_equal(np.asarray(x), expected)
+
+
 def test_numpys_arrays_are_operands() -> None:
     x, a = pair("float32", 3)[0], np.arange(3, dtype=np.float32)
     for result in (x + a, a + x, x - np.float32(1), np.float32(1) - x, tw.add(a, a), tw.exp(a)):
@@ -460,6 +485,28 @@ def test_tensors_joined_are_promoted() -> None:
     agree(lambda lib, x, y: x.tile(2, 2) + x.repeat(2, 2), x, y)
 
 
+def test_sizes_that_depend_on_the_elements() -> None:
+    for dtype in ("int64", "float32"):
+        x = pair(dtype, 4, 5)
+        agree(lambda lib, x: lib.unique(x, return_inverse=True, return_counts=True), x)
+        agree(lambda lib, x: x.unique(), x)
+        agree(lambda lib, x: lib.unique_consecutive(x.sort(1).values, return_counts=True), x)
+        agree(lambda lib, x: x.masked_select(x > 0), x)
+        agree(lambda lib, x: lib.nonzero(x), x)
+    i = indices(0, 7, 20)
+    agree(lambda lib, i: lib.bincount(i) + i.bincount(minlength=2), i)
+    agree(lambda lib, i: lib.bincount(i, minlength=12), i)
+
+
+def test_closeness() -> None:
+    x, y = pair("float32", 3, 4), pair("float32", 3, 4)
+    agree(lambda lib, x, y: lib.isclose(x, x * 1.000001) & lib.isclose(x, y), x, y)
+    for call in (lambda lib, x, y: lib.allclose(x, x), lambda lib, x, y: lib.equal(x, y), lambda lib, x, y: x.equal(x)):
+        assert call(tw, x[0], y[0]) is call(torch, x[1], y[1])
+    nan = tw.from_dlpack(np.array([np.nan, np.inf, 1]))
+    assert not tw.allclose(nan, nan) and tw.allclose(nan, nan, equal_nan=True)
+
+
 # --- all of them ----------------------------------------------------------------------------
 
 
@@ -476,7 +523,7 @@ def test_every_op_has_a_function_or_a_reason() -> None:
 def test_every_function_has_a_signature() -> None:
     for name in functions.names():
         assert inspect.signature(functions.get(name)).parameters, name
-    assert str(inspect.signature(tw.sum)) == "(input, dim=None, keepdim=False, *, dtype=None)"
+    assert str(inspect.signature(tw.sum)) == "(input, dim=None, keepdim=False, *, dtype=None, out=None)"
 
 
 def test_examples_of_functions_run() -> None:

@@ -320,13 +320,14 @@ class Function:
     """A function of tensors, and a method where it is found on a type: ops under one name.
 
     ``arguments``: (name, role, number of the operand or the ops' keyword, required, default, keyword only), where the
-    role is operand, keyword, dim, keepdim, dtype or ignored. ``operands``: (dtype variable or -1, dtype, optional,
+    role is operand, keyword, dim, keepdim, dtype, out or ignored. ``operands``: (dtype variable or -1, dtype, optional,
     whether it has the axis that ``dim`` names). ``overloads``, of which the first that fits is called: (op or its name,
     the dtypes that it is for per variable, ranks of the operands, -1 for any, or none, and as sets of bits the
     arguments that it takes and those it needs). ``axes``, what ``dim`` names: none; reduced, all in the last pack;
     last; between two packs; ``rank`` is the op's keyword that says how many. ``kept``: per result, whether it has that
     axis. Several results become a ``result_type``. ``in_place``: the result is written into the first operand, which is
-    returned. ``widens``: integers are taken as floats.
+    returned. ``alike``: it has the dtype of the operands, and their common shape. ``widens``: integers
+    are taken as floats.
 
     Operands of one variable are promoted by PyTorch's rules, and Python's numbers become tensors without axes.
     CallTypeError for wrong arguments and dtypes, CallIndexError for a dim that there is not, CallError otherwise.
@@ -343,6 +344,7 @@ class Function:
         kept: Sequence[bool],
         result_type: type | None,
         in_place: bool = False,
+        alike: bool = False,
         widens: bool = False,
     ) -> None: ...
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...

@@ -96,6 +96,10 @@ Tensor* moved_axis(Tensor* tensor, int from, int to) {
     return rearranged(tensor, order, rank);
 }
 
+bool same_shape(Tensor* a, Tensor* b) {
+    return a->rank() == b->rank() && few_equal(a->dims(), a->rank(), b->dims());
+}
+
 // One call.
 struct Invocation {
     FunctionForm& form;
@@ -107,6 +111,8 @@ struct Invocation {
     bool keepdim = false, has_dtype = false, lifted = false;
     DType dtype = DType::Bool;  // asked for by `dtype=`
     int dims[kMaxRank], named = 0, rank = 0;
+    PyObject* target = nullptr;  // what the result is written into, or null; borrowed
+    bool direct = false;         // whether the op writes it there
 
     explicit Invocation(FunctionForm& f)
         : form(f), values(size(f.arguments)), given(size(f.operands)), operands(size(f.operands)), dtypes(f.variables) {
@@ -138,6 +144,8 @@ struct Invocation {
     PyObject* finish(PyObject* result);
     Tensor* finish_one(Tensor* result, bool kept);
     Tensor* with_dims(Tensor* result);
+    bool read_target();
+    bool fits_target();
     PyObject* write(PyObject* result);
 };
 
@@ -188,6 +196,7 @@ bool Invocation::read() {
         if (argument.role == Role::Operand && !read_operand(argument.operand, value)) return false;
         if (argument.role == Role::Keyword && value != argument.fallback) keywords |= 1u << i;
         if (argument.role == Role::KeepDim) keepdim = PyObject_IsTrue(value);
+        if (argument.role == Role::Out && value != Py_None) target = value;
         if (argument.role == Role::DType && value != Py_None) {
             has_dtype = true;
             if (!dtype_of(value, dtype)) return wrong(Wrong::Type, form, ": dtype is not " + shown(value), "as in dtype=tw.float32");
@@ -362,12 +371,14 @@ Tensor* Invocation::finish_one(Tensor* result, bool kept) {
 
 // The keywords of the op's call as a tuple of names, their values from `place` on; null without an error if none.
 PyObject* Invocation::names_of_keywords(PyObject** place) {
+    static PyObject* out = PyUnicode_InternFromString("out");
     if (form.rank && !keywords) return Py_NewRef(form.rank_only);
-    if (!keywords) return nullptr;
+    if (!keywords && !direct) return nullptr;
     int count = __builtin_popcount(keywords), next = 0;
-    PyObject* names = PyTuple_New(count + (form.rank != nullptr));
+    PyObject* names = PyTuple_New(count + (form.rank != nullptr) + direct);
     if (!names) return nullptr;
     if (form.rank) PyTuple_SET_ITEM(names, next++, Py_NewRef(form.rank));
+    if (direct) place[next] = target, PyTuple_SET_ITEM(names, next++, Py_NewRef(out));
     for (int i = 0; i < size(form.arguments); ++i) {
         if (!(keywords >> i & 1)) continue;
         place[next] = values[i];
@@ -379,7 +390,7 @@ PyObject* Invocation::names_of_keywords(PyObject** place) {
 PyObject* Invocation::run(Overload& overload) {
     int count = size(form.operands);
     if (!resolve(overload.op, supplied.op)) return nullptr;
-    SmallArray<PyObject*, 2 * kUsual> args(count + size(form.arguments) + 1);
+    SmallArray<PyObject*, 2 * kUsual> args(count + size(form.arguments) + 2);
     for (int i = 0; i < count; ++i) args[i] = operands[i] ? as_object(operands[i]) : Py_None;
     PyObject* number = form.rank ? PyLong_FromLong(form.axes == Axes::Between ? dims[0] : named) : nullptr;
     args[count] = number;
@@ -409,13 +420,33 @@ PyObject* Invocation::finish(PyObject* result) {
     return one;
 }
 
-bool same_shape(Tensor* a, Tensor* b) {
-    return a->rank() == b->rank() && few_equal(a->dims(), a->rank(), b->dims());
+bool Invocation::read_target() {
+    if (form.in_place) target = given[0];
+    if (target && !is_tensor(target)) return wrong(Wrong::Type, form, ": " + shown(target) + " is no tensor to write into");
+    direct = target && fits_target();
+    return true;
 }
 
-// Writes the result into the first operand as it was given, and returns that. Takes the reference to the result.
+// Whether the op itself can write the result into the target: it has the dtype, and the shape that the operands take.
+bool Invocation::fits_target() {
+    Tensor* to = as_tensor(target);
+    if (!form.alike || to->dtype != dtypes[0]) return false;
+    bool whole = false;
+    for (int i = 0; i < size(form.operands); ++i) {
+        Tensor* from = operands[i];
+        if (!from) continue;
+        if (from->rank() > to->rank()) return false;
+        int more = to->rank() - from->rank();
+        for (int a = 0; a < from->rank(); ++a)
+            if (from->dims()[a] != 1 && from->dims()[a] != to->dims()[a + more]) return false;
+        whole = whole || same_shape(from, to);
+    }
+    return whole;
+}
+
+// Writes the result into the target, and returns that. Takes the reference to the result.
 PyObject* Invocation::write(PyObject* result) {
-    PyObject* target = given[0];
+    if (result == target) return result;
     auto *to = reinterpret_cast<Tensor*>(target), *from = reinterpret_cast<Tensor*>(result);
     std::string what = ": the result, " + described(from) + ", cannot be written into " + described(to);
     PyObject* done = nullptr;
@@ -448,13 +479,11 @@ PyObject* call_function(FunctionForm& form, PyObject* const* args, Py_ssize_t co
     if (!form.name || !supplied.op) return PyErr_SetString(PyExc_RuntimeError, "the function was not initialised"), nullptr;
     Invocation call(form);
     if (!call.bind(args, count, keywords) || !call.read() || !call.promote()) return nullptr;
-    if (form.in_place && !is_tensor(call.given[0]))
-        return wrong(Wrong::Type, form, ": " + shown(call.given[0]) + " is no tensor"), nullptr;
     Overload* overload = call.choose();
-    if (!overload || !call.convert() || !call.arrange()) return nullptr;
+    if (!overload || !call.convert() || !call.read_target() || !call.arrange()) return nullptr;
     PyObject* result = call.run(*overload);
     if (result) result = call.finish(result);
-    if (!result || !form.in_place) return typed(form, result);
+    if (!result || !call.target) return typed(form, result);
     return call.write(result);
 }
 

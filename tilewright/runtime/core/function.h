@@ -6,7 +6,7 @@
 
 namespace tw {
 
-enum class Role : uint8_t { Operand, Keyword, Dim, KeepDim, DType, Ignored };
+enum class Role : uint8_t { Operand, Keyword, Dim, KeepDim, DType, Out, Ignored };
 
 struct Argument {
     PyObject* name;  // interned
@@ -47,6 +47,7 @@ struct FunctionForm {
     std::vector<bool> kept;                          // per result, whether it has the axis that `dim` names
     PyObject* result_type = nullptr;                 // of several results, or null
     bool in_place = false;                           // whether the result is written into the first operand
+    bool alike = false;                              // whether the result is of the operands' dtype and common shape
     bool widens = false;                             // whether it takes integers where its ops take floats alone
 };
 

@@ -179,7 +179,7 @@ bool read_argument(PyObject* item, FunctionForm& form) {
     const char* role;
     int required, keyword_only;
     if (!PyArg_ParseTuple(item, "UsOpOp", &name, &role, &target, &required, &fallback, &keyword_only)) return false;
-    int place = place_of(role, {"operand", "keyword", "dim", "keepdim", "dtype", "ignored"});
+    int place = place_of(role, {"operand", "keyword", "dim", "keepdim", "dtype", "out", "ignored"});
     if (place < 0) return false;
     Argument argument{interned(name), static_cast<Role>(place), 0, nullptr, nullptr, keyword_only != 0};
     if (argument.role == Role::Operand) argument.operand = PyLong_AsLong(target);
@@ -230,12 +230,12 @@ bool read_overload(PyObject* item, FunctionForm& form) {
 
 bool read_form(PyObject* args, PyObject* kwargs, FunctionForm& form) {
     static const char* keywords[] = {"name", "arguments", "operands", "overloads", "axes",
-                                     "rank", "kept",      "result_type", "in_place", "widens", nullptr};
+                                     "rank", "kept",      "result_type", "in_place", "alike", "widens", nullptr};
     PyObject *name, *arguments, *operands, *overloads, *rank, *kept, *result_type;
     const char* axes;
-    int in_place = 0, widens = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "UOOOsOOO|pp", const_cast<char**>(keywords), &name, &arguments, &operands,
-                                     &overloads, &axes, &rank, &kept, &result_type, &in_place, &widens))
+    int in_place = 0, alike = 0, widens = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "UOOOsOOO|ppp", const_cast<char**>(keywords), &name, &arguments, &operands,
+                                     &overloads, &axes, &rank, &kept, &result_type, &in_place, &alike, &widens))
         return false;
     int kind = place_of(axes, {"none", "reduced", "last", "between"});
     bool good = kind >= 0 && each(arguments, [&](PyObject* item) { return read_argument(item, form); }) &&
@@ -248,7 +248,7 @@ bool read_form(PyObject* args, PyObject* kwargs, FunctionForm& form) {
     form.rank = optional(rank);
     form.rank_only = form.rank ? PyTuple_Pack(1, rank) : nullptr;
     form.result_type = optional(result_type);
-    form.in_place = in_place, form.widens = widens;
+    form.in_place = in_place, form.alike = alike, form.widens = widens;
     form.name = interned(name);
     return true;
 }

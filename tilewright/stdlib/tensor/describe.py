@@ -20,18 +20,13 @@ from tilewright.stdlib.tensor import forms, table
 
 def signature(function: Function) -> inspect.Signature:
     """What ``inspect.signature`` gives."""
-    return inspect.Signature([_parameter(a) for a in _form(function).arguments])
+    return inspect.Signature([_parameter(a) for a in table.form(function.__name__).arguments])
 
 
 def document(function: Function) -> str:
     """What ``help`` prints: how it is called, what its ops say, the dtypes, an example."""
-    form = _form(function)
+    form = table.form(function.__name__)
     return "\n".join(_lines(function, form)).rstrip() + "\n"
-
-
-def _form(function: Function) -> forms.Form:
-    name = function.__name__
-    return table.form(name if name in table.names() else name.removesuffix("_"))
 
 
 def _parameter(argument: forms.Argument) -> inspect.Parameter:
@@ -42,8 +37,8 @@ def _parameter(argument: forms.Argument) -> inspect.Parameter:
 
 def _lines(function: Function, form: forms.Form) -> Iterator[str]:
     yield f"{function.__name__}{signature(function)}"
-    if function.__name__ != form.name:
-        yield from ("", f"As {form.name}, written into the first operand, which is returned.")
+    if form.in_place:
+        yield from ("", f"As {form.name[:-1]}, written into the first operand, which is returned.")
     for header, accepts in zip(form.headers, form.accepts, strict=True):
         yield ""
         accepted = [d for d in (accepts[0] if accepts else ()) if d != "field"]
@@ -51,7 +46,7 @@ def _lines(function: Function, form: forms.Form) -> Iterator[str]:
         yield from ("", *_source(header))
     if form.widens:
         yield from ("", "Integers and bools are taken as the default float.")
-    if function.__name__ == form.name:
+    if not form.in_place:
         yield from _example(form)
 
 

@@ -12,7 +12,7 @@ from tilewright.dsl.header import Header, Parameter, Shaped
 from tilewright.runtime._core import Function
 
 Axes: TypeAlias = Literal["none", "reduced", "last", "between"]
-Role: TypeAlias = Literal["operand", "keyword", "dim", "keepdim", "dtype", "ignored"]
+Role: TypeAlias = Literal["operand", "keyword", "dim", "keepdim", "dtype", "out", "ignored"]
 
 NAMES = {"x": "input", "y": "other", "w": "weight"}
 """PyTorch's names of operands that the ops call by a letter; an optional `b` is the bias."""
@@ -65,7 +65,8 @@ def form(
         usual += [a for a in _keywords(header) if a.name not in known]
     arguments = _listed(signature, usual) if signature else usual
     accepts = tuple(_accepted(h, c) for h, c in zip(headers, classes or [None] * len(headers), strict=True))
-    return Form(name, tuple(headers), tuple(arguments), accepts, tuple(ranks))
+    out = [Argument("out", "out", None, False, None, True)] * (len(headers[0].results) == 1)
+    return Form(name, tuple(headers), (*arguments, *out), accepts, tuple(ranks))
 
 
 def is_method(form: Form) -> bool:
@@ -196,8 +197,15 @@ def function(form: Form) -> Function:
         kept(first),
         named(form.name, tuple(results)) if len(results) > 1 else None,
         form.in_place,
+        form.axes == "none" and _alike(first),
         form.widens,
     )
+
+
+def _alike(header: Header) -> bool:
+    """Whether the result has the dtype and the common shape of all operands."""
+    parts = [*header.inputs, *header.results]
+    return len(header.results) == 1 and all(part[1:] == parts[-1][1:] for part in parts) and parts[0][2] == ("...",)
 
 
 def _operand_form(header: Header, part: Shaped) -> tuple[int, str | None, bool, bool]:

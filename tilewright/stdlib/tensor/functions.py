@@ -7,7 +7,7 @@ from functools import cache, wraps
 from typing import Any
 
 from tilewright.runtime import Tensor
-from tilewright.stdlib.tensor import forms, special, table
+from tilewright.stdlib.tensor import forms, indexing, special, table
 
 _SYMBOLS = {
     "add": "add", "sub": "sub", "mul": "mul", "truediv": "true_divide", "floordiv": "floor_divide", "mod": "remainder",
@@ -65,7 +65,8 @@ def _written(function: Callable[..., Any], name: str) -> Callable[..., Any]:
 def methods() -> dict[str, Any]:
     """The methods of tensors by name."""
     made = {name: get(name) for name in names() if name not in special.NO_METHODS and _is_method(name)}
-    return {**made, **special.METHODS, **{f"{n}_": get(f"{n}_") for n in names() if _writes(n)}}
+    counted = {name: getattr(indexing, name) for name in indexing.__all__}
+    return {**made, **special.METHODS, **counted, **{f"{n}_": get(f"{n}_") for n in names() if _writes(n)}}
 
 
 def _is_method(name: str) -> bool:

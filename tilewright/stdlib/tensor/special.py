@@ -29,9 +29,9 @@ from tilewright.stdlib import ops
 from tilewright.stdlib.tensor import table
 
 __all__ = [
-    "cat", "clamp", "diff", "div", "flip", "hstack", "layer_norm", "max", "median", "min", "nanmedian", "one_hot",
-    "positive", "quantile", "repeat_interleave", "rms_norm", "roll", "stack", "std", "std_mean", "tensordot",
-    "tile", "var", "var_mean", "vstack",
+    "allclose", "bincount", "cat", "clamp", "diff", "div", "equal", "flip", "hstack", "isclose", "layer_norm", "max",
+    "median", "min", "nanmedian", "one_hot", "positive", "quantile", "repeat_interleave", "rms_norm", "roll",
+    "stack", "std", "std_mean", "tensordot", "tile", "unique", "unique_consecutive", "var", "var_mean", "vstack",
 ]  # fmt: skip
 
 Number: TypeAlias = bool | int | float
@@ -147,6 +147,26 @@ CASTS = {
     "bfloat16": bfloat16, "bool": bool_, "byte": uint8, "char": int8, "double": float64, "float": float32,
     "half": float16, "int": int32, "long": int64, "short": int16,
 }  # fmt: skip
+
+
+def isclose(input: Operand, other: Operand, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
+    """Whether elements differ by at most ``atol + rtol * abs(other)``, or are equal; NaNs only with ``equal_nan``."""
+    x: Any = to_tensor(input)
+    y: Any = to_tensor(other)
+    near: Tensor = (x == y) | ((x - y).abs() <= atol + rtol * y.abs()) & y.isfinite()
+    return _core("bitwise_or")(near, x.isnan() & y.isnan()) if equal_nan else near
+
+
+def allclose(input: Operand, other: Operand, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+    """Whether all elements are close: :func:`isclose`."""
+    return bool(_core("all")(isclose(input, other, rtol, atol, equal_nan)).item())
+
+
+def equal(input: Operand, other: Operand) -> bool:
+    """Whether two tensors have the same shape and equal elements."""
+    x, y = to_tensor(input), to_tensor(other)
+    return x.shape == y.shape and bool(_core("all")(_core("eq")(x, y)).item())
+
 
 # --- reductions -----------------------------------------------------------------------------
 
@@ -362,6 +382,36 @@ def tensordot(a: Operand, b: Operand, dims: Any = 2) -> Tensor:
 def _dotted(x: Tensor, y: Tensor, axes: int) -> Tensor:
     result: Tensor = ops.get("tensordot")(x, y, K=axes)
     return result
+
+
+# --- sizes that depend on the elements ------------------------------------------------------
+
+
+def bincount(input: Operand, minlength: int = 0) -> Tensor:
+    """How often each whole number from 0 up to the greatest, or ``minlength - 1``, is among the elements."""
+    x: Tensor = to_tensor(input)
+    most = int(max(x).item()) + 1 if x.nbytes else 0
+    result: Tensor = ops.get("bincount")(x, bins=builtins.max(most, minlength))
+    return result
+
+
+def _distinct(count: str, fill: str, x: Tensor, inverse: bool, counts: bool) -> Any:
+    flat = x.reshape(-1)
+    size = int(ops.get(count)(flat).item())
+    room = Tensor.from_buffer(np.empty(size, f"u{x.dtype.itemsize}"), x.dtype.code)
+    values, places, numbers = ops.get(fill)(flat, room)
+    found = (values, *[places.reshape(x.shape)] * inverse, *[numbers] * counts)
+    return found if len(found) > 1 else values
+
+
+def unique(input: Operand, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False) -> Any:
+    """The distinct elements in order; then for each element which of them it is, and how often each occurs."""
+    return _distinct("unique_count", "unique", to_tensor(input), return_inverse, return_counts)
+
+
+def unique_consecutive(input: Operand, return_inverse: bool = False, return_counts: bool = False) -> Any:
+    """The elements without those equal to the one before; then as :func:`unique`."""
+    return _distinct("count_runs", "unique_consecutive", to_tensor(input), return_inverse, return_counts)
 
 
 # --- normalisation --------------------------------------------------------------------------

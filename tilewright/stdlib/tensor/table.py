@@ -111,6 +111,7 @@ WITHOUT: Mapping[str, str] = {
     "attention": "scaled_dot_product_attention", "grouped_attention": "scaled_dot_product_attention",
     "bernoulli": DROPPED, "dropout": DROPPED, "feature_dropout": DROPPED, "normal": DROPPED, "randint": DROPPED,
     "randperm": DROPPED, "uniform": DROPPED,
+    "take": "a function of arrays of any shape is made of it",
     "nonzero": COUNTED, "masked_select": COUNTED, "unique": COUNTED, "unique_consecutive": COUNTED,
     "unique_count": COUNTED, "count_runs": COUNTED,
     "arange": MADE, "arange_whole": MADE, "eye": MADE, "fill": MADE, "linspace": MADE, "logspace": MADE,
@@ -131,7 +132,11 @@ def names() -> tuple[str, ...]:
 
 @cache
 def form(name: str) -> forms.Form:
-    """What the function ``name`` takes, which the core calls."""
+    """What the function ``name`` takes, which the core calls; ``name_`` is the one that writes into its operand."""
+    if name not in names() and name.endswith("_"):
+        plain = form(name[:-1])
+        arguments = tuple(a for a in plain.arguments if a.role not in ("out", "dtype"))
+        return plain._replace(name=name, arguments=arguments, in_place=True)
     row = ROWS.get(name, Row({name: None}))
     headers = [ops.header(op) for op in row.ops]
     made = forms.form(name, headers, list(row.ops.values()), row.signature, row.ranks)
@@ -141,9 +146,7 @@ def form(name: str) -> forms.Form:
 
 @cache
 def get(name: str) -> Function:
-    """The function of the core called ``name``, or ``name_`` for the one that writes into its first operand."""
-    if name not in names() and name.endswith("_"):
-        return forms.function(form(name[:-1])._replace(name=name, in_place=True))
+    """The function of the core called ``name``."""
     return forms.function(form(name))
 
 
