@@ -69,7 +69,7 @@ def empty(a: object, b: object) -> None:
 
 def call_cost() -> None:
     a, b = np.ones(16, np.float32), np.ones(16, np.float32)
-    ta, tb = tw.tensor(a), tw.tensor(b)
+    ta, tb = tw.as_tensor(a), tw.as_tensor(b)
     op = tw.op(ADD)
     calls: Calls = {
         "empty": lambda: empty(ta, tb),
@@ -103,7 +103,7 @@ def parallel_for() -> None:
     with tempfile.TemporaryDirectory() as folder:
         op = idle_op(folder)
     calls: Calls = {"serial": lambda: op(one)}
-    one, tensors = tw.tensor(np.zeros(1)), {n: tw.tensor(np.zeros(n)) for n in (2, 16)}
+    one, tensors = tw.as_tensor(np.zeros(1)), {n: tw.as_tensor(np.zeros(n)) for n in (2, 16)}
     for n, tensor in tensors.items():
         calls[f"an empty parallel-for of {n} tasks, 2 threads"] = lambda tensor=tensor: op(tensor)
     with tw.threads(2):
@@ -114,7 +114,7 @@ def parallel_for() -> None:
 
 def page_faults() -> None:
     """How many pages a result of 64 MiB meets for the first time, beside NumPy's."""
-    x = tw.tensor(np.ones(16 << 20, np.float32))
+    x = tw.as_tensor(np.ones(16 << 20, np.float32))
     array = np.asarray(x)
     relu = tw.ops.relu
 
@@ -147,7 +147,7 @@ def neighbour() -> Iterator[None]:
 
 def speed_ups() -> list[float]:
     """How many times faster two threads are than one, round by round, for a product of 512 x 512 matrices."""
-    x = tw.tensor(np.random.default_rng(0).standard_normal((512, 512), np.float32))
+    x = tw.as_tensor(np.random.default_rng(0).standard_normal((512, 512), np.float32))
 
     def seconds(n: int) -> float:
         with tw.threads(n):

@@ -1,4 +1,4 @@
-"""Rewrites what the docs quote from the compiler: softmax at every stage.
+"""Rewrites what the docs quote from the compiler: softmax at every stage; and the stubs of tensors' functions.
 
     python docs/generate.py          # docs/softmax/*.txt, and the excerpts in docs/architecture.md
 
@@ -10,9 +10,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import stubs
+
 import tilewright as tw
 
 DOCS = Path(__file__).parent
+TENSOR = Path(tw.__file__).parent / "stdlib" / "tensor"
 LINES = {"source": 40, "tensor": 40, "loops": 60, "llvm": 90, "c": 60, "asm": 60}
 FROM = {"llvm": 'define void @"softmax_y"', "c": "void kernel_softmax_y(", "asm": "softmax_y:"}
 """Where the excerpt of a long text starts: at the division by the sum."""
@@ -47,7 +50,8 @@ def files() -> dict[Path, str]:
     stages = texts()
     made = {DOCS / "softmax" / f"{stage}.txt": text for stage, text in stages.items()}
     architecture = DOCS / "architecture.md"
-    return {**made, architecture: page(architecture.read_text(), stages)}
+    typed = {TENSOR / "api.pyi": stubs.functions_stub(), TENSOR / "methods.pyi": stubs.methods_stub()}
+    return {**made, **typed, architecture: page(architecture.read_text(), stages)}
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def test_bfloat16_arrays_are_bf16() -> None:
     x = np.array([1.5, -2.0, 3e38], ml_dtypes.bfloat16)
     y = tw.op(TWICE)(x)
     assert y.dtype == ml_dtypes.bfloat16 and y.astype(np.float32).tolist() == [3.0, -4.0, float("inf")]
-    assert tw.tensor(x).dtype is tw.bfloat16
+    assert tw.as_tensor(x).dtype is tw.bfloat16
 
 
 def test_the_limit_of_threads_is_the_one_before_again() -> None:

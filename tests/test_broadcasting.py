@@ -38,7 +38,7 @@ def numpy_shape(*given: tuple[int, ...]) -> tuple[int, ...] | None:
 @given(shapes, shapes, st.booleans())
 def test_two_operands(a: tuple[int, ...], b: tuple[int, ...], tensors: bool) -> None:
     x, y = values(*a), values(*b)
-    operands = (tw.tensor(x), tw.tensor(y)) if tensors else (x, y)
+    operands = (tw.as_tensor(x), tw.as_tensor(y)) if tensors else (x, y)
     if numpy_shape(a, b) is None:
         message = f"add(): the axes ... of 'x' and 'y' do not broadcast: their shapes are {list(a)} and {list(b)}"
         with pytest.raises(CallError) as e:
@@ -72,9 +72,9 @@ def test_the_interpreters_agree() -> None:
 
 def test_views_are_stretched_and_operands_stay() -> None:
     x, y = values(4, 6)[::-1, ::2], values(2, 1, 1)
-    t = tw.tensor(y)
+    t = tw.as_tensor(y)
     np.testing.assert_array_equal(ADD(x, y), x + y)
-    np.testing.assert_array_equal(np.asarray(ADD(tw.tensor(x), t)), x + y)
+    np.testing.assert_array_equal(np.asarray(ADD(tw.as_tensor(x), t)), x + y)
     assert t.shape == (2, 1, 1)
 
 

@@ -26,6 +26,11 @@ def test_architecture_page_is_current() -> None:
     assert len(re.findall(r"<!-- softmax \w+ -->", page.read_text())) == len(generate.LINES)
 
 
+@pytest.mark.parametrize("name", ["api.pyi", "methods.pyi"])
+def test_stubs_are_current(name: str) -> None:
+    assert (generate.TENSOR / name).read_text() == generate.files()[generate.TENSOR / name], "run make docs"
+
+
 def test_the_example_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     exec(compile(example, "README.md", "exec"), {})

@@ -60,7 +60,7 @@ def test_other_layouts_and_tensors() -> None:
     x = array((4, 6), np.float32)
     parts = x.T[::2], np.broadcast_to(x[0, :4], (2, 4))
     np.testing.assert_array_equal(tw.ops.concat(parts), np.concatenate(parts))
-    made = tw.ops.concat((tw.tensor(x), tw.tensor(x)))
+    made = tw.ops.concat((tw.as_tensor(x), tw.as_tensor(x)))
     assert isinstance(made, tw.Tensor) and made.shape == (8, 6)
 
 

@@ -212,8 +212,8 @@ def test_a_call_that_would_wrap_around(place: str, text: str, dims: tuple[int, .
 
 
 def test_no_tensor_is_larger_than_the_checks_rely_on() -> None:
-    assert tw.tensor(zeros(LARGEST)).shape == (LARGEST,)
+    assert tw.as_tensor(zeros(LARGEST)).shape == (LARGEST,)
     with pytest.raises(CallTypeError, match=f"a tensor has at most {LARGEST} bytes"):
-        tw.tensor(zeros(LARGEST + 1))
+        tw.as_tensor(zeros(LARGEST + 1))
     with pytest.raises(CallTypeError, match=f"a tensor has at most {LARGEST} bytes"):
-        tw.tensor(np.broadcast_to(np.int8(0), (1 << 24, 0, 1 << 25)))
+        tw.as_tensor(np.broadcast_to(np.int8(0), (1 << 24, 0, 1 << 25)))

@@ -78,7 +78,7 @@ def assert_same_memory(array: Array, other: Array) -> None:
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_numpy_by_dlpack(layout: str) -> None:
     array = LAYOUTS[layout]
-    for tensor in (tw.from_dlpack(array), tw.tensor(array)):
+    for tensor in (tw.from_dlpack(array), tw.as_tensor(array)):
         assert_same_memory(np.asarray(tensor), array)
         back = np.from_dlpack(tensor)
         assert_same_memory(back, array)
@@ -101,7 +101,7 @@ def test_numpy_from_before_versions() -> None:
     assert_same_memory(np.asarray(tensor), array.T)
     assert_same_memory(np.from_dlpack(Old(tensor)), array.T)
     with pytest.raises(BufferError, match="read-only, which DLPack cannot say before version 1"):
-        np.from_dlpack(Old(tw.tensor(locked(base()))))
+        np.from_dlpack(Old(tw.as_tensor(locked(base()))))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -134,7 +134,7 @@ def test_byte_swapped_and_misaligned_arrays_are_copied_by_tensor_alone() -> None
     for array, why in ((swapped, "native byte order"), (shifted, "not aligned to their size")):
         with pytest.raises(tw.CallTypeError, match=f"this numpy.ndarray cannot be a tensor: .*{why}"):
             tw.from_dlpack(array)
-        np.testing.assert_array_equal(np.asarray(tw.tensor(array)), array)
+        np.testing.assert_array_equal(np.asarray(tw.as_tensor(array)), array)
 
 
 # __array__
@@ -144,7 +144,7 @@ def test_byte_swapped_and_misaligned_arrays_are_copied_by_tensor_alone() -> None
 def test_array_follows_numpy(dtype: str) -> None:
     own = np.dtype(np.float32 if dtype == "f32" else ml_dtypes.bfloat16)
     source = np.array([1.5, -2, 3]).astype(own)
-    tensor = tw.tensor(source)
+    tensor = tw.as_tensor(source)
     assert tensor.dtype.code == dtype
     for same in (
         tensor.__array__(), tensor.__array__(own), tensor.__array__(copy=False), tensor.__array__(None, None),
@@ -183,7 +183,7 @@ def test_bf16_without_ml_dtypes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_form_of_a_capsule() -> None:
-    tensor = tw.tensor(base().T)
+    tensor = tw.as_tensor(base().T)
     for asked in (None, (0, 9), (1, 0), (1, 7), (2, 0)):
         capsule = tensor.__dlpack__(max_version=asked, dl_device=(1, 0), copy=False, stream=None)
         managed = read(capsule)
@@ -203,7 +203,7 @@ def test_flags() -> None:
         (base(), True, COPIED),
         (locked(base())[::-1], True, COPIED),
     ):
-        tensor = tw.tensor(array)
+        tensor = tw.as_tensor(array)
         capsule = tensor.__dlpack__(max_version=(1, 0), copy=copy)
         managed = read(capsule)
         assert managed.flags == flags
@@ -214,7 +214,7 @@ def test_flags() -> None:
 
 
 def test_an_empty_tensor_has_no_address() -> None:
-    capsule = tw.tensor(base()[:0]).__dlpack__()
+    capsule = tw.as_tensor(base()[:0]).__dlpack__()
     assert read(capsule).array.data is None
     tensor = Tensor.from_capsule(capsule)
     assert tensor.shape == (0, 3, 4) and np.asarray(tensor).shape == (0, 3, 4)
@@ -234,7 +234,7 @@ def test_an_empty_tensor_has_no_address() -> None:
     ],
 )
 def test_what_is_not_given(keywords: dict[str, Any], error: type[Exception], message: str) -> None:
-    tensor = tw.tensor(base())
+    tensor = tw.as_tensor(base())
     count = sys.getrefcount(tensor)
     with pytest.raises(error, match=message):
         tensor.__dlpack__(**keywords)
@@ -352,7 +352,7 @@ def test_what_is_no_array() -> None:
             return 7
 
     elsewhere = Elsewhere()
-    for face in (tw.from_dlpack, tw.tensor):
+    for face in (tw.from_dlpack, tw.as_tensor):
         with pytest.raises(tw.CallTypeError, match=r"is on the device \(2, 1\), not the CPU\nhelp: x.cpu\(\)"):
             face(elsewhere)
         with pytest.raises(tw.CallTypeError, match="__dlpack__ is to give a capsule, not 7"):
@@ -360,7 +360,7 @@ def test_what_is_no_array() -> None:
     assert elsewhere.made == 0
     with pytest.raises(tw.CallTypeError, match="an array with __dlpack__ is needed, not list"):
         tw.from_dlpack([1.0])
-    tensor = tw.tensor(base())
+    tensor = tw.as_tensor(base())
     assert tw.from_dlpack(tensor) is tensor
 
 
@@ -370,7 +370,7 @@ def test_values_that_are_not_those_in_memory_are_refused() -> None:
             return True
 
     negated = Negated()
-    for face in (tw.from_dlpack, tw.tensor):
+    for face in (tw.from_dlpack, tw.as_tensor):
         with pytest.raises(tw.CallTypeError, match=r"opposite sign of its values; x.resolve_neg\(\)"):
             face(negated)
     assert negated.made == 0
@@ -391,7 +391,7 @@ def test_the_memory_outlives_its_source() -> None:
 
 
 def test_nothing_grows() -> None:
-    array, tensor, frozen = base(), tw.tensor(base()), tw.tensor(locked(base()))
+    array, tensor, frozen = base(), tw.as_tensor(base()), tw.as_tensor(locked(base()))
     counts = [sys.getrefcount(x) for x in (array, tensor, frozen)]
     for _ in range(300):
         np.from_dlpack(tw.from_dlpack(array))
@@ -438,7 +438,7 @@ def test_torch_both_ways(torch: Any, dtype: str) -> None:
     own = {"bool": "bool", "bf16": "bfloat16", "f": "float", "u": "uint", "i": "int"}
     name = own.get(dtype) or own[dtype[0]] + {"u": "", "i": "", "f": ""}[dtype[0]] + dtype[1:]
     source = torch.arange(6).reshape(2, 3).to(getattr(torch, name)).T
-    for face in (tw.from_dlpack, tw.tensor):
+    for face in (tw.from_dlpack, tw.as_tensor):
         tensor = face(source)
         assert (tensor.dtype.code, tensor.shape, tensor.data_ptr()) == (dtype, (3, 2), source.data_ptr())
         assert tensor.strides == tuple(s * source.element_size() for s in source.stride())
@@ -451,7 +451,7 @@ def test_torch_layouts(torch: Any) -> None:
     whole = torch.arange(24.0).reshape(2, 3, 4)
     repeated, turned = whole[0, :, :1].expand(3, 5), whole.permute(2, 0, 1)
     for view in (whole[:, 1:, ::2], repeated, torch.tensor(2.0), whole[:, :0], turned):
-        tensor = tw.tensor(view)
+        tensor = tw.as_tensor(view)
         assert torch.equal(torch.from_dlpack(tensor), view)
         assert np.array_equal(to_numpy(tensor), view.numpy())
         assert not view.numel() or tensor.data_ptr() == view.data_ptr() == torch.from_dlpack(tensor).data_ptr()
@@ -460,15 +460,15 @@ def test_torch_layouts(torch: Any) -> None:
 def test_torch_bf16_in_an_op(torch: Any) -> None:
     x = torch.randn(5, 7, generator=torch.Generator().manual_seed(0)).to(torch.bfloat16)
     wanted = x + x
-    assert torch.equal(torch.from_dlpack(tw.ops.add(tw.tensor(x), tw.tensor(x))), wanted)
+    assert torch.equal(torch.from_dlpack(tw.ops.add(tw.as_tensor(x), tw.as_tensor(x))), wanted)
     result = tw.ops.add(x, x)
     assert result.dtype == ml_dtypes.bfloat16
-    assert torch.equal(torch.from_dlpack(tw.tensor(result)), wanted)
+    assert torch.equal(torch.from_dlpack(tw.as_tensor(result)), wanted)
 
 
 def test_torch_that_cannot_be_taken(torch: Any) -> None:
     grad, meta = torch.ones(2, requires_grad=True), torch.ones(2, device="meta")
-    for call in (tw.tensor, tw.from_dlpack, lambda x: tw.ops.add(x, x)):
+    for call in (tw.as_tensor, tw.from_dlpack, lambda x: tw.ops.add(x, x)):
         with pytest.raises(tw.CallTypeError, match=r"torch.Tensor cannot be .*gradient, use tensor.detach\(\)"):
             call(grad)
         with pytest.raises(tw.CallTypeError, match="cannot be a tensor: .*meta"):
@@ -479,11 +479,11 @@ def test_torch_that_cannot_be_taken(torch: Any) -> None:
 
 def test_torch_values_whose_sign_is_not_in_memory_are_refused(torch: Any) -> None:
     negated = torch.tensor([1 + 2j, 3 - 4j]).conj().imag
-    for call in (tw.tensor, tw.from_dlpack, lambda x: tw.ops.add(x, x)):
+    for call in (tw.as_tensor, tw.from_dlpack, lambda x: tw.ops.add(x, x)):
         with pytest.raises(tw.CallTypeError, match=r"opposite sign.* x.resolve_neg\(\)"):
             call(negated)
         call(-torch.ones(2))
-    assert to_numpy(tw.tensor(negated.resolve_neg())).tolist() == [-2, 4]
+    assert to_numpy(tw.as_tensor(negated.resolve_neg())).tolist() == [-2, 4]
 
 
 def test_torch_and_files(torch: Any, tmp_path: Path) -> None:

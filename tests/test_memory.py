@@ -89,7 +89,7 @@ STEPS = (
     | st.tuples(st.just("limit"), st.none() | SIZES | st.integers(0, 1 << 18))
     | st.tuples(st.sampled_from(["empty", "peak"]), st.just(0))
 )
-SOURCE = tw.tensor(np.zeros(90 << 20, np.uint8))
+SOURCE = tw.as_tensor(np.zeros(90 << 20, np.uint8))
 
 
 @settings(deadline=None, max_examples=60)
@@ -104,7 +104,7 @@ def test_the_account_agrees_with_a_model(steps: list[tuple[str, int | None]], ar
     for step, n in steps:
         if step == "make":
             assert n is not None
-            operand = source[:n] if arrays else tw.tensor(source[:n])
+            operand = source[:n] if arrays else tw.as_tensor(source[:n])
             if model.allocate(n):
                 held.append((n, COPY(operand)))
             else:
@@ -132,7 +132,7 @@ def test_the_account_agrees_with_a_model(steps: list[tuple[str, int | None]], ar
 
 
 def test_scratch_is_counted_and_limited() -> None:
-    rows = tw.tensor(np.ones((64, 4096), np.float32))
+    rows = tw.as_tensor(np.ones((64, 4096), np.float32))
     before = tw.memory.stats()
     want = tw.ops.softmax(rows)
     after = tw.memory.stats()
@@ -150,7 +150,7 @@ def test_scratch_is_counted_and_limited() -> None:
 
 
 def test_the_cache_is_given_back_for_what_the_limit_allows() -> None:
-    COPY(tw.tensor(np.zeros(1 << 20, np.uint8)))
+    COPY(tw.as_tensor(np.zeros(1 << 20, np.uint8)))
     before = tw.memory.stats()
     assert before.cached == 1 << 20
     tw.memory.set_limit(before.in_use + before.scratch + (3 << 19))
@@ -207,8 +207,8 @@ EXHAUSTED = """
 import resource, sys
 import numpy as np, tilewright as tw
 copy = tw.op("op copy(x: u8[N]) -> y: u8[N]:\\n    y[i] = x[i]\\n")
-x = tw.tensor(np.arange(12 << 20, dtype=np.uint8))
-small = tw.tensor(np.arange(100, dtype=np.uint8))
+x = tw.as_tensor(np.arange(12 << 20, dtype=np.uint8))
+small = tw.as_tensor(np.arange(100, dtype=np.uint8))
 copy(x), copy(small), tw.ops.softmax(np.ones((2, 3), np.float32))
 room = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize() + (64 << 20)
 resource.setrlimit(resource.RLIMIT_AS, (room, room))
@@ -235,9 +235,9 @@ for turn in range(3):
     held.clear()
 tw.memory.empty_cache()
 assert tw.ops.softmax(np.ones((2, 3))).shape == (2, 3)
-medium = [copy(tw.tensor(np.zeros(5 << 20, np.uint8))) for _ in range(4)]
+medium = [copy(tw.as_tensor(np.zeros(5 << 20, np.uint8))) for _ in range(4)]
 del medium  # cached: given back for a result that does not fit beside it
-copy(tw.tensor(np.broadcast_to(np.uint8(7), 60 << 20)))
+copy(tw.as_tensor(np.broadcast_to(np.uint8(7), 60 << 20)))
 print("usable")
 """
 

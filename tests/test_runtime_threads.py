@@ -96,7 +96,7 @@ def cases() -> list[Case]:
     found = []
     for rows, columns in ((1, 1), (3, 50), (64, 300), (300, 400)):
         x = rng.standard_normal((rows, columns), np.float32)
-        for op, operands in ((tw.ops.softmax, (x,)), (tw.ops.matmul, (x, x.T)), (tw.ops.relu, (tw.tensor(x),))):
+        for op, operands in ((tw.ops.softmax, (x,)), (tw.ops.matmul, (x, x.T)), (tw.ops.relu, (tw.as_tensor(x),))):
             with threads(1):
                 found.append((op, operands, np.asarray(op(*operands)).tobytes()))
     return found

@@ -321,7 +321,7 @@ def field_call(op: str, random: Random) -> tuple[list[Array], dict[str, Any]]:
 def test_an_op_over_the_field_is_the_same_everywhere(op: str) -> None:
     """Cell for cell, by both interpreters, the C emitter and every level of the LLVM emitter."""
     arrays, keywords = field_call(op, Random(op))
-    operands = [tw.Tensor.from_buffer(x, "field") if x.dtype == np.uint64 else tw.tensor(x) for x in arrays]
+    operands = [tw.Tensor.from_buffer(x, "field") if x.dtype == np.uint64 else tw.as_tensor(x) for x in arrays]
     (wanted,) = run_tensor(tw.ops.get(op), operands, keywords, TYPED)
     assert len(np.unique(wanted)) > 10
     (loops,) = run_loops(tw.ops.get(op), operands, keywords, TYPED)

@@ -20,7 +20,16 @@ from tilewright.errors import (
     UnsupportedError,
     UserError,
 )
-from tilewright.runtime import from_dlpack, get_threads, memory, safetensors, set_threads, threads
+from tilewright.runtime import (
+    from_dlpack,
+    get_threads,
+    memory,
+    promote_types,
+    result_type,
+    safetensors,
+    set_threads,
+    threads,
+)
 from tilewright.runtime.dtypes import (
     bfloat16,
     dtype,
@@ -56,13 +65,14 @@ from tilewright.stdlib.tensor.views import *
 if TYPE_CHECKING:
     from tilewright.compiler.trace import trace
     from tilewright.dsl.build import OpBuilder
+    from tilewright.stdlib.tensor.api import *  # found by __getattr__
 
 __all__ = [
     "CallError", "CallIndexError", "CallTypeError", "CheckError", "FileFormatError", "InternalError",
     "KernelIndexError", "Op", "OpBuilder", "ScheduleError", "SyntaxUserError", "Tensor", "TilewrightError",
     "UnsupportedError", "UserError", "bfloat16", "bool", "cache", "dtype", "family", "float16", "float32", "float64",
-    "from_dlpack", "get_threads", "int16", "int32", "int64", "int8", "load", "memory", "op", "ops", "safetensors",
-    "set_threads", "threads", "trace", "uint16", "uint32", "uint64", "uint8", "verify",
+    "from_dlpack", "get_threads", "int16", "int32", "int64", "int8", "load", "memory", "op", "ops", "promote_types",
+    "result_type", "safetensors", "set_threads", "threads", "trace", "uint16", "uint32", "uint64", "uint8", "verify",
 ]  # fmt: skip
 __all__ += _creation.__all__ + _devices.__all__ + _indexing.__all__ + _printing.__all__ + _random.__all__
 __all__ += _views.__all__
@@ -77,6 +87,8 @@ def __getattr__(name: str) -> Any:
     if name in _LATER:
         return getattr(import_module(_LATER[name]), name)
     try:
-        return functions.get(name)
+        function = functions.get(name)
     except AttributeError:
         raise AttributeError(f"module 'tilewright' has no attribute {name!r}") from None
+    globals()[name] = function
+    return function

@@ -88,6 +88,19 @@ def _remainder(x: Array, y: Array) -> Array:
     return np.where(y == 0, 0, x % np.where(y == 0, 1, y)).astype(x.dtype)
 
 
+def _trunc_divide(x: Array, y: Array) -> Array:
+    safe = np.where(y == 0, 1, y)
+    return np.where(y == 0, 0, (x - np.fmod(x, safe)) // safe).astype(x.dtype)
+
+
+def _pow_int(x: Array, y: Array) -> Array:
+    """Powers of -2 to 2, which the exponent's lowest bits and sign tell."""
+    unit = np.where((y & 1) == 1, x, 1)
+    exponent = np.where((y < 0) | (y > 127), 127, y).astype(x.dtype)
+    positive = np.where(np.abs(x) < 2, np.where(x == 0, y == 0, unit), x**exponent)
+    return np.where(y < 0, np.where(np.abs(x) == 1, unit, 0), positive).astype(x.dtype)
+
+
 def _addcmul(x: Array, a: Array, b: Array, value: int) -> Array:
     return x + x.dtype.type(value) * a * b
 
@@ -136,6 +149,13 @@ ARITHMETIC = (
     row("div", FLOATS, np.divide, SMOOTH, (values, Draw.nonzero), 1),
     row("floor_divide", INTS, _floor_divide, WHOLE, TWO),
     row("remainder", NUMBERS, _remainder, KINKS, TWO, 1),
+    row("floor_divide_float", FLOATS, np.floor_divide, FLAT, (values, Draw.nonzero)),
+    row("trunc_divide", INTS, _trunc_divide, WHOLE, TWO),
+    row("trunc_divide_float", FLOATS, lambda x, y: np.trunc(x / y), FLAT, (values, Draw.nonzero)),
+    row("fmod_int", INTS, lambda x, y: np.where(y == 0, 0, np.fmod(x, np.where(y == 0, 1, y))), WHOLE, TWO),
+    row("pow_int", INTS, _pow_int, WHOLE, (few, values)),
+    row("add_scaled", NUMBERS, lambda x, y, a: x + x.dtype.type(a) * y, SMOOTH, TWO, 4, alpha=2),
+    row("sub_scaled", NUMBERS, lambda x, y, a: x - x.dtype.type(a) * y, SMOOTH, TWO, 4, alpha=2),
     row("neg", NUMBERS, np.negative, SMOOTH),
     row("abs", NUMBERS, np.abs, KINKS),
     row("sign", NUMBERS, _sign, FLAT, (special,)),
@@ -231,10 +251,16 @@ def _glu(case: Case) -> tuple[Array, ...]:
     return (a / (1 + np.exp(-b)),)
 
 
+def _converted(draw: Draw) -> Case:
+    return case(draw.few(*draw.shape((3, 5, 37), (3, 0, 5))), zeros(dtype="i16"))
+
+
+NOT_LIKE = Wrong(case(zeros(2), zeros(2)), "'like' of convert has 1 axis")
+CONVERSION = (Row("convert", ANY, _converted, lambda case: (case.arrays[0].astype(np.int16),), 0, (NOT_LIKE,), WHOLE),)
 NO_AXES = Wrong(case(zeros()), "has 0 axes")
 NO_CHANNELS = Wrong(case(zeros(2), zeros(1)), "'x' of prelu has 1 axis")
 CHANNELS = (
     Row("prelu", FLOATS, _prelu, _prelu_oracle, 1, (Wrong(case(zeros(2, 3), zeros(0)), "W >= 1"), NO_CHANNELS), KINKS),
     Row("glu", FLOATS, _halves, _glu, 4, (Wrong(case(zeros(2, 3)), "C % 2"), NO_AXES), SMOOTH),
 )
-TABLE = (*ARITHMETIC, *CHOICES, *TESTS, *BITS, *ACTIVATIONS, *CHANNELS)
+TABLE = (*ARITHMETIC, *CHOICES, *TESTS, *BITS, *ACTIVATIONS, *CHANNELS, *CONVERSION)

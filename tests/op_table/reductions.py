@@ -60,6 +60,10 @@ def _same(function: Callable[..., Any]) -> Callable[..., Array]:
     return lambda x, axis: function(x, axis=axis, dtype=x.dtype)
 
 
+def _wide(function: Callable[..., Any]) -> Callable[..., Array]:
+    return lambda x, axis: function(x.astype(np.int64), axis=axis)
+
+
 def _place(function: Callable[..., Array]) -> Callable[..., Array]:
     """Counted row by row among the reduced axes."""
     return lambda x, axis: function(x.reshape(*x.shape[: -len(axis)], math.prod(x.shape[-len(axis) :])), axis=-1)
@@ -129,6 +133,8 @@ FACTORS = "each of 301 factors is rounded, and the largest product is not the la
 TABLE = (
     reduction("sum", NUMBERS, _same(np.sum), "smooth", 32, CANCEL),
     reduction("prod", NUMBERS, _same(np.prod), "smooth", 8, elements=Draw.few),
+    reduction("sum_whole", ANY, _wide(np.sum), "integer", elements=Draw.few),
+    reduction("prod_whole", ANY, _wide(np.prod), "integer", elements=Draw.few),
     reduction("amax", ANY, np.max, "almost everywhere", least=1, elements=Draw.special),
     reduction("amin", ANY, np.min, "almost everywhere", least=1, elements=Draw.special),
     reduction("any", ANY, lambda x, axis: np.any(x != 0, axis=axis), "integer", elements=Draw.special),
@@ -148,6 +154,8 @@ TABLE = (
         64, WALK),
     row("cumprod", NUMBERS, _near_one, lambda x: np.cumprod(x, axis=-1, dtype=x.dtype), (NOT_BOOL, NO_AXES), "smooth",
         32, FACTORS),
+    row("cumsum_whole", ANY, _rows, lambda x: np.cumsum(x.astype(np.int64), axis=-1), (NO_AXES,), "integer"),
+    row("cumprod_whole", ANY, _rows, lambda x: np.cumprod(x.astype(np.int64), axis=-1), (NO_AXES,), "integer"),
     row("cummax", NUMBERS, _rows, _running(np.maximum), (NOT_BOOL, NO_AXES), "almost everywhere"),
     row("cummin", NUMBERS, _rows, _running(np.minimum), (NOT_BOOL, NO_AXES), "almost everywhere"),
     row("logcumsumexp", FLOATS, _rows, lambda x: np.logaddexp.accumulate(x, axis=-1), (NOT_INT, NO_AXES), "smooth", 16,

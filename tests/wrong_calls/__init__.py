@@ -97,13 +97,13 @@ def i64(*shape: int) -> np.ndarray[Any, Any]:
 
 
 def tensor(*shape: int) -> tw.Tensor:
-    return tw.tensor(f32(*shape))
+    return tw.as_tensor(f32(*shape))
 
 
 def x23(locked: bool = False) -> tw.Tensor:
     array = f32(2, 3)
     array.flags.writeable = not locked
-    return tw.tensor(array)
+    return tw.as_tensor(array)
 
 
 def image(**attributes: Any) -> Any:

@@ -22,9 +22,9 @@ def pages(module: ast.Module, shared: Resolver = no_ops) -> str:
 
 def _page(op: ast.Op, conditions: tuple[str, ...], resolver: Resolver) -> Iterator[str]:
     yield f"# {op.name}"
-    remarks = list(_remarks(op))
-    if remarks:
-        yield from ("", *remarks)
+    said = remarks(op)
+    if said:
+        yield from ("", *said)
     yield from ("", "| | |", "| --- | --- |", *_rows(op, signature(op)))
     if conditions:
         yield from ("", f"Sizes: {' and '.join(f'`{c}`' for c in conditions)}.")
@@ -37,7 +37,7 @@ def _page(op: ast.Op, conditions: tuple[str, ...], resolver: Resolver) -> Iterat
         yield from ("", f"Calls {', '.join(c.name for c in callees)}.")
 
 
-def _remarks(op: ast.Op) -> list[str]:
+def remarks(op: ast.Op) -> list[str]:
     """The comments right above the op."""
     found: list[str] = []
     for number in range(op.span.line - 1, 0, -1):

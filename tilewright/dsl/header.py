@@ -20,7 +20,7 @@ default, keyword only)."""
 
 
 Shaped: TypeAlias = tuple[str, str, tuple[str, ...]]
-"""An operand or a result: its name, its dtype or dtype variable, and the text of each axis, a pack's ending in ``...``."""
+"""An operand or a result: its name, its dtype or dtype variable, the text of each axis; a pack's ends in ``...``."""
 
 
 class Header(NamedTuple):
@@ -28,9 +28,9 @@ class Header(NamedTuple):
     (:attr:`tilewright.dsl.signature.OperandInfo.shared`), which axes a call may merge and reorder (``dsl/axes.py``),
     and ``form``, how it is called.
 
-    ``identity`` is a hash of what the op and those that it calls say, wherever it is written down. ``variables`` has the
-    dtypes that each dtype variable allows; ``inputs`` and ``results`` how operands and results are declared, a result of
-    several forms by its first.
+    ``identity`` is a hash of what the op and those that it calls say, wherever it is written down. ``variables`` has
+    the dtypes that each dtype variable allows; ``inputs`` and ``results`` how operands and results are declared, a
+    result of several forms by its first.
     """
 
     name: str

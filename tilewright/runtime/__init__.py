@@ -14,6 +14,8 @@ from tilewright.runtime._core import (
     Tensor,
     get_threads,
     limit_threads,
+    promote_types,
+    result_type,
     set_tensor_hooks,
     set_tensor_type,
     set_threads,
@@ -24,8 +26,9 @@ from tilewright.runtime.code import Code, Form
 
 __all__ = [
     "ABI_VERSION", "SIZES", "Artifact", "Code", "Form", "Llvm",
-    "Object", "Op", "Pending", "Program", "Tensor", "cells", "from_dlpack", "get_threads", "set_tensor_hooks",
-    "set_tensor_type", "set_threads", "threads", "to_numpy", "to_tensor",
+    "Object", "Op", "Pending", "Program", "Tensor", "cells", "from_dlpack", "get_threads",
+    "promote_types", "result_type", "set_tensor_hooks", "set_tensor_type", "set_threads", "threads", "to_numpy",
+    "to_tensor",
 ]  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """The C++ core: tensors, compiled ops and the threads that run them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Self, TypeAlias, final, overload
 
 import numpy as np
@@ -314,6 +314,72 @@ def set_tensor_hooks(
 
 def set_tensor_type(type: type[Tensor]) -> None:
     """Makes ``type``, a subtype of Tensor without fields of its own, what new tensors are."""
+
+@final
+class Function:
+    """A function of tensors, and a method where it is found on a type: ops under one name.
+
+    ``arguments``: (name, role, number of the operand or the ops' keyword, required, default, keyword only), where the
+    role is operand, keyword, dim, keepdim, dtype or ignored. ``operands``: (dtype variable or -1, dtype, optional,
+    whether it has the axis that ``dim`` names). ``overloads``, of which the first that fits is called: (op or its name,
+    the dtypes that it is for per variable, ranks of the operands, -1 for any, or none, and as sets of bits the
+    arguments that it takes and those it needs). ``axes``, what ``dim`` names: none; reduced, all in the last pack;
+    last; between two packs; ``rank`` is the op's keyword that says how many. ``kept``: per result, whether it has that
+    axis. Several results become a ``result_type``. ``in_place``: the result is written into the first operand, which is
+    returned. ``widens``: integers are taken as floats.
+
+    Operands of one variable are promoted by PyTorch's rules, and Python's numbers become tensors without axes.
+    CallTypeError for wrong arguments and dtypes, CallIndexError for a dim that there is not, CallError otherwise.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        arguments: Sequence[tuple[str, str, int | str | None, bool, object, bool]],
+        operands: Sequence[tuple[int, str | None, bool, bool]],
+        overloads: Sequence[tuple[str, Sequence[Sequence[str]], Sequence[int], int, int]],
+        axes: Literal["none", "reduced", "last", "between"],
+        rank: str | None,
+        kept: Sequence[bool],
+        result_type: type | None,
+        in_place: bool = False,
+        widens: bool = False,
+    ) -> None: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+    def __get__(self, instance: object, owner: type | None = None) -> Any: ...
+    @property
+    def __name__(self) -> str: ...
+
+def supply(
+    function: Callable[[str], Callable[..., Any]],
+    op: Callable[[str], Op],
+    coerce: Callable[[object, str, int], Tensor],
+    copy_into: Callable[[Any, Any], None],
+) -> None:
+    """What operators and functions call: ``function(name)`` and ``op(name)`` find those, once;
+    ``coerce(value, function, operand)`` makes a tensor; ``copy_into(target, values)`` writes into one."""
+
+def set_operators(functions: Mapping[str, str]) -> None:
+    """The names of the functions that operators on tensors call, by names such as add, truediv, iadd, lt."""
+
+def set_default_float(name: str) -> None:
+    """The dtype that Python's floats have, and results of functions of floats that are given integers."""
+
+def promote_types(type1: ElementType, type2: ElementType) -> ElementType:
+    """The least dtype that both fit into, by PyTorch's rules, and NumPy's for wide unsigned integers.
+
+    >>> import tilewright as tw
+    >>> tw.promote_types(tw.int32, tw.float16), tw.promote_types(tw.uint8, tw.int8)
+    (tilewright.float16, tilewright.int16)
+    """
+
+def result_type(*operands: object) -> ElementType:
+    """The dtype that arithmetic on tensors, Python's numbers and dtypes gives.
+
+    >>> import tilewright as tw
+    >>> tw.result_type(tw.int32, 2.5)
+    tilewright.float32
+    """
 
 def get_threads() -> int:
     """The most threads that calls of this process use; at first, the CPUs that it may use."""

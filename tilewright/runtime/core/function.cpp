@@ -54,8 +54,10 @@ PyObject* like(DType dtype) {
 
 Tensor* converted(Tensor* tensor, DType dtype) {
     if (tensor->dtype == dtype) return reinterpret_cast<Tensor*>(Py_NewRef(tensor));
+    static PyObject* convert = PyUnicode_InternFromString("convert");
     PyObject* args[] = {as_object(tensor), like(dtype)};
-    return args[1] ? reinterpret_cast<Tensor*>(PyObject_Vectorcall(supplied.convert, args, 2, nullptr)) : nullptr;
+    if (!args[1] || !convert || !resolve(convert, supplied.op)) return nullptr;
+    return reinterpret_cast<Tensor*>(PyObject_Vectorcall(convert, args, 2, nullptr));
 }
 
 // Takes the reference, also where it fails.
@@ -256,8 +258,9 @@ bool Invocation::convert() {
         const OperandForm& wanted = form.operands[i];
         DType to = wanted.variable < 0 ? wanted.dtype : dtypes[wanted.variable];
         if (!operands[i]) {
-            if (!(operands[i] = tensor_of_number(given[i], to)))
-                return wrong(Wrong::Value, form, ": " + shown(given[i]) + " does not fit into " + name_of(to));
+            if ((operands[i] = tensor_of_number(given[i], to))) continue;
+            PyErr_Clear();
+            return wrong(Wrong::Value, form, ": " + shown(given[i]) + " does not fit into " + name_of(to));
         } else if (operands[i]->dtype != to && !replace(operands[i], [&](Tensor* t) { return converted(t, to); })) {
             return false;
         }
@@ -375,11 +378,7 @@ PyObject* Invocation::names_of_keywords(PyObject** place) {
 
 PyObject* Invocation::run(Overload& overload) {
     int count = size(form.operands);
-    if (PyUnicode_Check(overload.op)) {
-        PyObject* op = PyObject_CallOneArg(supplied.resolve, overload.op);
-        if (!op) return nullptr;
-        Py_SETREF(overload.op, op);
-    }
+    if (!resolve(overload.op, supplied.op)) return nullptr;
     SmallArray<PyObject*, 2 * kUsual> args(count + size(form.arguments) + 1);
     for (int i = 0; i < count; ++i) args[i] = operands[i] ? as_object(operands[i]) : Py_None;
     PyObject* number = form.rank ? PyLong_FromLong(form.axes == Axes::Between ? dims[0] : named) : nullptr;
@@ -438,8 +437,15 @@ PyObject* typed(const FunctionForm& form, PyObject* result) {
 
 }  // namespace
 
+bool resolve(PyObject*& place, PyObject* find) {
+    if (!PyUnicode_Check(place)) return true;
+    PyObject* found = PyObject_CallOneArg(find, place);
+    if (found) Py_SETREF(place, found);
+    return found != nullptr;
+}
+
 PyObject* call_function(FunctionForm& form, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
-    if (!form.name || !supplied.resolve) return PyErr_SetString(PyExc_RuntimeError, "the function was not initialised"), nullptr;
+    if (!form.name || !supplied.op) return PyErr_SetString(PyExc_RuntimeError, "the function was not initialised"), nullptr;
     Invocation call(form);
     if (!call.bind(args, count, keywords) || !call.read() || !call.promote()) return nullptr;
     if (form.in_place && !is_tensor(call.given[0]))

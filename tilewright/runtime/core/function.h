@@ -50,12 +50,15 @@ struct FunctionForm {
     bool widens = false;                             // whether it takes integers where its ops take floats alone
 };
 
-// What Python supplies, and is kept for good: the op of a name; the op that converts; what makes a tensor of an operand;
-// what writes one tensor into another.
+// What Python supplies, and is kept for good: the function and the op of a name; what makes a tensor of an operand; what
+// writes one tensor into another.
 struct Supplied {
-    PyObject *resolve, *convert, *coerce, *copy_into;
+    PyObject *function, *op, *coerce, *copy_into;
 };
 extern Supplied supplied;
+
+// Puts in the place of a name what `find` has under it, where that is not done yet; false with a Python error.
+bool resolve(PyObject*& place, PyObject* find);
 
 // The call itself.
 PyObject* call_function(FunctionForm& form, PyObject* const* args, Py_ssize_t count, PyObject* keywords);
@@ -67,7 +70,7 @@ bool read_form(PyObject* args, PyObject* kwargs, FunctionForm& form);
 
 bool add_function_type(PyObject* module);
 
-// The slots of Tensor's operators, and the functions they call: name to Function, by the names of Python's operators.
+// The slots of Tensor's operators, and the names of the functions that they call, by the names of Python's operators.
 std::vector<PyType_Slot> operator_slots();
 bool set_operators(PyObject* functions);
 

@@ -31,6 +31,8 @@ bool is_operand(PyObject* object) {
 PyObject* call(Operator which, PyObject* const* args, Py_ssize_t count) {
     PyObject* function = functions[which];
     if (!function) Py_RETURN_NOTIMPLEMENTED;
+    if (!resolve(functions[which], supplied.function)) return nullptr;
+    function = functions[which];
     if (FunctionForm* form = form_of(function)) return call_function(*form, args, count, nullptr);
     return PyObject_Vectorcall(function, args, count, nullptr);
 }

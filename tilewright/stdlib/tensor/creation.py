@@ -44,6 +44,7 @@ def set_default_dtype(d: dtype, /) -> None:
     if not isinstance(d, dtype) or not d.is_floating_point:
         raise CallTypeError(f"{d!r} is no default for floats", hint="tw.float32 and tw.float64 are")
     _default[0] = d
+    _core.set_default_float(d.code)
 
 
 # --- arguments ------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What a function of tensors takes, told from the headers of its ops: by how they are declared, never by their names."""
+"""What a function of tensors takes, told from how its ops are declared, never from their names."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tilewright.runtime._core import Function
 Axes: TypeAlias = Literal["none", "reduced", "last", "between"]
 Role: TypeAlias = Literal["operand", "keyword", "dim", "keepdim", "dtype", "ignored"]
 
-NAMES = {"x": "input", "y": "other", "w": "weight", "b": "bias"}
-"""PyTorch's names of operands that the ops call by a letter."""
+NAMES = {"x": "input", "y": "other", "w": "weight"}
+"""PyTorch's names of operands that the ops call by a letter; an optional `b` is the bias."""
 
 
 class Argument(NamedTuple):
@@ -56,8 +56,8 @@ def form(
 ) -> Form:
     """The form of the function ``name`` whose ops are tried in the order of ``headers``.
 
-    ``classes`` restricts the dtypes of the first variable of each; ``signature`` lists the parameters where they are not
-    those that the first header tells; ``ranks`` those of each op's operands, -1 for any.
+    ``classes`` restricts the dtypes of the first variable of each; ``signature`` lists the parameters, with defaults,
+    where they are not those that the first header tells; ``ranks`` those of each op's operands, -1 for any.
     """
     usual = _arguments(headers[0])
     for header in headers[1:]:
@@ -84,7 +84,8 @@ def axes_of(header: Header) -> Axes:
     axes = header.inputs[0][2]
     packs = [a for a in axes if a.endswith("...")]
     if len(axes) == 2 and len(packs) == 2:
-        return "reduced" if all(packs[1] not in result[2] for result in header.results) else "none"
+        others = [part[2] for part in [*header.inputs[1:], *header.results]]
+        return "reduced" if all(packs[1] not in axes for axes in others) else "none"
     if len(axes) == 3 and len(packs) == 2 and not axes[1].endswith("..."):
         return "between" if packs[0][:-3] in header.settings else "none"
     if len(axes) == 2 and axes[0] == "...":
@@ -133,8 +134,8 @@ def _operands(header: Header) -> list[Argument]:
 
 
 def _operand(number: int, parameter: Parameter, taken: set[str]) -> Argument:
-    name = NAMES.get(parameter[0], parameter[0])
     optional = parameter[1] == "optional"
+    name = "bias" if optional and parameter[0] == "b" else NAMES.get(parameter[0], parameter[0])
     return Argument(parameter[0] if name in taken else name, "operand", number, not optional, None)
 
 
@@ -156,9 +157,11 @@ def _listed(signature: str, usual: Sequence[Argument]) -> list[Argument]:
             continue
         spelt, _, default = part.partition("=")
         old, _, new = spelt.partition("->")
+        if old not in known and (new or not default):
+            raise KeyError(f"{old!r} is none of {', '.join(known)}")
         argument = known.get(old, Argument(old, "ignored", None, False, None))._replace(keyword_only=keyword_only)
-        if default:
-            argument = argument._replace(required=False, default=literal_eval(default))
+        chosen = literal_eval(default) if default else None
+        argument = argument._replace(required=not default, default=chosen)
         made.append(argument._replace(name=new or old))
     return made
 

@@ -6,22 +6,23 @@ from collections.abc import Callable
 from functools import cache, wraps
 from typing import Any
 
-from tilewright.errors import CallTypeError
-from tilewright.runtime import Tensor, to_tensor
-from tilewright.runtime._core import set_operators, supply
-from tilewright.stdlib import ops
+from tilewright.runtime import Tensor
 from tilewright.stdlib.tensor import forms, special, table
 
-OPERATORS = {
+_SYMBOLS = {
     "add": "add", "sub": "sub", "mul": "mul", "truediv": "true_divide", "floordiv": "floor_divide", "mod": "remainder",
-    "pow": "pow", "matmul": "matmul", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
-    "lshift": "bitwise_left_shift", "rshift": "bitwise_right_shift", "neg": "neg", "abs": "abs", "pos": "positive",
-    "invert": "bitwise_not", "lt": "lt", "le": "le", "eq": "eq", "ne": "ne", "gt": "gt", "ge": "ge",
+    "pow": "pow", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor", "lshift": "bitwise_left_shift",
+    "rshift": "bitwise_right_shift",
 }  # fmt: skip
-"""Python's operators."""
 
-IN_PLACE = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift")
-"""Those that may write into their left operand: the functions with ``_`` behind their names."""
+OPERATORS = {
+    **_SYMBOLS,
+    **{f"i{symbol}": f"{name}_" for symbol, name in _SYMBOLS.items()},
+    **{name: name for name in ("matmul", "neg", "abs", "lt", "le", "eq", "ne", "gt", "ge")},
+    "pos": "positive",
+    "invert": "bitwise_not",
+}
+"""The functions of Python's operators."""
 
 
 @cache
@@ -75,23 +76,3 @@ def _is_method(name: str) -> bool:
 def _writes(name: str) -> bool:
     plain = table.ALIASES.get(name, name)
     return plain in special.IN_PLACE or (plain not in special.__all__ and table.writes(plain))
-
-
-# --- what the core asks for -----------------------------------------------------------------
-
-
-def _coerce(value: object, name: str, operand: int) -> Any:
-    try:
-        return to_tensor(value)
-    except CallTypeError as error:
-        raise CallTypeError(f"{name}(): operand {operand + 1}: {error.message}", hint=error.hint) from None
-
-
-def install(tensor: type) -> None:
-    """Gives the class of tensors its methods and operators."""
-    supply(ops.get, ops.get("convert"), _coerce, special.copy_into)
-    set_operators({symbol: get(name) for symbol, name in OPERATORS.items()})
-    set_operators({f"i{symbol}": get(f"{OPERATORS[symbol]}_") for symbol in IN_PLACE})
-    for name, method in methods().items():
-        if not hasattr(tensor, name):
-            setattr(tensor, name, method)

@@ -105,10 +105,11 @@ class _Reading:
 
 
 def _check_bounds(found: Taken) -> None:
-    """Where nothing is taken, no kernel looks at the numbers."""
+    """Where nothing is taken, no kernel looks at the numbers. Arrays that are broadcast away may say anything."""
+    none = 0 in broadcast_shapes(*(tuple(a.shape) for a in found.arrays.values()))
     for axis, array in found.arrays.items():
         extent = found.view.shape[axis]
-        if not array.numel():
+        if not array.numel() or (none and array.shape):
             continue
         low, high = int(array.min().item()), int(array.max().item())
         for number in (low, high):
@@ -269,7 +270,12 @@ def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
 
 
 def argwhere(input: Any) -> Tensor:
-    """As :func:`nonzero`."""
+    """As :func:`nonzero`, of int64 and shape ``[n, rank]``.
+
+    >>> import tilewright as tw
+    >>> tw.argwhere(tw.tensor([0, 3])).tolist()
+    [[1]]
+    """
     result: Tensor = nonzero(input)
     return result
 

@@ -30,8 +30,8 @@ from tilewright.stdlib.tensor import table
 
 __all__ = [
     "cat", "clamp", "diff", "div", "flip", "hstack", "layer_norm", "max", "median", "min", "nanmedian", "one_hot",
-    "positive", "quantile", "repeat_interleave", "rms_norm", "roll", "stack", "std", "std_mean", "tile", "var",
-    "var_mean", "vstack",
+    "positive", "quantile", "repeat_interleave", "rms_norm", "roll", "stack", "std", "std_mean", "tensordot",
+    "tile", "var", "var_mean", "vstack",
 ]  # fmt: skip
 
 Number: TypeAlias = bool | int | float
@@ -73,6 +73,14 @@ def assign(name: str, target: Any, values: Any) -> Any:
     return target
 
 
+def coerce(value: object, name: str, operand: int) -> Tensor:
+    """The tensor of an operand, counted from 0, of the function ``name``."""
+    try:
+        return to_tensor(value)
+    except CallTypeError as error:
+        raise CallTypeError(f"{name}(): operand {operand + 1}: {error.message}", hint=error.hint) from None
+
+
 def copy_into(target: Any, values: Any) -> None:
     """Writes ``values``, of the same shape, into the memory of ``target``."""
     if values.dtype is target.dtype:
@@ -104,7 +112,7 @@ def clamp(input: Operand, min: Operand = None, max: Operand = None) -> Tensor:
     """``input`` where it is between ``min`` and ``max``, else the nearer of them; each a number, a tensor or None."""
     if min is None and max is None:
         raise CallError("clamp(): neither min nor max is given", hint="as in clamp(x, min=0)")
-    x: Any = to_tensor(input)
+    x: Tensor = to_tensor(input)
     if all(b is None or isinstance(b, (int, float)) for b in (min, max)):
         if isinstance(min, float) or isinstance(max, float):
             x = x if x.dtype.is_floating_point else converted(x, float32)
@@ -248,7 +256,7 @@ def std_mean(
 
 def diff(input: Operand, n: int = 1, dim: int = -1) -> Tensor:
     """The differences between neighbours along ``dim``, ``n`` times."""
-    x: Any = to_tensor(input)
+    x: Tensor = to_tensor(input)
     for _ in range(n):
         x = _core("diff")(x, dim)
     return x
@@ -263,7 +271,7 @@ def _ints(values: Any) -> tuple[int, ...]:
 
 def flip(input: Operand, *dims: Any) -> Tensor:
     """``input`` with the order along ``dims`` turned round."""
-    x: Any = to_tensor(input)
+    x: Tensor = to_tensor(input)
     for dim in _ints(dims[0]) if len(dims) == 1 else dims:
         x = _core("flip")(x, dim)
     return x
@@ -271,7 +279,7 @@ def flip(input: Operand, *dims: Any) -> Tensor:
 
 def roll(input: Operand, shifts: Any, dims: Any = None) -> Tensor:
     """``input`` moved on by ``shifts`` along ``dims``, or as one row; what falls off comes in again at the start."""
-    x: Any = to_tensor(input)
+    x: Tensor = to_tensor(input)
     if dims is None:
         rolled: Tensor = _core("roll")(x.reshape(-1), shifts, 0).reshape(x.shape)
         return rolled
@@ -284,14 +292,14 @@ def roll(input: Operand, shifts: Any, dims: Any = None) -> Tensor:
 
 def repeat_interleave(input: Operand, repeats: int, dim: int | None = None) -> Tensor:
     """Each element ``repeats`` times in a row, along ``dim`` or of all elements."""
-    x: Any = to_tensor(input)
+    x: Tensor = to_tensor(input)
     result: Tensor = _core("repeat_interleave")(x.reshape(-1) if dim is None else x, dim or 0, repeats)
     return result
 
 
 def tile(input: Operand, *dims: Any) -> Tensor:
     """``input`` put side by side ``dims[a]`` times along axis ``a``; axes of 1 are added in front as needed."""
-    x: Any = to_tensor(input)
+    x: Tensor = to_tensor(input)
     counts = _ints(dims[0]) if len(dims) == 1 else dims
     x = x.reshape((1,) * builtins.max(len(counts) - len(x.shape), 0) + tuple(x.shape))
     for axis, count in enumerate(reversed(counts), 1):
@@ -334,9 +342,25 @@ def hstack(tensors: Sequence[Operand]) -> Tensor:
 
 def one_hot(input: Operand, num_classes: int = -1) -> Tensor:
     """A new last axis of ``num_classes``, 1 where its number is the element of ``input``, else 0."""
-    x: Any = to_tensor(input)
+    x: Tensor = to_tensor(input)
     count = int(max(x).item()) + 1 if num_classes == -1 else num_classes
     result: Tensor = _core("one_hot")(x, count)
+    return result
+
+
+def tensordot(a: Operand, b: Operand, dims: Any = 2) -> Tensor:
+    """Products summed over the last ``dims`` axes of ``a`` and the first of ``b``, or over a pair of lists of axes."""
+    x, y = _alike("tensordot", (a, b))
+    if isinstance(dims, int):
+        return _dotted(x, y, dims)
+    left, right = ([d % builtins.max(len(t.shape), 1) for d in _ints(ds)] for t, ds in ((x, dims[0]), (y, dims[1])))
+    x = x.permute(*(d for d in range(len(x.shape)) if d not in left), *left)
+    y = y.permute(*right, *(d for d in range(len(y.shape)) if d not in right))
+    return _dotted(x, y, len(left))
+
+
+def _dotted(x: Tensor, y: Tensor, axes: int) -> Tensor:
+    result: Tensor = ops.get("tensordot")(x, y, K=axes)
     return result
 
 
@@ -344,7 +368,7 @@ def one_hot(input: Operand, num_classes: int = -1) -> Tensor:
 
 
 def _normed(name: str, input: Operand, shape: Any, operands: tuple[Operand, ...], eps: float) -> Tensor:
-    x: Any = to_tensor(input)
+    x: Tensor = to_tensor(input)
     axes = len(_ints(shape))
     if tuple(x.shape[len(x.shape) - axes :]) != _ints(shape):
         raise CallError(f"{name}(): the last axes of {[*x.shape]} are not {[*_ints(shape)]}")

@@ -1,5 +1,5 @@
-"""Which ops a function of tensors is made of, where that is not the op of its name, and PyTorch's parameters, where they
-are not those that the op's declaration gives it."""
+"""Which ops a function of tensors is made of, where that is not the op of its name, and PyTorch's parameters, where
+they are not those that the op's declaration gives it."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ ROWS: Mapping[str, Row] = {
     "floor_divide": Row({"floor_divide": None, "floor_divide_float": None}),
     "trunc_divide": Row({"trunc_divide": None, "trunc_divide_float": None}),
     "fmod": Row({"fmod": None, "fmod_int": None}),
+    "sign": Row({"sign": None, "clone": BOOL}),
     "pow": Row({"pow": None, "pow_int": None}, "input, other->exponent"),
     "fmax": Row({"fmax": None, "maximum": None}),
     "fmin": Row({"fmin": None, "minimum": None}),
@@ -49,7 +50,6 @@ ROWS: Mapping[str, Row] = {
     "bitwise_or": Row({"bitwise_or": None, "logical_or": BOOL}),
     "bitwise_xor": Row({"bitwise_xor": None, "logical_xor": BOOL}),
     "bitwise_not": Row({"bitwise_not": None, "logical_not": BOOL}),
-    "isfinite": Row({"isfinite": None}, widens=True),
     # reductions and scans
     "sum": Row({"sum": FLOATS, "sum_whole": None}),
     "prod": Row({"prod": FLOATS, "prod_whole": None}),
@@ -98,6 +98,9 @@ ALIASES: Mapping[str, str] = {
 }  # fmt: skip
 """Other names that PyTorch has for functions."""
 
+METHODS_ALONE = ("trace",)
+"""Functions whose names mean something else in ``tw``: they are methods."""
+
 DROPPED = "it draws random numbers: tw.rand and its like"
 MADE = "a function of new tensors is made of it: tw.arange and its like"
 COUNTED = "how much it gives depends on the elements: a function counts first"
@@ -132,7 +135,8 @@ def form(name: str) -> forms.Form:
     row = ROWS.get(name, Row({name: None}))
     headers = [ops.header(op) for op in row.ops]
     made = forms.form(name, headers, list(row.ops.values()), row.signature, row.ranks)
-    return made._replace(widens=row.widens or made.axes == "none")
+    floats_alone = not any({*accepts[0]} & {*BOOL, *INTS} for accepts in made.accepts if accepts)
+    return made._replace(widens=floats_alone and (row.widens or made.axes == "none"))
 
 
 @cache

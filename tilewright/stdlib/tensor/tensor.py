@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from tilewright.runtime import Tensor as CoreTensor
 from tilewright.runtime import set_tensor_hooks, set_tensor_type
+from tilewright.runtime._core import set_operators, supply
 from tilewright.stdlib import ops
-from tilewright.stdlib.tensor import views
+from tilewright.stdlib.tensor import functions, special, views
 from tilewright.stdlib.tensor.basics import HOOKS, Basics
-from tilewright.stdlib.tensor.functions import install
+from tilewright.stdlib.tensor.methods import Methods
 
 
-class Tensor(Basics):
+class Tensor(Basics, Methods):
     """An n-dimensional array of one element type: dims and strides over shared storage."""
 
     __slots__ = ()
+
+    __array_priority__ = 1000  # NumPy's arrays leave operators to tensors
 
     hsplit = views.hsplit
     vsplit = views.vsplit
@@ -30,4 +33,5 @@ def _copy(source: CoreTensor | tuple[CoreTensor, ...], target: CoreTensor | tupl
 
 set_tensor_type(Tensor)
 set_tensor_hooks(copy=_copy, **HOOKS)
-install(Tensor)
+supply(functions.get, ops.get, special.coerce, special.copy_into)
+set_operators(functions.OPERATORS)
