@@ -6,7 +6,9 @@ import doctest
 import inspect
 import itertools
 import operator
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -471,6 +473,42 @@ def test_functions_with_indices_along_a_dim(name: str) -> None:
         agree(lambda lib, x, i, d=dim: INDEXED[name](lib, x, i, d), x, i)
 
 
+def test_attention() -> None:
+    q, k, v = (pair("float32", 2, heads, 5, 4, low=-1, high=2) for heads in (4, 4, 4))
+    mask, bias = pair("bool", 5, 5), pair("float32", 5, 5)
+    attend = {tw: tw.scaled_dot_product_attention, torch: torch.nn.functional.scaled_dot_product_attention}
+    agree(lambda lib, q, k, v: attend[lib](q, k, v), q, k, v, ulps=32)
+    agree(lambda lib, q, k, v: attend[lib](q, k, v, is_causal=True, scale=0.3), q, k, v, ulps=32)
+    agree(lambda lib, q, k, v, m: attend[lib](q, k, v, m), q, k, v, bias, ulps=32)
+    full = mask[0] | tw.from_dlpack(np.eye(5, dtype=bool)), mask[1] | torch.eye(5, dtype=torch.bool)
+    agree(lambda lib, q, k, v, m: attend[lib](q, k, v, m), q, k, v, full, ulps=32)
+    few = tuple(t[:, :2] for t in k), tuple(t[:, :2] for t in v)
+    agree(lambda lib, q, k, v: attend[lib](q, k, v, enable_gqa=True), q, *few, ulps=32)  # type: ignore[arg-type]
+
+
+def test_normalisation_over_the_last_axes() -> None:
+    x, w, b = pair("float32", 3, 4, 5), pair("float32", 4, 5), pair("float32", 4, 5)
+    normed = {tw: tw.layer_norm, torch: torch.nn.functional.layer_norm}
+    agree(lambda lib, x: normed[lib](x, (5,)), x, ulps=32)
+    agree(lambda lib, x, w, b: normed[lib](x, (4, 5), w, b), x, w, b, ulps=32)
+    with pytest.raises(CallError, match=r"the last axes of \[3, 4, 5\] are not \[4\]"):
+        tw.layer_norm(x[0], 4)
+
+
+def test_tensordot_and_products_of_fixed_ranks() -> None:
+    x, y = pair("float32", 2, 3, 4), pair("float32", 3, 4, 5)
+    agree(lambda lib, x, y: lib.tensordot(x, y, 2), x, y)
+    agree(lambda lib, x, y: lib.tensordot(x, y, ([2], [1])), x, y)
+    a, b = pair("float32", 2, 3), pair("float32", 3, 4)
+    agree(lambda lib, a, b: lib.mm(a, b), a, b)
+    agree(lambda lib, a, b: lib.mv(a, b[:, 0]) + lib.dot(b[:, 0], a[0]), a, b)
+    agree(lambda lib, a, b: lib.bmm(a.reshape(1, 2, 3), b.reshape(1, 3, 4)), a, b)
+    agree(lambda lib, a, b: lib.addmm(b[0], a, b, beta=2, alpha=3) + lib.addmm(a[:, :1], a, b), a, b)
+    agree(lambda lib, a, b: lib.outer(a[0], b[0]) + lib.kron(a, b)[:3, :4], a, b)
+    for wrong in (lambda lib, a, b: lib.mm(a[0], b), lambda lib, a, b: lib.dot(a, b), lambda lib, a, b: a @ a):
+        agree(wrong, a, b)
+
+
 def test_several_results_have_names() -> None:
     values, places = found = pair("float32", 3, 4)[0].max(1)
     assert found._fields == ("values", "indices") and found.values is values and found.indices is places
@@ -534,6 +572,12 @@ def test_examples_of_functions_run() -> None:
         assert doctest.DocTestRunner().run(test).failed == 0, name
         without += [] if test.examples else [name]
     assert len(without) < 20, without
+
+
+def test_the_example_of_the_page_runs() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "functions.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(compile(example, "functions.md", "exec"), {})
 
 
 def test_functions_are_methods() -> None:

@@ -316,7 +316,12 @@ def test_other_indices_are_left_to_python(index: Any, asked: list[Any]) -> None:
 
 def test_tensors_of_several_numbers_or_bools_are_left_to_python(asked: list[Any]) -> None:
     x = tw.as_tensor(counted((2, 2)))
-    for index in (tw.as_tensor(np.array([1])), tw.as_tensor(np.array(True)), tw.as_tensor(MASK), (0, tw.as_tensor(np.array(1.5)))):
+    for index in (
+        tw.as_tensor(np.array([1])),
+        tw.as_tensor(np.array(True)),
+        tw.as_tensor(MASK),
+        (0, tw.as_tensor(np.array(1.5))),
+    ):
         x[index]
         assert asked.pop()[2] is index
 
@@ -551,7 +556,9 @@ def test_parts_along_named_axes(name: str, shape: tuple[int, ...]) -> None:
 def test_tensors_of_numbers_are_sequences_of_ints() -> None:
     x, at = tw.as_tensor(counted((6, 2))), tw.as_tensor(np.array([2, 3]))
     assert [part.shape[0] for part in x.tensor_split(at)] == [2, 1, 3]
-    assert x.reshape(tw.as_tensor(np.array([4, 3]))).shape == (4, 3) and x.permute(tw.as_tensor(np.array([1, 0]))).shape == (
+    assert x.reshape(tw.as_tensor(np.array([4, 3]))).shape == (4, 3) and x.permute(
+        tw.as_tensor(np.array([1, 0]))
+    ).shape == (
         2,
         6,
     )
