@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import doctest
+import gc
 import inspect
 import itertools
 import operator
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -543,6 +546,35 @@ def test_closeness() -> None:
         assert call(tw, x[0], y[0]) is call(torch, x[1], y[1])
     nan = tw.from_dlpack(np.array([np.nan, np.inf, 1]))
     assert not tw.allclose(nan, nan) and tw.allclose(nan, nan, equal_nan=True)
+
+
+def test_calls_keep_nothing() -> None:
+    x, y, i, a = pair("float32", 3, 4)[0], pair("int32", 4)[0], indices(0, 3, 3, 4)[0], np.ones((3, 4), np.float32)
+    calls: list[Callable[[], Any]] = [
+        lambda: x + y, lambda: x + 1.5, lambda: a + x, lambda: x.sum(0, keepdim=True), lambda: x.max(1).values,
+        lambda: x.softmax(0, dtype=tw.float64), lambda: x.gather(0, i), lambda: x @ x.T, lambda: x.add_(y),
+        lambda: tw.add(x, y, out=x), lambda: x.clamp(min=1), lambda: x.topk(2, 0), lambda: x.cumsum(0), lambda: x < y,
+        lambda: x.sum(7), lambda: x + x.T, lambda: tw.exp(), lambda: tw.exp([1]), lambda: y.mean(), lambda: y.add_(0.5),
+        lambda: tw.add(x, y, z=1), lambda: tw.sum(x, dtype=3), lambda: tw.add(x, x, out=3), lambda: x.sum((0, 0)),
+    ]  # fmt: skip
+    watched = (x, y, i, a, None, 1.5, tw.float64)
+
+    def counts() -> tuple[list[int], int]:
+        gc.collect()
+        return [sys.getrefcount(w) for w in watched], tw.memory.stats().in_use
+
+    def run(call: Callable[[], Any], times: int) -> None:
+        for _ in range(times):
+            with contextlib.suppress(UserError):
+                call()
+
+    for n, call in enumerate(calls):
+        run(call, 3)
+        before = counts()
+        run(call, 100)
+        after = counts()
+        assert before[1] == after[1], n
+        assert all(abs(p - q) < 50 for p, q in zip(before[0], after[0], strict=True)), n
 
 
 # --- all of them ----------------------------------------------------------------------------
