@@ -72,6 +72,7 @@ NETS = {
         "arrays": _files("arrays"),
         "interop": _files("interop"),
         "views": _files("views"),
+        "axes": _files("out"),
         "safetensors": _files("safetensors"),
     }.items()
 }
@@ -102,6 +103,7 @@ AREAS: dict[str, tuple[str, ...]] = {
     "objects": ("objects",),
     "interop": ("interop",),
     "views": ("views", "wrong calls"),
+    "axes": ("axes", "calls"),
     "store": ("store", "cache"),
     "safetensors": ("safetensors",),
     "calls": ("broadcasting", "arrays", "calls", "wrong calls", "ops", "op table"),

@@ -1,0 +1,182 @@
+"""New tensors beside NumPy's and PyTorch's."""
+
+from __future__ import annotations
+
+import copy
+import math
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tilewright as tw
+
+DTYPES = [tw.bool, tw.int8, tw.int16, tw.int32, tw.int64, tw.uint8, tw.uint16, tw.uint32, tw.uint64]
+FLOATS = [tw.float16, tw.bfloat16, tw.float32, tw.float64]
+
+
+@pytest.fixture(scope="module")
+def torch() -> Any:
+    return pytest.importorskip("torch", reason="PyTorch is not installed: it is a comparison")
+
+
+@pytest.mark.parametrize("dtype", [*DTYPES, *FLOATS])
+@pytest.mark.parametrize("shape", [(), (3,), (2, 0, 3), (2, 3, 4)])
+def test_of_one_value(dtype: tw.dtype, shape: tuple[int, ...]) -> None:
+    for made, value in ((tw.zeros(shape, dtype=dtype), 0), (tw.ones(*shape, dtype=dtype), 1)):
+        assert (made.dtype, made.shape, made.is_contiguous()) == (dtype, shape, True)
+        assert np.all(np.asarray(made.to(tw.float64)) == value)
+    like = tw.full(shape, 1, dtype=dtype)
+    for made in (tw.ones_like(like), tw.full_like(like, 1), like.new_ones(shape), tw.zeros_like(like).fill_(1)):
+        assert made.dtype is dtype and made.tolist() == like.tolist() and made.data_ptr() != like.data_ptr()
+
+
+def test_dtypes_of_python_numbers() -> None:
+    found = [tw.tensor(v).dtype for v in (True, 3, 2.5, [1, 2.5], [True, 2], [], [[]], [False])]
+    whole, real, truth = tw.int64, tw.float32, tw.bool
+    assert found == [truth, whole, real, real, whole, real, real, truth]
+    assert tw.full((2,), True).dtype is tw.bool and tw.full((2,), 7).dtype is tw.int64
+    tw.set_default_dtype(tw.float64)
+    try:
+        assert tw.tensor(2.5).dtype is tw.zeros(1).dtype is tw.rand(1).dtype is tw.float64
+    finally:
+        tw.set_default_dtype(tw.float32)
+
+
+nested = st.recursive(
+    st.integers(-100, 100) | st.floats(width=32, allow_nan=False) | st.booleans(),
+    lambda x: st.lists(x, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(nested)
+@settings(max_examples=150, deadline=None)
+def test_lists_as_in_numpy(data: Any) -> None:
+    try:
+        expected = np.array(data)
+    except ValueError:
+        with pytest.raises(tw.CallError, match="element .* of a list has the shape"):
+            tw.tensor(data)
+        return
+    made = tw.tensor(data)
+    assert made.shape == expected.shape
+    np.testing.assert_array_equal(np.asarray(made), expected.astype(np.asarray(made).dtype))
+
+
+def test_tensor_copies_and_as_tensor_does_not() -> None:
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+    copied, shared, own = tw.tensor(x), tw.as_tensor(x), tw.from_numpy(x.T)
+    x[0, 0] = 9
+    assert (copied[0, 0].item(), shared[0, 0].item(), own[0, 0].item()) == (0, 9, 9)
+    assert tw.as_tensor(shared) is shared and tw.tensor(shared).data_ptr() != shared.data_ptr()
+    assert tw.as_tensor(x, dtype=tw.float64).dtype is tw.float64
+    assert tw.asarray(x, copy=False).data_ptr() == x.ctypes.data
+    with pytest.raises(tw.CallError, match="cannot be a tensor without a copy"):
+        tw.asarray([1, 2], copy=False)
+    assert tw.frombuffer(b"\x01\x00\x02\x00", dtype=tw.int16).tolist() == [1, 2]
+
+
+numbers = st.integers(-50, 50) | st.floats(-50, 50).map(lambda v: round(v, 2))
+
+
+@given(numbers, numbers, st.integers(1, 9) | st.floats(0.1, 9).map(lambda v: round(v, 2)))
+@settings(max_examples=150, deadline=None)
+def test_ranges(start: Any, end: Any, step: Any) -> None:
+    if start > end:
+        step = -step
+    made = tw.arange(start, end, step)
+    whole = all(isinstance(v, int) for v in (start, end, step))
+    assert made.dtype is (tw.int64 if whole else tw.float32)
+    expected = [start + n * step for n in range(max(0, math.ceil((end - start) / step)))]
+    assert made.shape == (len(expected),)
+    np.testing.assert_allclose(np.asarray(made), np.array(expected, made.numpy().dtype), rtol=1e-6, atol=1e-5)
+    line = tw.linspace(start, end, 7, dtype=tw.float64)
+    np.testing.assert_allclose(np.asarray(line), np.linspace(start, end, 7), rtol=1e-13, atol=1e-12)
+    assert (line[0].item(), line[-1].item()) == (start, end)
+
+
+def test_beside_pytorch(torch: Any) -> None:
+    for call in (
+        lambda t: t.arange(5), lambda t: t.arange(2, 9, 3),
+        lambda t: t.arange(1, 2, 0.25), lambda t: t.arange(5, 0, -2),
+        lambda t: t.linspace(-3, 3, 5), lambda t: t.linspace(0, 10, 4, dtype=t.int32), lambda t: t.linspace(2, 3, 1),
+        lambda t: t.logspace(0, 2, 3), lambda t: t.eye(3), lambda t: t.eye(2, 4, dtype=t.int64),
+        lambda t: t.tril_indices(3, 4, 1), lambda t: t.triu_indices(4, 3, -1), lambda t: t.full((2, 2), 3.5),
+        lambda t: t.full_like(t.zeros(2, dtype=t.int32), 7), lambda t: t.tensor([[1, 2], [3, 4]]).new_full((2,), 1),
+        lambda t: t.tensor([1.5, 2]).type_as(t.tensor([1])), lambda t: t.zeros(0), lambda t: t.arange(0),
+        lambda t: t.tensor([300.7, -1.5]).to(t.int16), lambda t: t.tensor([0.0, 2.0]).to(t.bool),
+    ):  # fmt: skip
+        found, expected = call(tw), call(torch)
+        assert found.dtype.name == str(expected.dtype).removeprefix("torch.") and found.shape == tuple(expected.shape)
+        np.testing.assert_allclose(np.asarray(found), expected.numpy(), rtol=3e-7)
+
+
+def test_copies_and_pickles() -> None:
+    x = tw.arange(6, dtype=tw.float32).reshape(2, 3).T
+    for made in (copy.deepcopy(x), pickle.loads(pickle.dumps(x)), x.clone()):
+        assert made.tolist() == x.tolist() and made.data_ptr() != x.data_ptr() and made.dtype is x.dtype
+    assert copy.copy(x).data_ptr() == x.data_ptr() == x.detach().data_ptr()
+    kept = pickle.loads(pickle.dumps({"a": tw.ones(2, dtype=tw.bfloat16), "d": tw.float16, "v": tw.device("cpu")}))
+    assert kept["a"].tolist() == [1, 1] and kept["d"] is tw.float16 and kept["v"] == tw.device("cpu")
+    part = tw.arange(1000)[::100]
+    assert len(pickle.dumps(part)) < 500
+
+
+def test_writing_in_place() -> None:
+    x = tw.zeros(3, 4)
+    version = x._version
+    x[:, 1].copy_(tw.tensor([1, 2, 3]))
+    x[0].fill_(7), x.T[3].zero_()
+    x[1, 2:] = 5.5
+    assert x.tolist() == [[7, 7, 7, 0], [0, 2, 5.5, 5.5], [0, 3, 0, 0]] and x._version > version
+    y = tw.arange(6)
+    y[1:] = y[:-1]
+    y[::2] += 10
+    assert y.tolist() == [10, 0, 11, 2, 13, 4]
+    with pytest.raises(tw.CallTypeError, match="several of its elements are one"):
+        tw.zeros(1).expand(3).fill_(1)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: tw.zeros(2, -1), "zeros(): the extent -1 is negative"),
+        (lambda: tw.zeros("a"), "zeros(): the extent 'a' is no whole number"),
+        (lambda: tw.zeros(2.0), "zeros(): the extent 2.0 is no whole number"),
+        (lambda: tw.zeros(2, dtype="float32"), "dtype='float32' is no dtype"),
+        (lambda: tw.zeros(2, device="cuda"), "tensors cannot be on 'cuda' yet"),
+        (lambda: tw.zeros(2, device="tpu"), "there is no device 'tpu'"),
+        (lambda: tw.device(3), "3 is no device"),
+        (lambda: tw.zeros(2, requires_grad=True), "tensors keep no gradients yet"),
+        (lambda: tw.tensor([1, [2]]), "element 1 of a list has the shape [1], those before []"),
+        (lambda: tw.tensor([1, "a"]), "'a' is no number"),
+        (lambda: tw.tensor("a"), "'a' is no number"),
+        (lambda: tw.tensor([2**70]), "tensor(): "),
+        (lambda: tw.arange(0, 5, 0), "arange(): the step is 0"),
+        (lambda: tw.arange(0, 5, -1), "a step of -1 does not lead from 0 to 5"),
+        (lambda: tw.arange(3, dtype=tw.bool), "arange() has no bools"),
+        (lambda: tw.linspace(0, 1, -2), "linspace(): the extent -2 is negative"),
+        (lambda: tw.from_numpy([1]), "from_numpy() takes an array, not list"),
+        (lambda: tw.frombuffer(b"abc", dtype=tw.int16), "3 bytes are not 1 elements"),
+        (lambda: tw.empty_strided((2, 3), (1,)), "has 2 axes, the strides 1"),
+        (lambda: tw.set_default_dtype(tw.int32), "is no default for floats"),
+        (lambda: tw.rand(2, dtype=tw.int32), "rand() draws floats, not tilewright.int32"),
+        (lambda: tw.randint(3, 3, (2,)), "there are 0 numbers from 3 to 3 - 1"),
+        (lambda: tw.manual_seed("a"), "the seed 'a' is no whole number"),
+        (lambda: tw.rand(2, generator=3), "generator=3 is no tw.Generator"),
+        (lambda: tw.normal(0.0, 1.0), "normal(): no size is given"),
+        (lambda: tw.Generator().set_state(tw.zeros(3, dtype=tw.uint8)), "a state has 16 bytes, not 3"),
+        (lambda: tw.zeros(2).requires_grad_(), "tensors keep no gradients yet"),
+        (lambda: tw.zeros(2).copy_(tw.zeros(3)), "values of shape [3] cannot be assigned to a part of shape [2]"),
+        (lambda: tw.set_printoptions(profile="tiny"), "there is no profile 'tiny'"),
+        (lambda: tw.zeros(2).to("gpu"), "there is no device 'gpu'"),
+    ],
+)
+def test_wrong_calls(call: Any, said: str) -> None:
+    with pytest.raises(tw.TilewrightError) as caught:
+        call()
+    assert said in str(caught.value)
