@@ -25,7 +25,8 @@ from tilewright.runtime.dtypes import dtype as ElementType
 from tilewright.stdlib.tensor.tensor import Tensor
 
 Array: TypeAlias = np.ndarray[Any, Any]
-Operand: TypeAlias = CoreTensor | Array | bool | int | float
+Number: TypeAlias = builtins.bool | builtins.int | builtins.float
+Operand: TypeAlias = CoreTensor | Array | Number
 
 '''
 OPERATORS = {

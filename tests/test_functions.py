@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import doctest
+import gc
 import inspect
 import itertools
 import operator
+import re
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -471,6 +476,42 @@ def test_functions_with_indices_along_a_dim(name: str) -> None:
         agree(lambda lib, x, i, d=dim: INDEXED[name](lib, x, i, d), x, i)
 
 
+def test_attention() -> None:
+    q, k, v = (pair("float32", 2, heads, 5, 4, low=-1, high=2) for heads in (4, 4, 4))
+    mask, bias = pair("bool", 5, 5), pair("float32", 5, 5)
+    attend = {tw: tw.scaled_dot_product_attention, torch: torch.nn.functional.scaled_dot_product_attention}
+    agree(lambda lib, q, k, v: attend[lib](q, k, v), q, k, v, ulps=32)
+    agree(lambda lib, q, k, v: attend[lib](q, k, v, is_causal=True, scale=0.3), q, k, v, ulps=32)
+    agree(lambda lib, q, k, v, m: attend[lib](q, k, v, m), q, k, v, bias, ulps=32)
+    full = mask[0] | tw.from_dlpack(np.eye(5, dtype=bool)), mask[1] | torch.eye(5, dtype=torch.bool)
+    agree(lambda lib, q, k, v, m: attend[lib](q, k, v, m), q, k, v, full, ulps=32)
+    few = tuple(t[:, :2] for t in k), tuple(t[:, :2] for t in v)
+    agree(lambda lib, q, k, v: attend[lib](q, k, v, enable_gqa=True), q, *few, ulps=32)  # type: ignore[arg-type]
+
+
+def test_normalisation_over_the_last_axes() -> None:
+    x, w, b = pair("float32", 3, 4, 5), pair("float32", 4, 5), pair("float32", 4, 5)
+    normed = {tw: tw.layer_norm, torch: torch.nn.functional.layer_norm}
+    agree(lambda lib, x: normed[lib](x, (5,)), x, ulps=32)
+    agree(lambda lib, x, w, b: normed[lib](x, (4, 5), w, b), x, w, b, ulps=32)
+    with pytest.raises(CallError, match=r"the last axes of \[3, 4, 5\] are not \[4\]"):
+        tw.layer_norm(x[0], 4)
+
+
+def test_tensordot_and_products_of_fixed_ranks() -> None:
+    x, y = pair("float32", 2, 3, 4), pair("float32", 3, 4, 5)
+    agree(lambda lib, x, y: lib.tensordot(x, y, 2), x, y)
+    agree(lambda lib, x, y: lib.tensordot(x, y, ([2], [1])), x, y)
+    a, b = pair("float32", 2, 3), pair("float32", 3, 4)
+    agree(lambda lib, a, b: lib.mm(a, b), a, b)
+    agree(lambda lib, a, b: lib.mv(a, b[:, 0]) + lib.dot(b[:, 0], a[0]), a, b)
+    agree(lambda lib, a, b: lib.bmm(a.reshape(1, 2, 3), b.reshape(1, 3, 4)), a, b)
+    agree(lambda lib, a, b: lib.addmm(b[0], a, b, beta=2, alpha=3) + lib.addmm(a[:, :1], a, b), a, b)
+    agree(lambda lib, a, b: lib.outer(a[0], b[0]) + lib.kron(a, b)[:3, :4], a, b)
+    for wrong in (lambda lib, a, b: lib.mm(a[0], b), lambda lib, a, b: lib.dot(a, b), lambda lib, a, b: a @ a):
+        agree(wrong, a, b)
+
+
 def test_several_results_have_names() -> None:
     values, places = found = pair("float32", 3, 4)[0].max(1)
     assert found._fields == ("values", "indices") and found.values is values and found.indices is places
@@ -507,6 +548,35 @@ def test_closeness() -> None:
     assert not tw.allclose(nan, nan) and tw.allclose(nan, nan, equal_nan=True)
 
 
+def test_calls_keep_nothing() -> None:
+    x, y, i, a = pair("float32", 3, 4)[0], pair("int32", 4)[0], indices(0, 3, 3, 4)[0], np.ones((3, 4), np.float32)
+    calls: list[Callable[[], Any]] = [
+        lambda: x + y, lambda: x + 1.5, lambda: a + x, lambda: x.sum(0, keepdim=True), lambda: x.max(1).values,
+        lambda: x.softmax(0, dtype=tw.float64), lambda: x.gather(0, i), lambda: x @ x.T, lambda: x.add_(y),
+        lambda: tw.add(x, y, out=x), lambda: x.clamp(min=1), lambda: x.topk(2, 0), lambda: x.cumsum(0), lambda: x < y,
+        lambda: x.sum(7), lambda: x + x.T, lambda: tw.exp(), lambda: tw.exp([1]), lambda: y.mean(), lambda: y.add_(0.5),
+        lambda: tw.add(x, y, z=1), lambda: tw.sum(x, dtype=3), lambda: tw.add(x, x, out=3), lambda: x.sum((0, 0)),
+    ]  # fmt: skip
+    watched = (x, y, i, a, None, 1.5, tw.float64)
+
+    def counts() -> tuple[list[int], int]:
+        gc.collect()
+        return [sys.getrefcount(w) for w in watched], tw.memory.stats().in_use
+
+    def run(call: Callable[[], Any], times: int) -> None:
+        for _ in range(times):
+            with contextlib.suppress(UserError):
+                call()
+
+    for n, call in enumerate(calls):
+        run(call, 3)
+        before = counts()
+        run(call, 100)
+        after = counts()
+        assert before[1] == after[1], n
+        assert all(abs(p - q) < 50 for p, q in zip(before[0], after[0], strict=True)), n
+
+
 # --- all of them ----------------------------------------------------------------------------
 
 
@@ -534,6 +604,12 @@ def test_examples_of_functions_run() -> None:
         assert doctest.DocTestRunner().run(test).failed == 0, name
         without += [] if test.examples else [name]
     assert len(without) < 20, without
+
+
+def test_the_example_of_the_page_runs() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "functions.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(compile(example, "functions.md", "exec"), {})
 
 
 def test_functions_are_methods() -> None:

@@ -374,6 +374,8 @@ PyObject* Invocation::names_of_keywords(PyObject** place) {
     static PyObject* out = PyUnicode_InternFromString("out");
     if (form.rank && !keywords) return Py_NewRef(form.rank_only);
     if (!keywords && !direct) return nullptr;
+    static PyObject* out_only = PyTuple_Pack(1, out);
+    if (!keywords && !form.rank) return place[0] = target, Py_NewRef(out_only);
     int count = __builtin_popcount(keywords), next = 0;
     PyObject* names = PyTuple_New(count + (form.rank != nullptr) + direct);
     if (!names) return nullptr;
@@ -466,6 +468,20 @@ PyObject* typed(const FunctionForm& form, PyObject* result) {
     return made;
 }
 
+// The overload for nothing but tensors of one dtype, which most calls are of: they go to the op as they are.
+Overload* plain_overload(FunctionForm& form, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
+    if (!form.plain || keywords || count != size(form.operands)) return nullptr;
+    for (Py_ssize_t i = 0; i < count; ++i)
+        if (Py_TYPE(args[i]) != TensorType || as_tensor(args[i])->dtype != as_tensor(args[0])->dtype) return nullptr;
+    for (Overload& overload : form.overloads) {
+        bool fits = overload.needs == 0 && overload.accepts[0] & bit(as_tensor(args[0])->dtype);
+        for (int i = 0; fits && i < size(overload.ranks); ++i)
+            fits = overload.ranks[i] < 0 || as_tensor(args[i])->rank() == overload.ranks[i];
+        if (fits) return &overload;
+    }
+    return nullptr;
+}
+
 }  // namespace
 
 bool resolve(PyObject*& place, PyObject* find) {
@@ -477,6 +493,8 @@ bool resolve(PyObject*& place, PyObject* find) {
 
 PyObject* call_function(FunctionForm& form, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
     if (!form.name || !supplied.op) return PyErr_SetString(PyExc_RuntimeError, "the function was not initialised"), nullptr;
+    if (Overload* overload = plain_overload(form, args, count, keywords))
+        return resolve(overload->op, supplied.op) ? PyObject_Vectorcall(overload->op, args, count, nullptr) : nullptr;
     Invocation call(form);
     if (!call.bind(args, count, keywords) || !call.read() || !call.promote()) return nullptr;
     Overload* overload = call.choose();

@@ -47,6 +47,7 @@ struct FunctionForm {
     std::vector<bool> kept;                          // per result, whether it has the axis that `dim` names
     PyObject* result_type = nullptr;                 // of several results, or null
     bool in_place = false;                           // whether the result is written into the first operand
+    bool plain = false;                              // whether tensors of one dtype go to the ops as they are
     bool alike = false;                              // whether the result is of the operands' dtype and common shape
     bool widens = false;                             // whether it takes integers where its ops take floats alone
 };

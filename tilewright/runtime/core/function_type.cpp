@@ -226,6 +226,17 @@ bool read_overload(PyObject* item, FunctionForm& form) {
     return good && !PyErr_Occurred();
 }
 
+// Whether the operands come first and are all of one dtype, and there is nothing to be done to axes and results.
+bool is_plain(const FunctionForm& form) {
+    int count = static_cast<int>(form.operands.size());
+    bool plain = form.axes == Axes::None && form.variables == 1 && !form.in_place && !form.result_type;
+    for (int i = 0; plain && i < count; ++i) {
+        const Argument& argument = form.arguments[i];
+        plain = argument.role == Role::Operand && argument.operand == i && form.operands[i].variable == 0;
+    }
+    return plain;
+}
+
 }  // namespace
 
 bool read_form(PyObject* args, PyObject* kwargs, FunctionForm& form) {
@@ -250,6 +261,7 @@ bool read_form(PyObject* args, PyObject* kwargs, FunctionForm& form) {
     form.result_type = optional(result_type);
     form.in_place = in_place, form.alike = alike, form.widens = widens;
     form.name = interned(name);
+    form.plain = is_plain(form);
     return true;
 }
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from tilewright.errors import CallError, CallTypeError
+from tilewright.errors import CallError, CallTypeError, UnsupportedError
 from tilewright.runtime import Tensor, to_tensor
 from tilewright.runtime._core import promote_types
 from tilewright.runtime.dtypes import (
@@ -29,16 +29,27 @@ from tilewright.stdlib import ops
 from tilewright.stdlib.tensor import table
 
 __all__ = [
-    "allclose", "bincount", "cat", "clamp", "diff", "div", "equal", "flip", "hstack", "isclose", "layer_norm", "max",
-    "median", "min", "nanmedian", "one_hot", "positive", "quantile", "repeat_interleave", "rms_norm", "roll",
-    "stack", "std", "std_mean", "tensordot", "tile", "unique", "unique_consecutive", "var", "var_mean", "vstack",
+    "addmm", "allclose", "bincount", "cat", "clamp", "diff", "div", "equal", "flip", "hstack", "isclose",
+    "layer_norm", "max", "median", "min", "nanmedian", "one_hot", "positive", "quantile", "repeat_interleave",
+    "rms_norm", "roll", "scaled_dot_product_attention", "stack", "std", "std_mean", "tensordot", "tile", "unique",
+    "unique_consecutive", "var", "var_mean", "vstack",
 ]  # fmt: skip
 
 Number: TypeAlias = bool | int | float
 Operand: TypeAlias = Any
 """A tensor, an array or a number."""
 
-NO_METHODS = ("cat", "hstack", "layer_norm", "one_hot", "rms_norm", "stack", "vstack", "where")
+NO_METHODS = (
+    "cat",
+    "hstack",
+    "layer_norm",
+    "one_hot",
+    "rms_norm",
+    "scaled_dot_product_attention",
+    "stack",
+    "vstack",
+    "where",
+)
 IN_PLACE = ("clamp", "div")
 
 
@@ -368,6 +379,15 @@ def one_hot(input: Operand, num_classes: int = -1) -> Tensor:
     return result
 
 
+def addmm(input: Operand, mat1: Operand, mat2: Operand, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
+    """``beta * input + alpha * mat1 @ mat2``; ``input`` is broadcast."""
+    x, a, b = to_tensor(input), to_tensor(mat1), to_tensor(mat2)
+    if len(a.shape) == len(b.shape) == 2:
+        x = x.expand(a.shape[0], b.shape[1])
+    result: Tensor = _core("addmm")(x, a, b, beta=beta, alpha=alpha)
+    return result
+
+
 def tensordot(a: Operand, b: Operand, dims: Any = 2) -> Tensor:
     """Products summed over the last ``dims`` axes of ``a`` and the first of ``b``, or over a pair of lists of axes."""
     x, y = _alike("tensordot", (a, b))
@@ -414,7 +434,37 @@ def unique_consecutive(input: Operand, return_inverse: bool = False, return_coun
     return _distinct("count_runs", "unique_consecutive", to_tensor(input), return_inverse, return_counts)
 
 
-# --- normalisation --------------------------------------------------------------------------
+# --- attention and normalisation ------------------------------------------------------------
+
+
+def scaled_dot_product_attention(
+    query: Operand,
+    key: Operand,
+    value: Operand,
+    attn_mask: Operand = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    *,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """The mean of ``value`` weighted by the softmax of the scaled products of ``query`` and ``key``.
+
+    ``attn_mask``: bools that say what takes part, or numbers added to the products. With ``enable_gqa`` several heads
+    of ``query`` share one of ``key`` and ``value``. UnsupportedError for dropout.
+    """
+    if dropout_p:
+        raise UnsupportedError("attention has no dropout yet", hint="leave dropout_p out")
+    tensors = _alike("scaled_dot_product_attention", (query, key, value))
+    mask = None if attn_mask is None else to_tensor(attn_mask)
+    masks = (mask, None) if mask is not None and mask.dtype is bool_ else (None, mask)
+    settings = {"is_causal": is_causal, "scale": scale or 0.0}
+    if enable_gqa:
+        group = tensors[0].shape[-3] // builtins.max(tensors[1].shape[-3], 1)
+        grouped: Tensor = ops.get("grouped_attention")(*tensors, *masks, group=group, **settings)
+        return grouped
+    result: Tensor = ops.get("attention")(*tensors, *masks, **settings)
+    return result
 
 
 def _normed(name: str, input: Operand, shape: Any, operands: tuple[Operand, ...], eps: float) -> Tensor:
