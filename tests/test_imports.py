@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "tilewright"
 LAYERS = ["source", "errors", "ir", "dsl", "passes", "runtime", "targets", "compiler", "stdlib"]
-FACES = {"cli", "__init__", "__main__"}
+FACES = {"array_api", "cli", "__init__", "__main__"}
 BESIDE = {"testing"}
 
 

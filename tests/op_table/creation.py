@@ -47,7 +47,7 @@ ANYWHERE: dict[str, Any] = {"layout_operands": (), "unit_operands": (), "samples
 TABLE = (
     row("fill", ANY, _fill, lambda like, value: np.full(like.shape, value, like.dtype), missing("value"), "none",
         **ANYWHERE),
-    row("arange", FLOATS, _range, lambda like, start, step: start + np.arange(like.size) * step,
+    row("arange", FLOATS, _range, lambda like, start, step: float(start) + np.arange(like.size) * step,
         missing("step", start=0), "none", 1, **ANYWHERE),
     row("arange_whole", INTS, _range,
         lambda like, start, step: (start + np.arange(like.size) * step).astype(like.dtype),

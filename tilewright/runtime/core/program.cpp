@@ -119,7 +119,10 @@ bool Program::run(const Operand* inputs, int count, const uint64_t* cells, const
         done += results[done] != nullptr;
     }
     good = good && compute(*this, inputs, count, table.data(), cells, results, failure);
-    while (!good && done > 0) Py_CLEAR(results[--done]);
+    while (!good && done > 0) {
+        --done;
+        Py_CLEAR(results[done]);  // evaluates its argument twice
+    }
     return good;
 }
 

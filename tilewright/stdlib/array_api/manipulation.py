@@ -46,7 +46,7 @@ def unstack(x: Tensor, /, *, axis: int = 0) -> tuple[Tensor, ...]:
     return tuple(x.unbind(axis))
 
 
-def expand_dims(x: Tensor, /, *, axis: int | tuple[int, ...] = 0) -> Tensor:
+def expand_dims(x: Tensor, /, axis: int | tuple[int, ...] = 0) -> Tensor:
     """A view with new axes of extent 1 at these places."""
     axes = (axis,) if isinstance(axis, int) else axis
     rank = x.ndim + len(axes)

@@ -118,7 +118,7 @@ class Basics(CoreTensor):
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         """The array API standard's namespace; CallError for a version that it is not of."""
-        from tilewright import array_api
+        from tilewright.stdlib import array_api
 
         if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12"):
             raise CallError(f"there is no version {api_version!r} of the array API", hint="2024.12 is there")
