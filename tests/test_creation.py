@@ -156,6 +156,8 @@ def test_writing_in_place() -> None:
         (lambda: tw.tensor([1, "a"]), "'a' is no number"),
         (lambda: tw.tensor("a"), "'a' is no number"),
         (lambda: tw.tensor([2**70]), "tensor(): "),
+        (lambda: tw.tensor(200, dtype=tw.int8), "tensor(): Python integer 200 out of bounds for int8"),
+        (lambda: tw.tensor([-1], dtype=tw.uint8), "tensor(): Python integer -1 out of bounds for uint8"),
         (lambda: tw.arange(0, 5, 0), "arange(): the step is 0"),
         (lambda: tw.arange(0, 5, -1), "a step of -1 does not lead from 0 to 5"),
         (lambda: tw.arange(3, dtype=tw.bool), "arange() has no bools"),

@@ -180,8 +180,10 @@ def _tensor_of(data: Any, to: dtype | None) -> Any:
     kind = dtype_of_number(0.0 if float in kinds or not found else 0 if int in kinds else False)
     if not found:
         kind = wanted(to, kind)
-    elif to is not None and (to.kind, kind.kind) in (("float", "float"), ("unsigned", "signed")):
-        kind = to if to.kind == "unsigned" else float64
+    elif to is not None and kind is int64 and to.kind in ("signed", "unsigned"):
+        kind = to
+    elif to is not None and to.is_floating_point and kind.is_floating_point:
+        kind = float64
     return Tensor.from_buffer(_array(found, kind).reshape(shape))
 
 
