@@ -8,6 +8,8 @@ import gc
 import inspect
 import itertools
 import operator
+import pickle
+import pydoc
 import re
 import sys
 from collections.abc import Callable
@@ -615,6 +617,8 @@ def test_the_example_of_the_page_runs() -> None:
 def test_functions_are_methods() -> None:
     x = pair("float32", 3)[0]
     assert tw.Tensor.exp is tw.exp and x.exp.__func__ is tw.exp
+    assert pickle.loads(pickle.dumps(tw.exp)) is tw.exp
+    assert "exp(input, *, out=None)" in pydoc.render_doc(tw.exp)
     assert special.NO_METHODS and not hasattr(x, "cat")
 
 
