@@ -367,9 +367,19 @@ def test_views_are_read_only_where_the_tensor_is() -> None:
     assert x.T.reshape(12).numpy().flags.writeable, "a copy"
 
 
+def test_the_strides_of_axes_of_extent_1_do_not_matter() -> None:
+    x = tw.as_tensor(counted((1, 2, 3))).permute(1, 0, 2)
+    assert x.stride() == (3, 6, 1) and x.view(6).data_ptr() == x.data_ptr() == x.reshape(3, 2).data_ptr()
+    with pytest.raises(CallError, match="has no view of shape"):
+        tw.as_tensor(counted((2, 1, 3))).permute(2, 1, 0).view(6)
+
+
 def test_views_share_the_count_of_writes() -> None:
     x = tw.as_tensor(counted((2, 6)))
-    assert {view._version for view in (x, x[0], x.T, x.view(tw.int8))} == {0}
+    views = (x, x[0], x.T, x.view(tw.int8))
+    assert {view._version for view in views} == {0}
+    x[0, 1:] = 3
+    assert {view._version for view in views} == {1} and x.tolist()[0] == [0, 3, 3, 3, 3, 3]
 
 
 def test_views_keep_their_memory() -> None:

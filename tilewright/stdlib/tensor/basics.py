@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tilewright.errors import UnsupportedError
+from tilewright.errors import CallError, UnsupportedError
 from tilewright.runtime import Tensor as CoreTensor
 from tilewright.runtime import to_tensor
 from tilewright.runtime.arrays import cells
@@ -110,6 +110,19 @@ class Basics(CoreTensor):
         devices.checked(device)
         made = converted(self, creation.wanted(dtype, self.dtype))
         return self.clone() if copy and made is self else made
+
+    def to_device(self, device: Any, /, *, stream: Any = None) -> Any:
+        """Itself, on the one device that there is."""
+        devices.checked(device)
+        return self
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        """The array API standard's namespace; CallError for a version that it is not of."""
+        from tilewright import array_api
+
+        if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12"):
+            raise CallError(f"there is no version {api_version!r} of the array API", hint="2024.12 is there")
+        return array_api
 
     def cpu(self) -> Any:
         """Itself."""

@@ -1,0 +1,153 @@
+"""Data types, and what is known of them: the standard's chapters on data types and inspection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from tilewright.errors import CallError, CallTypeError
+from tilewright.runtime import Tensor
+from tilewright.runtime import result_type as _result_type
+from tilewright.runtime.dtypes import (
+    bool_,
+    dtype,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
+from tilewright.stdlib import ops
+from tilewright.stdlib.tensor.devices import CPU, checked, device
+from tilewright.stdlib.tensor.special import converted
+
+__all__ = ["__array_namespace_info__", "astype", "can_cast", "finfo", "iinfo", "isdtype", "result_type"]
+
+_NUMBERS = (int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, float64)
+_KINDS = {
+    "bool": ("bool",),
+    "signed integer": ("signed",),
+    "unsigned integer": ("unsigned",),
+    "integral": ("signed", "unsigned"),
+    "real floating": ("float",),
+    "complex floating": (),
+    "numeric": ("signed", "unsigned", "float"),
+}
+
+
+def astype(x: Tensor, dtype: dtype, /, *, copy: bool = True, device: Any = None) -> Tensor:
+    """``x`` in another dtype; a copy unless it has that dtype and ``copy`` is false."""
+    checked(device)
+    made: Any = converted(x, dtype)
+    result: Tensor = ops.get("clone")(made) if copy and made is x else made
+    return result
+
+
+def _of(given: Any) -> dtype:
+    return given.dtype if isinstance(given, Tensor) else given
+
+
+def can_cast(from_: Any, to: dtype, /) -> bool:
+    """Whether promotion turns ``from_``, an array or a dtype, into ``to``."""
+    source = _of(from_)
+    if source is to:
+        return True
+    if bool_ in (source, to) or (source.kind == "float") != (to.kind == "float"):
+        return False
+    return _result_type(source, to) is to
+
+
+def result_type(*arrays_and_dtypes: Any) -> dtype:
+    """The dtype that arrays, dtypes and Python numbers have together."""
+    return _result_type(*arrays_and_dtypes)
+
+
+def isdtype(dtype: dtype, kind: Any) -> bool:
+    """Whether a dtype is another one, of a kind such as "integral", or of one of several."""
+    if isinstance(kind, tuple):
+        return any(isdtype(dtype, k) for k in kind)
+    if not isinstance(kind, str):
+        return dtype is kind
+    if kind not in _KINDS:
+        raise CallError(f"isdtype(): there is no kind {kind!r}", hint=f"one of {', '.join(_KINDS)}")
+    return dtype.kind in _KINDS[kind]
+
+
+class FloatLimits(NamedTuple):
+    """The limits of a float dtype."""
+
+    bits: int
+    eps: float
+    max: float
+    min: float
+    smallest_normal: float
+    dtype: dtype
+
+
+class IntLimits(NamedTuple):
+    """The limits of an integer dtype."""
+
+    bits: int
+    max: int
+    min: int
+    dtype: dtype
+
+
+_FORMS = {"f16": (10, 15), "bf16": (7, 127), "f32": (23, 127), "f64": (52, 1023)}
+
+
+def finfo(type: Any, /) -> FloatLimits:
+    """The limits of the float dtype ``type``, or of an array's. CallTypeError for other dtypes."""
+    of = _of(type)
+    if not of.is_floating_point:
+        raise CallTypeError(f"finfo(): {of} is no float", hint="iinfo(dtype) is of integers")
+    digits, bias = _FORMS[of.code]
+    largest = (2.0 - 2.0**-digits) * 2.0**bias
+    return FloatLimits(8 * of.itemsize, 2.0**-digits, largest, -largest, 2.0 ** (1 - bias), of)
+
+
+def iinfo(type: Any, /) -> IntLimits:
+    """The limits of the integer dtype ``type``, or of an array's. CallTypeError for other dtypes."""
+    of = _of(type)
+    if of.kind not in ("signed", "unsigned"):
+        raise CallTypeError(f"iinfo(): {of} is no integer", hint="finfo(dtype) is of floats")
+    bits = 8 * of.itemsize
+    low = -(1 << bits - 1) if of.is_signed else 0
+    return IntLimits(bits, low + (1 << bits) - 1, low, of)
+
+
+class Info:
+    """What the namespace has."""
+
+    def capabilities(self) -> dict[str, Any]:
+        """Masks and data-dependent shapes are there; arrays have at most 32 axes."""
+        return {"boolean indexing": True, "data-dependent shapes": True, "max dimensions": 32}
+
+    def default_device(self) -> device:
+        """The CPU."""
+        return CPU
+
+    def default_dtypes(self, *, device: Any = None) -> dict[str, dtype]:
+        """What Python numbers become."""
+        checked(device)
+        return {"real floating": float32, "integral": int64, "indexing": int64}
+
+    def devices(self) -> list[device]:
+        """The CPU."""
+        return [CPU]
+
+    def dtypes(self, *, device: Any = None, kind: str | Sequence[str] | None = None) -> dict[str, dtype]:
+        """The dtypes of the standard that there are, by name; those of a kind, or of several."""
+        checked(device)
+        wanted = tuple(_KINDS) if kind is None else kind if isinstance(kind, str) else tuple(kind)
+        return {d.name: d for d in (bool_, *_NUMBERS) if isdtype(d, wanted)}
+
+
+def __array_namespace_info__() -> Info:
+    """What the namespace has."""
+    return Info()
