@@ -438,6 +438,7 @@ ALONG: dict[str, Callable[..., Any]] = {
     "var": lambda lib, x, d: x.var(d, unbiased=False),
     "std": lambda lib, x, d: lib.std(x, dim=d, correction=0, keepdim=True),
     "norm": lambda lib, x, d: x.norm(dim=d),
+    "norm of Frobenius": lambda lib, x, d: lib.norm(x, "fro", d),
     "norm of 1": lambda lib, x, d: x.norm(1, d, True),
     "sum as": lambda lib, x, d: x.sum(d, dtype=lib.float64),
     "softmax as": lambda lib, x, d: x.softmax(d, dtype=lib.float64),
