@@ -8,6 +8,8 @@ import gc
 import inspect
 import itertools
 import operator
+import pickle
+import pydoc
 import re
 import sys
 from collections.abc import Callable
@@ -436,6 +438,7 @@ ALONG: dict[str, Callable[..., Any]] = {
     "var": lambda lib, x, d: x.var(d, unbiased=False),
     "std": lambda lib, x, d: lib.std(x, dim=d, correction=0, keepdim=True),
     "norm": lambda lib, x, d: x.norm(dim=d),
+    "norm of Frobenius": lambda lib, x, d: lib.norm(x, "fro", d),
     "norm of 1": lambda lib, x, d: x.norm(1, d, True),
     "sum as": lambda lib, x, d: x.sum(d, dtype=lib.float64),
     "softmax as": lambda lib, x, d: x.softmax(d, dtype=lib.float64),
@@ -615,6 +618,8 @@ def test_the_example_of_the_page_runs() -> None:
 def test_functions_are_methods() -> None:
     x = pair("float32", 3)[0]
     assert tw.Tensor.exp is tw.exp and x.exp.__func__ is tw.exp
+    assert pickle.loads(pickle.dumps(tw.exp)) is tw.exp
+    assert "exp(input, *, out=None)" in pydoc.render_doc(tw.exp)
     assert special.NO_METHODS and not hasattr(x, "cat")
 
 

@@ -72,6 +72,7 @@ NETS = {
         "arrays": _files("arrays"),
         "interop": _files("interop"),
         "views": _files("views"),
+        "eager": _files("functions"),
         "axes": _files("out"),
         "safetensors": _files("safetensors"),
     }.items()
@@ -103,6 +104,7 @@ AREAS: dict[str, tuple[str, ...]] = {
     "objects": ("objects",),
     "interop": ("interop",),
     "views": ("views", "wrong calls"),
+    "eager": ("eager",),
     "axes": ("axes", "calls"),
     "store": ("store", "cache"),
     "safetensors": ("safetensors",),

@@ -187,7 +187,7 @@ def function(form: Form) -> Function:
             form.headers, form.accepts, form.ranks or [()] * len(form.headers), strict=True
         )
     ]
-    return Function(
+    made = Function(
         form.name,
         form.arguments,
         [_operand_form(first, part) for part in first.inputs],
@@ -200,6 +200,8 @@ def function(form: Form) -> Function:
         form.axes == "none" and _alike(first),
         form.widens,
     )
+    made.__module__ = "tilewright"  # where pickle finds it
+    return made
 
 
 def _alike(header: Header) -> bool:

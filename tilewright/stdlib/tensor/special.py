@@ -30,9 +30,9 @@ from tilewright.stdlib.tensor import table
 
 __all__ = [
     "addmm", "allclose", "bincount", "cat", "clamp", "diff", "div", "equal", "flip", "hstack", "isclose",
-    "layer_norm", "max", "median", "min", "nanmedian", "one_hot", "positive", "quantile", "repeat_interleave",
-    "rms_norm", "roll", "scaled_dot_product_attention", "stack", "std", "std_mean", "tensordot", "tile", "unique",
-    "unique_consecutive", "var", "var_mean", "vstack",
+    "layer_norm", "max", "median", "min", "nanmedian", "norm", "one_hot", "positive", "quantile",
+    "repeat_interleave", "rms_norm", "roll", "scaled_dot_product_attention", "stack", "std", "std_mean", "tensordot",
+    "tile", "unique", "unique_consecutive", "var", "var_mean", "vstack",
 ]  # fmt: skip
 
 Number: TypeAlias = bool | int | float
@@ -221,6 +221,14 @@ def nanmedian(input: Operand, dim: int | None = None, keepdim: bool = False) -> 
 def quantile(input: Operand, q: float, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """The ``q`` quantile, of all elements or along ``dim``."""
     result: Tensor = _flat("quantile", input, dim, q, keepdim)
+    return result
+
+
+def norm(input: Operand, p: float | str = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
+    """The root of the sum of the ``p``-th powers of sizes; ``"fro"`` is 2, infinities give the greatest and least."""
+    if isinstance(p, str) and p != "fro":
+        raise CallError(f"norm(): p is not {p!r}", hint="a number or 'fro'")
+    result: Tensor = _core("norm")(input, 2.0 if isinstance(p, str) else p, dim, keepdim, dtype)
     return result
 
 
