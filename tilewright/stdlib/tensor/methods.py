@@ -29,7 +29,7 @@ class Methods(metaclass=Listing):
     def __getattr__(self, name: str) -> Any:
         if _complete(name):
             return getattr(self, name)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return object.__getattribute__(self, name)  # raises what was raised before
 
     def __dir__(self) -> list[str]:
         return dir(type(self))
