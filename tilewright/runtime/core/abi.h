@@ -1,4 +1,4 @@
-// The kernel ABI, version 1: see docs/architecture.md.
+// The kernel ABI, version 2: see docs/architecture.md.
 #pragma once
 #include <cstdint>
 
