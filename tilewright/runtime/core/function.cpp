@@ -69,6 +69,16 @@ bool replace(Tensor*& tensor, Make make) {
 }
 
 std::string name_of(const FunctionForm& form) { return std::string(PyUnicode_AsUTF8(form.name)) + "()"; }
+// What it is called with: "it takes input, dim, *, dtype".
+std::string parameters(const FunctionForm& form) {
+    std::string text;
+    for (int i = 0; i < static_cast<int>(form.arguments.size()); ++i) {
+        if (i == form.positional) text += ", *";
+        text += (text.empty() ? "" : ", ") + std::string(PyUnicode_AsUTF8(form.arguments[i].name));
+    }
+    return "it takes " + text;
+}
+
 std::string name_of(DType dtype) { return shown(dtype_object(dtype)); }
 
 bool wrong(Wrong kind, const FunctionForm& form, const std::string& message, const std::string& remedy = {}) {
@@ -132,6 +142,7 @@ struct Invocation {
     Overload* choose();
     bool fits(const Overload& overload, bool widen);
     bool refuse();
+    bool takes_dtypes(const Overload& overload);
     bool convert();
     bool arrange();
     bool read_dims(PyObject* value);
@@ -156,8 +167,8 @@ bool Invocation::bind_keywords(PyObject* const* args, PyObject* names) {
         while (at < end && form.arguments[at].name != name) ++at;
         if (at == end)  // perhaps a name that was made at run time
             for (at = 0; at < end && PyUnicode_Compare(form.arguments[at].name, name) != 0;) ++at;
-        if (at == end) return wrong(Wrong::Type, form, " has no parameter " + shown(name));
-        if (values[at]) return wrong(Wrong::Type, form, " got " + shown(name) + " twice");
+        if (at == end) return wrong(Wrong::Type, form, " has no parameter " + shown(name), parameters(form));
+        if (values[at]) return wrong(Wrong::Type, form, " got " + shown(name) + " twice", parameters(form));
         values[at] = args[k];
     }
     return true;
@@ -166,13 +177,13 @@ bool Invocation::bind_keywords(PyObject* const* args, PyObject* names) {
 bool Invocation::bind(PyObject* const* args, Py_ssize_t count, PyObject* names) {
     if (count > form.positional)
         return wrong(Wrong::Type, form, " takes at most " + std::to_string(form.positional) + " positional arguments, not " +
-                                            std::to_string(count));
+                                            std::to_string(count), parameters(form));
     PyObject** rest = copy_few(args, static_cast<int>(count), values.data());
     std::fill(rest, values.data() + size(form.arguments), nullptr);
     if (names && !bind_keywords(args + count, names)) return false;
     for (int i = 0; i < size(form.arguments); ++i) {
         if (!values[i]) values[i] = form.arguments[i].fallback;
-        if (!values[i]) return wrong(Wrong::Type, form, " needs " + shown(form.arguments[i].name));
+        if (!values[i]) return wrong(Wrong::Type, form, " needs " + shown(form.arguments[i].name), parameters(form));
     }
     return true;
 }
@@ -186,7 +197,8 @@ bool Invocation::read_operand(int operand, PyObject* value) {
     if (!operands[operand]) return false;
     if (wanted.variable >= 0 || operands[operand]->dtype == wanted.dtype) return true;
     return wrong(Wrong::Type, form, ": operand " + std::to_string(operand + 1) + " is " + shown(value) +
-                                        ", and must be of " + name_of(wanted.dtype));
+                                        ", and must be of " + name_of(wanted.dtype),
+                 wanted.dtype == DType::Bool ? "a comparison gives bools, as x > 0 does" : "x.to(dtype) converts a tensor");
 }
 
 bool Invocation::read() {
@@ -249,16 +261,30 @@ Overload* Invocation::choose() {
     return refuse(), nullptr;
 }
 
-// Says which dtypes there is no op for.
+// Whether an overload takes these dtypes, whatever it says of ranks and keywords.
+bool Invocation::takes_dtypes(const Overload& overload) {
+    for (int v = 0; v < form.variables; ++v)
+        if (!(overload.accepts[v] & bit(dtypes[v]))) return false;
+    return true;
+}
+
+// Says which dtypes or ranks there is no op for.
 bool Invocation::refuse() {
-    std::string has, takes;
-    for (int v = 0; v < form.variables; ++v) has += (v ? " and " : "") + name_of(dtypes[v]);
-    for (const Overload& overload : form.overloads)
-        for (int t = 0; t < kDTypeCount && form.variables; ++t)
-            if (overload.accepts[0] >> t & 1 && takes.find(kDTypes[t].name) == std::string::npos)
-                takes += (takes.empty() ? "" : ", ") + std::string(kDTypes[t].name);
-    return wrong(Wrong::Type, form, " is not defined for " + has + " with these arguments; it takes " + takes,
-                 "x.to(dtype) converts a tensor");
+    std::string has, takes, axes;
+    for (int i = 0; i < size(form.operands); ++i)
+        if (operands[i]) has += (has.empty() ? "" : " and ") + described(operands[i]);
+    for (const Overload& overload : form.overloads) {
+        if (!takes_dtypes(overload) || overload.ranks.empty()) continue;
+        for (int rank : overload.ranks) axes += (axes.empty() ? "" : " and ") + (rank < 0 ? "any" : std::to_string(rank));
+        return wrong(Wrong::Value, form, " is not defined for " + has + ": it takes operands of " + axes + " axes",
+                     "matmul and the like take more");
+    }
+    uint32_t all = 0;
+    for (const Overload& overload : form.overloads) all |= form.variables ? overload.accepts[0] : 0;
+    for (int t = 0; t < kDTypeCount; ++t)
+        if (all >> t & 1 && static_cast<DType>(t) != DType::Field)
+            takes += (takes.empty() ? "" : ", ") + name_of(static_cast<DType>(t)).substr(sizeof "tilewright." - 1);
+    return wrong(Wrong::Type, form, " is not defined for " + has + "; it takes " + takes, "x.to(dtype) converts a tensor");
 }
 
 bool Invocation::convert() {
@@ -283,14 +309,15 @@ bool Invocation::convert() {
 bool Invocation::read_dim(PyObject* value) {
     Py_ssize_t dim = PyNumber_AsSsize_t(value, nullptr);
     if (dim == -1 && PyErr_Occurred())
-        return wrong(Wrong::Type, form, ": dim is a whole number or a tuple of such, not " + shown(value));
+        return wrong(Wrong::Type, form, ": dim is a whole number or a tuple of such, not " + shown(value),
+                     "the first axis is 0, the last one -1");
     int all = std::max(rank, 1);
     if (dim < -all || dim >= all)
         return wrong(Wrong::Index, form, ": there is no dim " + std::to_string(dim) + " in " + described(operands[0]),
                      "it is from " + std::to_string(-all) + " to " + std::to_string(all - 1));
     int found = static_cast<int>(dim < 0 ? dim + all : dim);
     if (std::find(dims, dims + named, found) != dims + named)
-        return wrong(Wrong::Value, form, ": dim " + std::to_string(found) + " is named twice");
+        return wrong(Wrong::Value, form, ": dim " + std::to_string(found) + " is named twice", "every dim stands there once");
     return dims[named++] = found, true;
 }
 
@@ -424,7 +451,8 @@ PyObject* Invocation::finish(PyObject* result) {
 
 bool Invocation::read_target() {
     if (form.in_place) target = given[0];
-    if (target && !is_tensor(target)) return wrong(Wrong::Type, form, ": " + shown(target) + " is no tensor to write into");
+    if (target && !is_tensor(target)) return wrong(Wrong::Type, form, ": " + shown(target) + " is no tensor to write into",
+                                                   "tw.empty(...) makes one");
     direct = target && fits_target();
     return true;
 }

@@ -14,8 +14,8 @@ def _names(pattern: Sequence[bool], apart: bool) -> tuple[list[str], list[str], 
     operands, places = [], []
     for axis, taking in enumerate(pattern):
         if taking:
-            operands.append(f"at{axis}")
-        at = f"i64(at{axis}[...])"
+            operands.append(f"index{axis}")
+        at = f"i64(index{axis}[...])"
         places.append(f"where({at} < 0, {at} + N{axis}, {at})" if taking else f"i{axis}")
     before, after = around(pattern, apart)
     return operands, places, [*(f"i{a}" for a in before), "...", *(f"i{a}" for a in after)]
@@ -28,7 +28,7 @@ def _declare(b: OpBuilder, pattern: Sequence[bool], apart: bool) -> tuple[str, s
     b.operand("x", f"T[{whole_shape}]")
     for axis in (a for a, taking in enumerate(pattern) if taking):
         b.dtype(f"I{axis}", "index")
-        b.operand(f"at{axis}", f"I{axis}[...]")
+        b.operand(f"index{axis}", f"I{axis}[...]")
     before, after = around(pattern, apart)
     return whole_shape, ", ".join([*(f"N{a}" for a in before), "...", *(f"N{a}" for a in after)])
 

@@ -350,7 +350,8 @@ def tile(input: Operand, *dims: Any) -> Tensor:
 def _alike(name: str, tensors: Sequence[Operand]) -> list[Any]:
     """The tensors in one dtype."""
     if not isinstance(tensors, (tuple, list)) or not tensors:
-        raise CallTypeError(f"{name}() takes a tuple or list of tensors, not {type(tensors).__name__}")
+        what = "an empty one" if isinstance(tensors, (tuple, list)) else type(tensors).__name__
+        raise CallTypeError(f"{name}() takes a tuple or list of tensors, not {what}", hint=f"as in {name}((x, y))")
     given: list[Any] = [to_tensor(t) for t in tensors]
     common = reduce(promote_types, [t.dtype for t in given])
     return [converted(t, common) for t in given]
@@ -479,7 +480,10 @@ def _normed(name: str, input: Operand, shape: Any, operands: tuple[Operand, ...]
     x: Tensor = to_tensor(input)
     axes = len(_ints(shape))
     if tuple(x.shape[len(x.shape) - axes :]) != _ints(shape):
-        raise CallError(f"{name}(): the last axes of {[*x.shape]} are not {[*_ints(shape)]}")
+        raise CallError(
+            f"{name}(): the last axes of {[*x.shape]} are not {[*_ints(shape)]}",
+            hint="normalized_shape has their extents",
+        )
     result: Tensor = ops.get(name)(x, *operands, R=axes, eps=eps)
     return result
 
