@@ -114,12 +114,12 @@ def _check_bounds(found: Taken) -> None:
         low, high = int(array.min().item()), int(array.max().item())
         for number in (low, high):
             if not -extent <= number < extent:
-                raise _out_of_range(number, axis, extent)
+                raise _out_of_range(number, extent)
 
 
-def _out_of_range(number: int, axis: int, extent: int) -> CallIndexError:
+def _out_of_range(number: int, extent: int) -> CallIndexError:
     hint = f"it is from {-extent} to {extent - 1}" if extent else "the axis is empty"
-    return CallIndexError(f"there is no {number} on axis {axis}, of extent {extent}", hint=hint)
+    return CallIndexError(f"the index {number} is out of range for an axis of extent {extent}", hint=hint)
 
 
 def _entry(entry: Any) -> Any:
@@ -167,7 +167,7 @@ def _zeros(taken: bool) -> Tensor:
 def _number(number: int, x: Tensor, axis: int) -> Tensor:
     extent = x.shape[axis]
     if not -extent <= number < extent:
-        raise _out_of_range(number, axis, extent)
+        raise _out_of_range(number, extent)
     return creation.full((), number, dtype=int64)
 
 
@@ -299,6 +299,8 @@ def take(input: Any, index: Any) -> Tensor:
 
 def index_put_(self: Any, indices: Sequence[Any], values: Any, accumulate: bool = False) -> Any:
     """``self[indices] = values``, or ``+=`` where each of equal places counts; returns ``self``."""
+    if accumulate and self.dtype is bool_:
+        raise CallTypeError("index_put_(): bools do not add up", hint="leave accumulate=True out, or use integers")
     found = taken(self, tuple(indices))
     _write("add" if accumulate else "put", found, values)
     return self
