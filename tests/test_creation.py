@@ -182,3 +182,19 @@ def test_wrong_calls(call: Any, said: str) -> None:
     with pytest.raises(tw.TilewrightError) as caught:
         call()
     assert said in str(caught.value)
+
+
+def test_limits_are_numpys_and_pytorchs(torch: Any) -> None:
+    for name in ("float16", "bfloat16", "float32", "float64"):
+        ours, theirs = tw.finfo(getattr(tw, name)), torch.finfo(getattr(torch, name))
+        assert (ours.bits, ours.eps, ours.max, ours.min, ours.tiny, ours.smallest_normal) == (
+            theirs.bits, theirs.eps, theirs.max, theirs.min, theirs.tiny, theirs.smallest_normal,
+        )  # fmt: skip
+        assert ours.resolution == pytest.approx(theirs.resolution)
+    for dtype in DTYPES[1:]:
+        assert tw.iinfo(dtype)[:3] == (8 * dtype.itemsize, np.iinfo(dtype.name).max, np.iinfo(dtype.name).min)
+    assert tw.finfo().dtype is tw.float32 and tw.is_tensor(tw.zeros(1)) and not tw.is_tensor(3)
+    with pytest.raises(tw.CallTypeError, match="iinfo\\(\\) of|no float"):
+        tw.finfo(tw.int8)
+    with pytest.raises(tw.CallTypeError, match="no integer"):
+        tw.iinfo(tw.float32)

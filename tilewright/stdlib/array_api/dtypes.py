@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from tilewright.errors import CallError, CallTypeError
+from tilewright.errors import CallError
 from tilewright.runtime import Tensor
 from tilewright.runtime import result_type as _result_type
 from tilewright.runtime.dtypes import (
@@ -24,6 +24,7 @@ from tilewright.runtime.dtypes import (
 )
 from tilewright.stdlib import ops
 from tilewright.stdlib.tensor.devices import CPU, checked, device
+from tilewright.stdlib.tensor.limits import finfo, iinfo
 from tilewright.stdlib.tensor.special import converted
 
 __all__ = ["__array_namespace_info__", "astype", "can_cast", "finfo", "iinfo", "isdtype", "result_type"]
@@ -76,49 +77,6 @@ def isdtype(dtype: dtype, kind: Any) -> bool:
     if kind not in _KINDS:
         raise CallError(f"isdtype(): there is no kind {kind!r}", hint=f"one of {', '.join(_KINDS)}")
     return dtype.kind in _KINDS[kind]
-
-
-class FloatLimits(NamedTuple):
-    """The limits of a float dtype."""
-
-    bits: int
-    eps: float
-    max: float
-    min: float
-    smallest_normal: float
-    dtype: dtype
-
-
-class IntLimits(NamedTuple):
-    """The limits of an integer dtype."""
-
-    bits: int
-    max: int
-    min: int
-    dtype: dtype
-
-
-_FORMS = {"f16": (10, 15), "bf16": (7, 127), "f32": (23, 127), "f64": (52, 1023)}
-
-
-def finfo(type: Any, /) -> FloatLimits:
-    """The limits of the float dtype ``type``, or of an array's. CallTypeError for other dtypes."""
-    of = _of(type)
-    if not of.is_floating_point:
-        raise CallTypeError(f"finfo(): {of} is no float", hint="iinfo(dtype) is of integers")
-    digits, bias = _FORMS[of.code]
-    largest = (2.0 - 2.0**-digits) * 2.0**bias
-    return FloatLimits(8 * of.itemsize, 2.0**-digits, largest, -largest, 2.0 ** (1 - bias), of)
-
-
-def iinfo(type: Any, /) -> IntLimits:
-    """The limits of the integer dtype ``type``, or of an array's. CallTypeError for other dtypes."""
-    of = _of(type)
-    if of.kind not in ("signed", "unsigned"):
-        raise CallTypeError(f"iinfo(): {of} is no integer", hint="finfo(dtype) is of floats")
-    bits = 8 * of.itemsize
-    low = -(1 << bits - 1) if of.is_signed else 0
-    return IntLimits(bits, low + (1 << bits) - 1, low, of)
 
 
 class Info:

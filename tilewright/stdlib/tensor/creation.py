@@ -28,7 +28,12 @@ _default: list[dtype] = [float32]
 
 
 def get_default_dtype() -> dtype:
-    """The dtype of floats that are given none: ``tw.float32`` unless it was set."""
+    """The dtype of floats that are given none: ``tw.float32`` unless it was set.
+
+    >>> import tilewright as tw
+    >>> tw.get_default_dtype()
+    tilewright.float32
+    """
     return _default[0]
 
 
@@ -120,7 +125,12 @@ def tensor(data: Any, *, dtype: dtype | None = None, device: Any = None, require
 
 
 def as_tensor(data: Any, dtype: dtype | None = None, device: Any = None) -> Tensor:
-    """As :func:`tensor`, over the memory of an array or tensor where its dtype is the one wanted: nothing is copied."""
+    """As :func:`tensor`, over the memory of an array or tensor where its dtype is the one wanted: nothing is copied.
+
+    >>> import tilewright as tw
+    >>> tw.as_tensor([1, 2]).tolist()
+    [1, 2]
+    """
     placed(device, False)
     source = _tensor_of(data, dtype)
     result: Tensor = converted(source, wanted(dtype, source.dtype))
@@ -128,7 +138,12 @@ def as_tensor(data: Any, dtype: dtype | None = None, device: Any = None) -> Tens
 
 
 def asarray(obj: Any, *, dtype: dtype | None = None, device: Any = None, copy: bool | None = None) -> Tensor:
-    """As :func:`as_tensor`; with ``copy=True`` as :func:`tensor`, with ``copy=False`` CallError where it must copy."""
+    """As :func:`as_tensor`; with ``copy=True`` as :func:`tensor`, with ``copy=False`` CallError where it must copy.
+
+    >>> import tilewright as tw
+    >>> tw.asarray([1.5]).dtype
+    tilewright.float32
+    """
     if copy:
         return tensor(obj, dtype=dtype, device=device)
     made = as_tensor(obj, dtype, device)
@@ -153,7 +168,12 @@ def from_numpy(array: np.ndarray[Any, Any], /) -> Tensor:
 
 
 def frombuffer(buffer: Any, *, dtype: dtype, count: int = -1, offset: int = 0) -> Tensor:
-    """A tensor of one axis over the bytes of a buffer from ``offset`` on; ``count`` elements, or all (-1)."""
+    """A tensor of one axis over the bytes of a buffer from ``offset`` on; ``count`` elements, or all (-1).
+
+    >>> import tilewright as tw
+    >>> tw.frombuffer(bytes([1, 2]), dtype=tw.uint8).tolist()
+    [1, 2]
+    """
     data = memoryview(buffer).cast("B")[offset:]
     size = wanted(dtype, float32).itemsize
     elements = len(data) // size if count == -1 else count
@@ -219,7 +239,12 @@ def _walk(data: Any, found: list[Any]) -> tuple[int, ...]:
 
 
 def empty(*size: Any, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A new tensor whose elements are whatever was in memory."""
+    """A new tensor whose elements are whatever was in memory.
+
+    >>> import tilewright as tw
+    >>> tw.empty(2, 3).shape
+    (2, 3)
+    """
     placed(device, requires_grad)
     return _core.empty(dims("empty", size), wanted(dtype, _default[0]))
 
@@ -236,7 +261,12 @@ def zeros(*size: Any, dtype: dtype | None = None, device: Any = None, requires_g
 
 
 def ones(*size: Any, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A new tensor of ones, of the default dtype unless one is given."""
+    """A new tensor of ones, of the default dtype unless one is given.
+
+    >>> import tilewright as tw
+    >>> tw.ones(2).tolist()
+    [1.0, 1.0]
+    """
     placed(device, requires_grad)
     return filled(dims("ones", size), 1, wanted(dtype, _default[0]))
 
@@ -244,13 +274,23 @@ def ones(*size: Any, dtype: dtype | None = None, device: Any = None, requires_gr
 def full(
     size: Any, fill_value: Number, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
-    """A new tensor of one value, in the dtype that the value has in :func:`tensor` unless one is given."""
+    """A new tensor of one value, in the dtype that the value has in :func:`tensor` unless one is given.
+
+    >>> import tilewright as tw
+    >>> tw.full((2,), 7).tolist()
+    [7, 7]
+    """
     placed(device, requires_grad)
     return filled(dims("full", (size,)), fill_value, wanted(dtype, dtype_of_number(fill_value)))
 
 
 def empty_strided(size: Any, stride: Any, *, dtype: dtype | None = None, device: Any = None) -> Tensor:
-    """A new tensor of these strides, in elements, whose elements are whatever was in memory."""
+    """A new tensor of these strides, in elements, whose elements are whatever was in memory.
+
+    >>> import tilewright as tw
+    >>> tw.empty_strided((2, 3), (1, 2)).stride()
+    (1, 2)
+    """
     placed(device, False)
     shape, steps = dims("empty_strided", (size,)), dims("empty_strided", (stride,))
     if len(shape) != len(steps):
@@ -266,25 +306,45 @@ def _like(name: str, input: Any, to: dtype | None, device: Any, requires_grad: b
 
 
 def empty_like(input: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """:func:`empty` of the shape and dtype of ``input``; row-major."""
+    """:func:`empty` of the shape and dtype of ``input``; row-major.
+
+    >>> import tilewright as tw
+    >>> tw.empty_like(tw.zeros(2)).shape
+    (2,)
+    """
     result: Tensor = _like("empty_like", input, dtype, device, requires_grad)
     return result
 
 
 def zeros_like(input: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """:func:`zeros` of the shape and dtype of ``input``."""
+    """:func:`zeros` of the shape and dtype of ``input``.
+
+    >>> import tilewright as tw
+    >>> tw.zeros_like(tw.ones(2)).tolist()
+    [0.0, 0.0]
+    """
     return fill(_like("zeros_like", input, dtype, device, requires_grad), 0)
 
 
 def ones_like(input: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """:func:`ones` of the shape and dtype of ``input``."""
+    """:func:`ones` of the shape and dtype of ``input``.
+
+    >>> import tilewright as tw
+    >>> tw.ones_like(tw.zeros(2)).tolist()
+    [1.0, 1.0]
+    """
     return fill(_like("ones_like", input, dtype, device, requires_grad), 1)
 
 
 def full_like(
     input: Any, fill_value: Number, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
-    """:func:`full` of the shape and dtype of ``input``."""
+    """:func:`full` of the shape and dtype of ``input``.
+
+    >>> import tilewright as tw
+    >>> tw.full_like(tw.zeros(2), 3).tolist()
+    [3.0, 3.0]
+    """
     return fill(_like("full_like", input, dtype, device, requires_grad), fill_value)
 
 
@@ -355,7 +415,12 @@ def logspace(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """``base`` to the powers of :func:`linspace`."""
+    """``base`` to the powers of :func:`linspace`.
+
+    >>> import tilewright as tw
+    >>> tw.logspace(0, 2, 3, base=2.0).tolist()
+    [1.0, 2.0, 4.0]
+    """
     placed(device, requires_grad)
     made = _core.empty(dims("logspace", (steps,)), wanted(dtype, _default[0]))
     return ops.get("logspace")(made, start=start, end=end, base=base, out=made)  # type: ignore[no-any-return]
@@ -364,7 +429,12 @@ def logspace(
 def eye(
     n: int, m: int | None = None, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
-    """The matrix of ``n`` rows and ``m`` (``n``) columns with ones where row and column are equal, else zeros."""
+    """The matrix of ``n`` rows and ``m`` (``n``) columns with ones where row and column are equal, else zeros.
+
+    >>> import tilewright as tw
+    >>> tw.eye(2).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
     placed(device, requires_grad)
     made = _core.empty(dims("eye", (n, n if m is None else m)), wanted(dtype, _default[0]))
     return ops.get("eye")(made, out=made)  # type: ignore[no-any-return]
@@ -380,10 +450,20 @@ def _triangle(name: str, row: int, col: int, keep: Any, to: dtype | None, device
 
 
 def tril_indices(row: int, col: int, offset: int = 0, *, dtype: dtype | None = None, device: Any = None) -> Tensor:
-    """The places of a matrix on and below its diagonal ``offset``, row by row: an int64 tensor ``[2, n]``."""
+    """The places of a matrix on and below its diagonal ``offset``, row by row: an int64 tensor ``[2, n]``.
+
+    >>> import tilewright as tw
+    >>> tw.tril_indices(2, 2).tolist()
+    [[0, 1, 1], [0, 0, 1]]
+    """
     return _triangle("tril_indices", row, col, lambda d: d <= offset, dtype, device)
 
 
 def triu_indices(row: int, col: int, offset: int = 0, *, dtype: dtype | None = None, device: Any = None) -> Tensor:
-    """The places of a matrix on and above its diagonal ``offset``, row by row: an int64 tensor ``[2, n]``."""
+    """The places of a matrix on and above its diagonal ``offset``, row by row: an int64 tensor ``[2, n]``.
+
+    >>> import tilewright as tw
+    >>> tw.triu_indices(2, 2).tolist()
+    [[0, 0, 1], [0, 1, 1]]
+    """
     return _triangle("triu_indices", row, col, lambda d: d >= offset, dtype, device)

@@ -281,7 +281,12 @@ def argwhere(input: Any) -> Tensor:
 
 
 def masked_select(input: Any, mask: Any) -> Tensor:
-    """The elements of ``input`` where ``mask``, of bools, holds, as one axis; both are broadcast."""
+    """The elements of ``input`` where ``mask``, of bools, holds, as one axis; both are broadcast.
+
+    >>> import tilewright as tw
+    >>> tw.masked_select(tw.arange(4), tw.arange(4) > 1).tolist()
+    [2, 3]
+    """
     x, chosen = to_tensor(input), to_tensor(mask)
     if chosen.dtype is not bool_:
         raise CallTypeError(f"masked_select(): the mask is of {chosen.dtype}, not of bools", hint="as in x > 0")
@@ -291,7 +296,12 @@ def masked_select(input: Any, mask: Any) -> Tensor:
 
 
 def take(input: Any, index: Any) -> Tensor:
-    """The elements of ``input``, counted row by row, that ``index`` names, in its shape."""
+    """The elements of ``input``, counted row by row, that ``index`` names, in its shape.
+
+    >>> import tilewright as tw
+    >>> tw.take(tw.arange(6).reshape(2, 3), tw.tensor([4, -1])).tolist()
+    [4, 5]
+    """
     x: Any = to_tensor(input)
     result: Tensor = getitem(x.reshape(-1), to_tensor(index))
     return result
@@ -307,6 +317,11 @@ def index_put_(self: Any, indices: Sequence[Any], values: Any, accumulate: bool 
 
 
 def index_put(input: Any, indices: Sequence[Any], values: Any, accumulate: bool = False) -> Tensor:
-    """As the method :func:`index_put_`, of a copy of ``input``."""
+    """As the method :func:`index_put_`, of a copy of ``input``.
+
+    >>> import tilewright as tw
+    >>> tw.index_put(tw.zeros(3), (tw.tensor([0, 0]),), tw.ones(2), accumulate=True).tolist()
+    [2.0, 0.0, 0.0]
+    """
     result: Tensor = index_put_(creation.tensor(input), indices, values, accumulate)
     return result

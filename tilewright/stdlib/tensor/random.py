@@ -94,22 +94,45 @@ def manual_seed(seed: int) -> Generator:
 
 
 def seed() -> int:
-    """Starts the default generator anew with a seed that the system draws, which is returned."""
+    """Starts the default generator anew with a seed that the system draws, which is returned.
+
+    >>> import tilewright as tw
+    >>> tw.seed() == tw.initial_seed()
+    True
+    """
     return default_generator.seed()
 
 
 def initial_seed() -> int:
-    """The seed of the default generator."""
+    """The seed of the default generator.
+
+    >>> import tilewright as tw
+    >>> tw.manual_seed(3).initial_seed() == tw.initial_seed()
+    True
+    """
     return default_generator.initial_seed()
 
 
 def get_rng_state() -> Tensor:
-    """The state of the default generator."""
+    """The state of the default generator.
+
+    >>> import tilewright as tw
+    >>> tw.get_rng_state().shape
+    (16,)
+    """
     return default_generator.get_state()
 
 
 def set_rng_state(new_state: Any) -> None:
-    """Sets the state of the default generator."""
+    """Sets the state of the default generator.
+
+    >>> import tilewright as tw
+    >>> state = tw.get_rng_state()
+    >>> a = tw.rand(2)
+    >>> tw.set_rng_state(state)
+    >>> a.tolist() == tw.rand(2).tolist()
+    True
+    """
     default_generator.set_state(new_state)
 
 
@@ -138,7 +161,12 @@ def rand(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Numbers of [0, 1), each of the 2^24 multiples of 2^-24 as likely as the others."""
+    """Numbers of [0, 1), each of the 2^24 multiples of 2^-24 as likely as the others.
+
+    >>> import tilewright as tw
+    >>> tw.rand(2, 3).shape
+    (2, 3)
+    """
     placed(device, requires_grad)
     return drawn("uniform", _core.empty(dims("rand", size), _float("rand", dtype)), generator)
 
@@ -150,7 +178,12 @@ def randn(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Numbers of the normal distribution of mean 0 and deviation 1: its inverse at the middles of 2^24 equal parts."""
+    """Numbers of the normal distribution of mean 0 and deviation 1: its inverse at the middles of 2^24 equal parts.
+
+    >>> import tilewright as tw
+    >>> tw.randn(2, dtype=tw.float64).dtype
+    tilewright.float64
+    """
     placed(device, requires_grad)
     return drawn("normal", _core.empty(dims("randn", size), _float("randn", dtype)), generator)
 
@@ -168,6 +201,10 @@ def randint(
     """Whole numbers from ``low`` (0) to ``high - 1``; int64 unless a dtype is given. ``randint(high, size)`` too.
 
     CallError where there is no such number, or more than 2^32.
+
+    >>> import tilewright as tw
+    >>> tw.randint(5, 6, (3,)).tolist()
+    [5, 5, 5]
     """
     placed(device, requires_grad)
     if size is None:
@@ -186,13 +223,23 @@ def _integers(made: Tensor, low: int, high: int, generator: Generator | None) ->
 
 
 def rand_like(input: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """:func:`rand` of the shape and dtype of ``input``."""
+    """:func:`rand` of the shape and dtype of ``input``.
+
+    >>> import tilewright as tw
+    >>> tw.rand_like(tw.zeros(2)).shape
+    (2,)
+    """
     source = to_tensor(input)
     return rand(tuple(source.shape), dtype=wanted(dtype, source.dtype), device=device, requires_grad=requires_grad)
 
 
 def randn_like(input: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """:func:`randn` of the shape and dtype of ``input``."""
+    """:func:`randn` of the shape and dtype of ``input``.
+
+    >>> import tilewright as tw
+    >>> tw.randn_like(tw.zeros(2)).shape
+    (2,)
+    """
     source = to_tensor(input)
     return randn(tuple(source.shape), dtype=wanted(dtype, source.dtype), device=device, requires_grad=requires_grad)
 
@@ -200,7 +247,12 @@ def randn_like(input: Any, *, dtype: dtype | None = None, device: Any = None, re
 def randint_like(
     input: Any, low: int, high: int | None = None, *, dtype: dtype | None = None, device: Any = None
 ) -> Tensor:
-    """:func:`randint` of the shape and dtype of ``input``."""
+    """:func:`randint` of the shape and dtype of ``input``.
+
+    >>> import tilewright as tw
+    >>> tw.randint_like(tw.zeros(2), 1).tolist()
+    [0.0, 0.0]
+    """
     placed(device, False)
     source = to_tensor(input)
     if high is None:
@@ -209,7 +261,12 @@ def randint_like(
 
 
 def randperm(n: int, *, generator: Generator | None = None, dtype: dtype | None = None, device: Any = None) -> Tensor:
-    """The numbers from 0 to n - 1 in a random order; int64 unless a dtype is given."""
+    """The numbers from 0 to n - 1 in a random order; int64 unless a dtype is given.
+
+    >>> import tilewright as tw
+    >>> sorted(tw.randperm(4).tolist())
+    [0, 1, 2, 3]
+    """
     placed(device, False)
     (count,) = dims("randperm", (n,))
     like = _core.empty((count,), int32)
@@ -219,7 +276,12 @@ def randperm(n: int, *, generator: Generator | None = None, dtype: dtype | None 
 
 
 def bernoulli(input: Any, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
-    """1 with the probability that ``input`` says (or ``p``), else 0, in its dtype."""
+    """1 with the probability that ``input`` says (or ``p``), else 0, in its dtype.
+
+    >>> import tilewright as tw
+    >>> tw.bernoulli(tw.tensor([0.0, 1.0])).tolist()
+    [0.0, 1.0]
+    """
     source = to_tensor(input)
     if p is not None:
         chances = _core.empty(tuple(source.shape), source.dtype if source.dtype.is_floating_point else float32)
@@ -233,7 +295,12 @@ def bernoulli(input: Any, p: float | None = None, *, generator: Generator | None
 def normal(
     mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, dtype: dtype | None = None
 ) -> Tensor:
-    """Numbers of normal distributions; mean and deviation are numbers, with a size, or tensors of one shape."""
+    """Numbers of normal distributions; mean and deviation are numbers, with a size, or tensors of one shape.
+
+    >>> import tilewright as tw
+    >>> tw.normal(0.0, 1.0, (2, 3)).shape
+    (2, 3)
+    """
     if size is not None:
         made = _core.empty(dims("normal", (size,)), _float("normal", dtype))
         return drawn("normal", made, generator, mean=float(mean), std=float(std))

@@ -134,13 +134,6 @@ def clamp(input: Operand, min: Operand = None, max: Operand = None) -> Tensor:
     return x if max is None else _core("minimum")(x, max)
 
 
-def _to(self: Any, *args: Any, dtype: dtype | None = None, copy: bool = False) -> Any:
-    """``self`` in another dtype, or in that of another tensor; ``self`` itself if it has that already."""
-    wanted = next((a.dtype if isinstance(a, Tensor) else a for a in args if a not in ("cpu",)), dtype)
-    made = self if wanted is None else converted(self, wanted)
-    return ops.get("clone")(self) if copy and made is self else made
-
-
 def _cast(name: str, to: dtype) -> Callable[[Any], Any]:
     def cast(self: Any) -> Any:
         return converted(self, to)
@@ -501,7 +494,6 @@ def rms_norm(input: Operand, normalized_shape: Any, weight: Operand = None, eps:
 
 
 METHODS: dict[str, Callable[..., Any]] = {
-    "to": _to,
     "where": _where,
     "repeat": tile,
     **{name: _cast(name, to) for name, to in CASTS.items()},
