@@ -49,7 +49,8 @@ def test_calls_give_the_rank_that_operands_do_not_tell(target: str) -> None:
         wanted = x.sum(tuple(range(3 - r, 3)), dtype=np.int32)
         np.testing.assert_array_equal(total(x, R=r), wanted)
         np.testing.assert_array_equal(total(x, A=3 - r), wanted)
-    assert "op total(x: i32[A0, R0, R1]) -> y: i32[A0]:" in total.text("tensor", x, R=2)
+    assert "op total(x: i32[A0, R0, R1]) -> y: i32[A0]:" in total.text("tensor", x[:, :, ::3], R=2)
+    assert "op total(x: i32[A0, R0]) -> y: i32[A0]:" in total.text("tensor", x, R=2)  # merged
     assert total.form == "total(x: T[A..., R...], *, A: int, R: int)"
 
 

@@ -185,8 +185,6 @@ def test_tensors_and_arrays(code: str, name: str) -> None:
     tensor = Tensor.from_buffer(array)
     assert (tensor.dtype.code, tensor.shape, tensor.strides) == (name, (2, 3), array.strides)
     assert (tensor.nbytes, tensor.data_ptr()) == (array.nbytes, array.ctypes.data)
-    assert repr(tensor) == f"Tensor({name}[2, 3], strides=[{array.strides[0]}, {array.strides[1]}])"
-    assert repr(Tensor.from_buffer(array.copy())) == f"Tensor({name}[2, 3])"
     for view in (to_numpy(tensor), np.asarray(tensor)):
         assert view.dtype == array.dtype and view.ctypes.data == array.ctypes.data
         np.testing.assert_array_equal(view, array)

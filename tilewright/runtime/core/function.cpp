@@ -54,10 +54,9 @@ PyObject* like(DType dtype) {
 
 Tensor* converted(Tensor* tensor, DType dtype) {
     if (tensor->dtype == dtype) return reinterpret_cast<Tensor*>(Py_NewRef(tensor));
-    static PyObject* convert = PyUnicode_InternFromString("convert");
     PyObject* args[] = {as_object(tensor), like(dtype)};
-    if (!args[1] || !convert || !resolve(convert, supplied.op)) return nullptr;
-    return reinterpret_cast<Tensor*>(PyObject_Vectorcall(convert, args, 2, nullptr));
+    if (!args[1] || !resolve(supplied.convert, supplied.op)) return nullptr;
+    return reinterpret_cast<Tensor*>(PyObject_Vectorcall(supplied.convert, args, 2, nullptr));
 }
 
 // Takes the reference, also where it fails.

@@ -101,8 +101,9 @@ py::tuple memory_stats_tuple() {
 }
 
 // Kept for good.
-void supply(py::object function, py::object op, py::object coerce, py::object copy_into) {
-    supplied = {function.release().ptr(), op.release().ptr(), coerce.release().ptr(), copy_into.release().ptr()};
+void supply(py::object function, py::object op, py::object convert, py::object coerce, py::object copy_into) {
+    supplied = {function.release().ptr(), op.release().ptr(), convert.release().ptr(), coerce.release().ptr(),
+                copy_into.release().ptr()};
 }
 
 DType read_dtype_object(py::object object) {
@@ -169,7 +170,8 @@ PYBIND11_MODULE(_core, m) {
     m.def("set_tensor_hooks", &tw::set_hooks);
     m.def("set_tensor_type", [](py::object type) { if (!tw::set_tensor_type(type.ptr())) throw py::error_already_set(); });
     m.def("set_operators", [](py::object all) { if (!tw::set_operators(all.ptr())) throw py::error_already_set(); });
-    m.def("supply", &tw::supply, py::arg("function"), py::arg("op"), py::arg("coerce"), py::arg("copy_into"));
+    m.def("supply", &tw::supply, py::arg("function"), py::arg("op"), py::arg("convert"),
+          py::arg("coerce"), py::arg("copy_into"));
     m.def("promote_types", &tw::promote_types, py::arg("type1"), py::arg("type2"));
     m.def("result_type", &tw::result_type);
     m.def("set_default_float", [](const std::string& name) { tw::default_float = tw::read_dtype(name); });

@@ -16,9 +16,10 @@ enum Operator {
 };
 
 constexpr std::string_view kNames[kOperators] = {
-    "add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift", "neg",
-    "abs", "pos", "invert", "iadd", "isub", "imul", "itruediv", "ifloordiv", "imod", "ipow", "iand", "ior", "ixor",
-    "ilshift", "irshift", "lt", "le", "eq", "ne", "gt", "ge"};
+    "__add__", "__sub__", "__mul__", "__truediv__", "__floordiv__", "__mod__", "__pow__", "__matmul__", "__and__",
+    "__or__", "__xor__", "__lshift__", "__rshift__", "__neg__", "__abs__", "__pos__", "__invert__", "__iadd__",
+    "__isub__", "__imul__", "__itruediv__", "__ifloordiv__", "__imod__", "__ipow__", "__iand__", "__ior__",
+    "__ixor__", "__ilshift__", "__irshift__", "__lt__", "__le__", "__eq__", "__ne__", "__gt__", "__ge__"};
 
 PyObject* functions[kOperators];
 

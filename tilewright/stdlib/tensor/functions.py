@@ -16,11 +16,11 @@ _SYMBOLS = {
 }  # fmt: skip
 
 OPERATORS = {
-    **_SYMBOLS,
-    **{f"i{symbol}": f"{name}_" for symbol, name in _SYMBOLS.items()},
-    **{name: name for name in ("matmul", "neg", "abs", "lt", "le", "eq", "ne", "gt", "ge")},
-    "pos": "positive",
-    "invert": "bitwise_not",
+    **{f"__{symbol}__": name for symbol, name in _SYMBOLS.items()},
+    **{f"__i{symbol}__": f"{name}_" for symbol, name in _SYMBOLS.items()},
+    **{f"__{name}__": name for name in ("matmul", "neg", "abs", "lt", "le", "eq", "ne", "gt", "ge")},
+    "__pos__": "positive",
+    "__invert__": "bitwise_not",
 }
 """The functions of Python's operators."""
 

@@ -33,5 +33,5 @@ def _copy(source: CoreTensor | tuple[CoreTensor, ...], target: CoreTensor | tupl
 
 set_tensor_type(Tensor)
 set_tensor_hooks(copy=_copy, **HOOKS)
-supply(functions.get, ops.get, special.coerce, special.copy_into)
+supply(functions.get, ops.get, "convert", special.coerce, special.copy_into)
 set_operators(functions.OPERATORS)
