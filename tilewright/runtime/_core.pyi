@@ -355,12 +355,13 @@ class Function:
 def supply(
     function: Callable[[str], Callable[..., Any]],
     op: Callable[[str], Op],
-    convert: str,
+    conversion: str,
     coerce: Callable[[object, str, int], Tensor],
     copy_into: Callable[[Any, Any], None],
 ) -> None:
-    """What operators and functions call: ``function(name)`` and ``op(name)`` find those, once; ``convert`` is the name of
-    the op that converts its first operand to the dtype of its second; ``coerce(value, function, operand)`` makes a tensor; ``copy_into(target, values)`` writes into one."""
+    """What operators and functions call: ``function(name)`` and ``op(name)`` find those, once; ``conversion`` is the op
+    that gives its first operand in the dtype of its second; ``coerce(value, function, operand)`` makes a tensor;
+    ``copy_into(target, values)`` writes into one."""
 
 def set_operators(functions: Mapping[str, str]) -> None:
     """The names of the functions that operators on tensors call, by names such as __add__, __iadd__, __lt__."""

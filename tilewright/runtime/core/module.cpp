@@ -170,7 +170,7 @@ PYBIND11_MODULE(_core, m) {
     m.def("set_tensor_hooks", &tw::set_hooks);
     m.def("set_tensor_type", [](py::object type) { if (!tw::set_tensor_type(type.ptr())) throw py::error_already_set(); });
     m.def("set_operators", [](py::object all) { if (!tw::set_operators(all.ptr())) throw py::error_already_set(); });
-    m.def("supply", &tw::supply, py::arg("function"), py::arg("op"), py::arg("convert"),
+    m.def("supply", &tw::supply, py::arg("function"), py::arg("op"), py::arg("conversion"),
           py::arg("coerce"), py::arg("copy_into"));
     m.def("promote_types", &tw::promote_types, py::arg("type1"), py::arg("type2"));
     m.def("result_type", &tw::result_type);
