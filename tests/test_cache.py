@@ -168,3 +168,53 @@ def test_no_cache_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert tw.cache.explain(tw.ops.exp, np.ones(2)) == "there is no cache: TILEWRIGHT_CACHE is 'off'"
     tw.cache.clear()
     cache._store.cache_clear()
+
+
+TRACED = """\
+import json, numpy as np, tilewright as tw
+from tilewright.compiler.function import FunctionOp
+from tilewright.passes.tensor.differentiate import differentiate
+x = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)
+traced = tw.trace(lambda {name}: tw.ops.exp(tw.ops.mul({name}, {name})), x)
+product = tw.ops.mul.definition.job(tw.ops.mul.request((x, x), {{}}), tw.ops.mul.target).function
+derived = FunctionOp(differentiate(product, ("x",)))
+results = [float(traced(x).sum()), np.asarray(derived(x, {factor} * x)).tolist()]
+print(json.dumps([results, *tw.cache.stats()[3:]]))
+"""
+
+
+def traced(folder: Path, name: str = "a", factor: str = "1") -> tuple[object, int, int, int]:
+    environment = {**os.environ, "TILEWRIGHT_CACHE": str(folder)}
+    code = TRACED.format(name=name, factor=factor)
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    results, hits, misses, refused = json.loads(done.stdout)
+    return results, hits, misses, refused
+
+
+def test_traces_and_derivatives_are_served_too(tmp_path: Path) -> None:
+    first, hits, misses, _ = traced(tmp_path / "cache")
+    assert (hits, misses) == (0, 2)
+    assert traced(tmp_path / "cache", "other") == (first, 2, 0, 0)  # names of variables in Python say nothing
+    sound = [p for p in (tmp_path / "cache").iterdir() if p.is_file()]
+    for path in sound:
+        raw = bytearray(path.read_bytes())
+        raw[len(raw) // 2] ^= 1
+        path.write_bytes(raw)
+    again, hits, misses, refused = traced(tmp_path / "cache")
+    assert (again, hits, refused) == (first, 0, 2)
+
+
+def test_another_trace_is_not_served(folder: Path) -> None:
+    x = np.arange(4, dtype=np.float32)
+    for function in (lambda a: tw.ops.exp(a), lambda a: tw.ops.neg(a), lambda a: tw.ops.exp(tw.ops.exp(a))):
+        np.testing.assert_allclose(tw.trace(function, x)(x), function(x), rtol=1e-6)
+    assert tw.cache.stats().entries == 5  # three traces, two ops
+
+
+def test_asking_is_no_use(folder: Path) -> None:
+    op, x = tw.op(SCALE.format(factor="5")), np.arange(4, dtype=np.float32)
+    op(x)
+    before = tw.cache.stats()
+    assert tw.cache.explain(op, x) == "scale is in the cache for this call"
+    assert "differs" in tw.cache.explain(op, x[::2])
+    assert tw.cache.stats() == before

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from _blake2 import blake2b
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -26,9 +26,13 @@ def _store() -> Store | None:
 
 
 class Entry(NamedTuple):
-    """What a compiled op was compiled of."""
+    """What a compiled op was compiled of: its name, the hash of what it says, the names of its settings, and the key of
+    a call.
+    """
 
-    header: Header
+    name: str
+    identity: str
+    settings: Sequence[str]
     key: tuple[Any, ...]
     target: str
     level: str | None
@@ -38,11 +42,11 @@ class Entry(NamedTuple):
         """By name; equal parts mean equal code."""
         operands, values, *outputs = self.key
         return {
-            "op": self.header.name,
-            "definition": self.header.identity,
+            "op": self.name,
+            "definition": self.identity,
             "operands (dtype, rank, unit axis, still axes)": [o and list(o) for o in operands],
             "strided results": [o and list(o) for o in (outputs[0] if outputs else ())],
-            "attributes": dict(zip(self.header.settings, map(_plain, values), strict=True)),
+            "attributes": dict(zip(self.settings, map(_plain, values), strict=True)),
             "target": self.target,
             "level": self.level or "default",
             "schedule": "default",
@@ -62,18 +66,18 @@ def _bytes(parts: dict[str, Any]) -> bytes:
     return json.dumps(parts, separators=(",", ":")).encode()
 
 
-def find(entry: Entry) -> Artifact | None:
-    """What was compiled for ``entry``."""
+def served(entry: Entry, compile: Callable[[], Artifact]) -> Artifact:
+    """What was compiled for ``entry``, by an earlier process or now, by ``compile``: then it is kept."""
     store = _store()
-    found = None if store is None else store.get(_bytes(entry.parts))
-    return None if found is None else Artifact.decode(found)
-
-
-def keep(entry: Entry, artifact: Artifact) -> None:
-    """Puts what was compiled for ``entry`` into the cache."""
-    store = _store()
-    if store is not None:
-        store.put(_bytes(entry.parts), artifact.encode())
+    if store is None:
+        return compile()
+    key = _bytes(entry.parts)
+    found = store.get(key)
+    if found is not None:
+        return Artifact.decode(found)
+    made = compile()
+    store.put(key, made.encode())
+    return made
 
 
 # --- headers of sources ---------------------------------------------------------------------
@@ -149,17 +153,13 @@ def explain(op: Any, *operands: Any, **attributes: Any) -> str:
     store = _store()
     if store is None:
         return f"there is no cache: {FOLDER} is {os.environ.get(FOLDER)!r}"
-    wanted = _wanted(op, operands, attributes).parts
-    if store.get(_bytes(wanted)) is not None:
+    wanted = op.entry(op.key(*operands, **attributes)).parts
+    if store.has(_bytes(wanted)):
         return f"{op.name} is in the cache for this call"
     near = min(_alike(store, wanted), key=lambda d: len(d), default=None)
     if near is None:
         return f"{op.name} is not in the cache in any form"
     return "\n".join([f"{op.name} is not in the cache for this call; the entry that is most like it differs:", *near])
-
-
-def _wanted(op: Any, operands: Sequence[Any], attributes: dict[str, Any]) -> Entry:
-    return Entry(op.header, op.key(*operands, **attributes), *op.place)
 
 
 def _alike(store: Store, wanted: dict[str, Any]) -> Iterator[list[str]]:

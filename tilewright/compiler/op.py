@@ -76,12 +76,12 @@ class Op(CoreOp):
     def _compile(self, key: Key) -> Program:
         if mode() != "off":
             return self.definition.artifact(key, self.target).program()
-        entry = cache.Entry(self.header, key, *self.place)
-        found = cache.find(entry)
-        if found is None:
-            found = self.definition.artifact(key, self.target)
-            cache.keep(entry, found)
-        return found.program()
+        return cache.served(self.entry(key), lambda: self.definition.artifact(key, self.target)).program()
+
+    def entry(self, key: Key) -> cache.Entry:
+        """What the cache on disk calls the code of a call with this key."""
+        header = self.header
+        return cache.Entry(header.name, header.identity, header.settings, key, *self.place)
 
     def _case(self) -> Case:
         return self.definition.case(None, self.target)

@@ -79,6 +79,15 @@ class Store:
         self.hits += 1
         return content
 
+    def has(self, key: bytes) -> bool:
+        """Whether something sound was put under ``key``; it is counted neither as a hit nor as a miss."""
+        try:
+            with self._opened() as folder:
+                _read_entry(folder, _name(key), key)
+        except OSError:
+            return False
+        return True
+
     def put(self, key: bytes, content: bytes) -> bool:
         """Keep ``content``, in the place of what was kept under ``key``.
 
