@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -218,3 +220,100 @@ def test_asking_is_no_use(folder: Path) -> None:
     assert tw.cache.explain(op, x) == "scale is in the cache for this call"
     assert "differs" in tw.cache.explain(op, x[::2])
     assert tw.cache.stats() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "factor"),
+    [
+        (lambda c: c.replace(b'["', b'["a feature of the future", "', 1), 213),
+        (lambda c: re.sub(b"x86_64|aarch64", b"another_architecture", c, count=1), 214),
+        (lambda c: c[:-1], 215),
+        (lambda c: c + b"x", 216),
+        (lambda c: c[c.index(b"\n") :], 217),
+        (lambda c: b"{}\n[]\n", 218),
+        (lambda c: b"", 219),
+    ],
+    ids=["feature", "architecture", "cut", "longer", "no features", "another form", "nothing"],
+)
+def test_code_that_is_not_for_this_processor_or_no_code_is_never_run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[bytes], bytes], factor: int
+) -> None:
+    names = compiled(monkeypatch)
+    x, text = np.ones(3, np.float32), SCALE.format(factor=str(factor))
+    anew(text)(x)
+    store = cache._store()
+    assert store is not None
+    keys = [k for k in store.keys() if b'"op"' in k]
+    assert len(keys) == 1
+    content = store.get(keys[0])
+    assert content is not None and store.put(keys[0], change(content))
+    refused = tw.cache.stats().refused
+    assert anew(text)(x).tolist() == [factor] * 3 and names == ["scale"] * 2
+    assert tw.cache.stats().refused == refused + 1
+    assert anew(text)(x).tolist() == [factor] * 3 and names == ["scale"] * 2  # it was put anew
+
+
+KILLED = """\
+import sys, numpy as np, tilewright as tw
+x = np.arange(6, dtype=np.float32).reshape(2, 3)
+for n in range(int(sys.argv[1]), int(sys.argv[1]) + 3):
+    text = "op scale(x: f32[...]) -> y: f32[...]:\\n    y[...] = x[...] * " + str(n)
+    assert tw.op(text)(x).tolist() == (x * n).tolist()
+    assert tw.ops.softmax(x).shape == (2, 3)
+print("right", tw.cache.stats().hits, tw.cache.stats().misses, tw.cache.stats().refused)
+"""
+
+
+def killed_at_random(folder: Path, times: int) -> None:
+    """Processes that compile into one cache are killed at random moments; the others, and those that come after, are
+    right, and at last one finds everything."""
+    environment = {**os.environ, "TILEWRIGHT_CACHE": str(folder)}
+    rng = random.Random(3)
+
+    def start(n: int) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", KILLED, str(n)]
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    for _ in range(times):
+        process = start(rng.randrange(2, 12))
+        try:
+            out, errors = process.communicate(timeout=rng.uniform(0.02, 0.9))
+            assert out.startswith("right") and not errors
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+    for n in range(2, 14, 3):
+        out, errors = start(n).communicate()
+        assert out.startswith("right") and out.endswith(" 0\n") and not errors
+    for n in range(2, 14, 3):
+        assert start(n).communicate()[0].split()[2:] == ["0", "0"]
+
+
+def test_processes_killed_at_random_leave_a_sound_cache(tmp_path: Path) -> None:
+    killed_at_random(tmp_path / "cache", 8)
+
+
+@pytest.mark.full
+def test_many_processes_killed_at_random_leave_a_sound_cache(tmp_path: Path) -> None:
+    killed_at_random(tmp_path / "cache", 200)
+
+
+INTERRUPTED = """\
+import os, signal, threading, time
+import numpy as np, tilewright as tw
+x = tw.ones(1000, 1000)
+y = tw.ops.exp(x)
+threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+start = time.monotonic()
+try:
+    while time.monotonic() < start + 30:
+        y = tw.ops.exp(y * 0)
+    print("not interrupted")
+except KeyboardInterrupt:
+    print("soon" if time.monotonic() < start + 10 else "late", tw.ops.add(x, x).sum().item(), (x @ x)[0, 0].item())
+"""
+
+
+def test_an_interrupt_leaves_everything_usable() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True)
+    assert done.stdout == "soon 2000000.0 1000.0\n"

@@ -73,11 +73,24 @@ def served(entry: Entry, compile: Callable[[], Artifact]) -> Artifact:
         return compile()
     key = _bytes(entry.parts)
     found = store.get(key)
+    artifact = None if found is None else _sound(found)
+    if artifact is not None:
+        return artifact
     if found is not None:
-        return Artifact.decode(found)
+        store.refuse(key)
     made = compile()
-    store.put(key, made.encode())
+    store.put(key, json.dumps(sorted(build.features())).encode() + b"\n" + made.encode())
     return made
+
+
+def _sound(content: bytes) -> Artifact | None:
+    """The artifact of an entry, which says first what a processor must have to run it: None if this one has not, or if
+    it cannot be read."""
+    needs, _, rest = content.partition(b"\n")
+    try:
+        return Artifact.decode(rest) if {*json.loads(needs)} <= build.features() else None
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 # --- headers of sources ---------------------------------------------------------------------

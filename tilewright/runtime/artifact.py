@@ -59,13 +59,15 @@ class Artifact(NamedTuple):
 
     @staticmethod
     def decode(data: bytes) -> Artifact:
-        """What :meth:`encode` was given."""
+        """What :meth:`encode` was given; ValueError, TypeError or KeyError for anything else."""
         line, _, rest = data.partition(b"\n")
         form, head, tail, outputs, scratch, steps, checks, scalars, lengths = json.loads(line)
         images, at = [], 0
         for length in lengths:
             images.append(rest[at : at + length])
             at += length
+        if at != len(rest):
+            raise ValueError(f"{len(rest)} bytes of images, not {at}")
         return Artifact(form, head, tail, outputs, scratch, steps, checks, scalars, images)
 
 

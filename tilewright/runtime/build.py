@@ -49,9 +49,17 @@ def machine() -> str:
     return _hash([platform.machine(), *_cpuinfo()])
 
 
+@cache
+def features() -> frozenset[str]:
+    """What the processor can do, by the system's names, and its architecture: code made here may need all of it."""
+    said = (line.partition(":")[2].split() for line in _cpuinfo() if line.startswith(("flags", "Features")))
+    return frozenset([platform.machine(), *(name for names in said for name in names)])
+
+
 _TOLD = ("vendor_id", "cpu family", "model", "stepping", "flags", "CPU implementer", "CPU part", "Features")
 
 
+@cache
 def _cpuinfo() -> list[str]:
     """What Linux says of the first processor; elsewhere, what Python does."""
     try:

@@ -88,6 +88,12 @@ class Store:
             return False
         return True
 
+    def refuse(self, key: bytes) -> None:
+        """Drop what ``get`` has just given for ``key``, which is of no use: it counts as refused, not as a hit."""
+        self.hits -= 1
+        self.refused += 1
+        self.remove(key)
+
     def put(self, key: bytes, content: bytes) -> bool:
         """Keep ``content``, in the place of what was kept under ``key``.
 
