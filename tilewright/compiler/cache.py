@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from _blake2 import blake2b
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -66,21 +66,23 @@ def _bytes(parts: dict[str, Any]) -> bytes:
     return json.dumps(parts, separators=(",", ":")).encode()
 
 
-def served(entry: Entry, compile: Callable[[], Artifact]) -> Artifact:
-    """What was compiled for ``entry``, by an earlier process or now, by ``compile``: then it is kept."""
+def find(entry: Entry) -> Artifact | None:
+    """What was compiled for ``entry``."""
     store = _store()
-    if store is None:
-        return compile()
-    key = _bytes(entry.parts)
-    found = store.get(key)
-    artifact = None if found is None else _sound(found)
-    if artifact is not None:
-        return artifact
-    if found is not None:
+    key = b"" if store is None else _bytes(entry.parts)
+    content = None if store is None else store.get(key)
+    found = None if content is None else _sound(content)
+    if store is not None and content is not None and found is None:
         store.refuse(key)
-    made = compile()
-    store.put(key, json.dumps(sorted(build.features())).encode() + b"\n" + made.encode())
-    return made
+    return found
+
+
+def keep(entry: Entry, artifact: Artifact) -> None:
+    """Puts what was compiled for ``entry`` into the cache."""
+    store = _store()
+    if store is not None:
+        needs = json.dumps(sorted(build.features())).encode()
+        store.put(_bytes(entry.parts), needs + b"\n" + artifact.encode())
 
 
 def _sound(content: bytes) -> Artifact | None:

@@ -17,7 +17,7 @@ from tilewright.errors import CallTypeError
 from tilewright.ir.tensor import Function
 from tilewright.ir.text_tensor import print_function
 from tilewright.passes.pipeline import Pipeline
-from tilewright.runtime import Artifact, Program, to_numpy, to_tensor
+from tilewright.runtime import Program, to_numpy, to_tensor
 from tilewright.runtime import Op as CoreOp
 from tilewright.targets.target import get_target
 
@@ -86,11 +86,14 @@ class FunctionOp(CoreOp):
         names = (t.name for t in self.function.inputs)
         job = self._checked_job(dict(zip(names, given, strict=True)))
 
-        def compiled() -> Artifact:
+        entry = self.entry(key)
+        found = cache.find(entry) if mode() == "off" else None
+        if found is None:
             with driver.reported(job, mode()):
-                return driver.compiled(job, mode())
-
-        return (compiled() if mode() != "off" else cache.served(self.entry(key), compiled)).program()
+                found = driver.compiled(job, mode())
+            if mode() == "off":
+                cache.keep(entry, found)
+        return found.program()
 
     def entry(self, key: Key) -> cache.Entry:
         """What the cache on disk calls the code of a call with this key: it is known by its text and its passes."""

@@ -76,7 +76,12 @@ class Op(CoreOp):
     def _compile(self, key: Key) -> Program:
         if mode() != "off":
             return self.definition.artifact(key, self.target).program()
-        return cache.served(self.entry(key), lambda: self.definition.artifact(key, self.target)).program()
+        entry = self.entry(key)
+        found = cache.find(entry)
+        if found is None:
+            found = self.definition.artifact(key, self.target)
+            cache.keep(entry, found)
+        return found.program()
 
     def entry(self, key: Key) -> cache.Entry:
         """What the cache on disk calls the code of a call with this key."""

@@ -469,7 +469,7 @@ PyObject* call(PyObject* self, Definition& definition, PyObject* const* args, Py
         if (call.out && call.clashes()) return by_way_of_new(self, args, count, keywords, call.out);
         const Program* program = call.find();
         PyObject* result = program ? call.run(*program) : nullptr;
-        if (!program && call.merged && PyErr_ExceptionMatches(PyExc_Exception)) PyErr_Clear(), call.again = true;
+        if (!program && call.merged && is_usage_error()) PyErr_Clear(), call.again = true;
         if (!call.again) return result;
     }
     return nullptr;
