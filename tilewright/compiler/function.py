@@ -17,8 +17,8 @@ from tilewright.errors import CallTypeError
 from tilewright.ir.tensor import Function
 from tilewright.ir.text_tensor import print_function
 from tilewright.passes.pipeline import Pipeline
-from tilewright.runtime import Program, to_numpy, to_tensor
 from tilewright.runtime import Op as CoreOp
+from tilewright.runtime import Program, to_numpy, to_tensor
 from tilewright.targets.target import get_target
 
 Key = tuple[Any, ...]
