@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -198,3 +200,10 @@ def test_limits_are_numpys_and_pytorchs(torch: Any) -> None:
         tw.finfo(tw.int8)
     with pytest.raises(tw.CallTypeError, match="no integer"):
         tw.iinfo(tw.float32)
+
+
+def test_the_page_holds() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "eager.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 3
+    exec("".join(blocks), {})
