@@ -304,6 +304,7 @@ def test_many_processes_killed_at_random_leave_a_sound_cache(tmp_path: Path) -> 
 INTERRUPTED = """\
 import os, signal, threading, time
 import numpy as np, tilewright as tw
+signal.signal(signal.SIGINT, signal.default_int_handler)  # where tests run in the background it is ignored
 x = tw.ones(1000, 1000)
 y = tw.ops.exp(x)
 threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()

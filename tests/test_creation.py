@@ -40,6 +40,7 @@ def test_dtypes_of_python_numbers() -> None:
     found = [tw.tensor(v).dtype for v in (True, 3, 2.5, [1, 2.5], [True, 2], [], [[]], [False])]
     whole, real, truth = tw.int64, tw.float32, tw.bool
     assert found == [truth, whole, real, real, whole, real, real, truth]
+    assert tw.arange(np.int64(3)).dtype is tw.int64
     assert tw.full((2,), True).dtype is tw.bool and tw.full((2,), 7).dtype is tw.int64
     tw.set_default_dtype(tw.float64)
     try:
@@ -166,6 +167,8 @@ def test_writing_in_place() -> None:
         (lambda: tw.linspace(0, 1, -2), "linspace(): the extent -2 is negative"),
         (lambda: tw.from_numpy([1]), "from_numpy() takes an array, not list"),
         (lambda: tw.frombuffer(b"abc", dtype=tw.int16), "3 bytes are not 1 elements"),
+        (lambda: tw.frombuffer(b"abc", dtype=tw.int8, offset=-1), "offset=-1 or count=-1 is negative"),
+        (lambda: tw.randint(0, 300, (2,), dtype=tw.uint8), "0 to 300 - 1 do not fit into tilewright.uint8"),
         (lambda: tw.empty_strided((2, 3), (1,)), "has 2 axes, the strides 1"),
         (lambda: tw.set_default_dtype(tw.int32), "is no default for floats"),
         (lambda: tw.rand(2, dtype=tw.int32), "rand() draws floats, not tilewright.int32"),

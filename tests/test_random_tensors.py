@@ -74,6 +74,15 @@ def test_moments() -> None:
     assert ((counts - n / 6) ** 2 / (n / 6)).sum() < 25
 
 
+@pytest.mark.parametrize("dtype", [tw.float16, tw.bfloat16, tw.float32, tw.float64])
+def test_one_is_never_drawn(dtype: tw.dtype) -> None:
+    x = tw.rand(1 << 18, dtype=dtype, generator=tw.Generator().manual_seed(0))
+    assert 0 <= float(x.min().item()) < 0.01 and 0.98 < float(x.max().item()) < 1
+    assert abs(float(x.to(tw.float32).mean().item()) - 0.5) < 0.003
+    e = tw.empty(1 << 18, dtype=dtype).exponential_(generator=tw.Generator().manual_seed(0))
+    assert bool(tw.isfinite(e).all())
+
+
 def test_methods_and_likes() -> None:
     x = tw.empty(1000)
     assert x.normal_(3, 0.1) is x and 2.9 < float(x.mean().item()) < 3.1

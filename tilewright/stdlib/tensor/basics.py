@@ -91,7 +91,9 @@ class Basics(CoreTensor):
         """False: there is no such device."""
         return False
 
-    def to(self, *args: Any, dtype: dtype | None = None, device: Any = None, copy: bool = False, **_: Any) -> Any:
+    def to(
+        self, *args: Any, dtype: dtype | None = None, device: Any = None, copy: bool = False, non_blocking: bool = False
+    ) -> Any:
         """This tensor with a dtype, on a device, or with those of another tensor; itself if it has them, unless copied.
 
         >>> import tilewright as tw
@@ -203,7 +205,7 @@ class Basics(CoreTensor):
 
     def exponential_(self, lambd: float = 1.0, *, generator: random.Generator | None = None) -> Any:
         """Writes random numbers of the exponential distribution of rate ``lambd``."""
-        made: Any = random.drawn("uniform", self, generator)
+        made: Any = random.rand(tuple(self.shape), generator=generator)
         return self.copy_((1 - made).log() / -lambd)
 
 

@@ -174,6 +174,8 @@ def frombuffer(buffer: Any, *, dtype: dtype, count: int = -1, offset: int = 0) -
     >>> tw.frombuffer(bytes([1, 2]), dtype=tw.uint8).tolist()
     [1, 2]
     """
+    if offset < 0 or count < -1:
+        raise CallError(f"frombuffer(): offset={offset} or count={count} is negative", hint="count=-1 takes all")
     data = memoryview(buffer).cast("B")[offset:]
     size = wanted(dtype, float32).itemsize
     elements = len(data) // size if count == -1 else count
@@ -375,7 +377,7 @@ def arange(
         raise CallError("arange(): the step is 0", hint="it is above or below 0")
     if (end - start) * step < 0:
         raise CallError(f"arange(): a step of {step} does not lead from {start} to {end}", hint="turn its sign")
-    whole = all(isinstance(v, int) for v in (start, end, step))
+    whole = all(hasattr(v, "__index__") and not isinstance(v, Tensor) for v in (start, end, step))
     count = -(-(end - start) // step) if whole else math.ceil((end - start) / step)
     made = _core.empty((int(count),), wanted(dtype, int64 if whole else _default[0]))
     if made.dtype.is_floating_point:

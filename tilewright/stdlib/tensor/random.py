@@ -16,6 +16,7 @@ from tilewright.runtime import Tensor, _core, to_tensor
 from tilewright.runtime.dtypes import dtype, float32, int32, int64
 from tilewright.stdlib import ops
 from tilewright.stdlib.tensor.creation import dims, get_default_dtype, placed, wanted
+from tilewright.stdlib.tensor.limits import iinfo
 from tilewright.stdlib.tensor.special import converted, copy_into
 
 __all__ = [
@@ -27,7 +28,7 @@ _FULL = 1 << 64
 
 
 class Generator:
-    """A source of random numbers: a seed, and how many were drawn. Not safe for several threads at once.
+    """A source of random numbers: a seed, and how many blocks of four were drawn. Not safe for several threads at once.
 
     >>> import tilewright as tw
     >>> g = tw.Generator().manual_seed(3)
@@ -161,14 +162,19 @@ def rand(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Numbers of [0, 1), each of the 2^24 multiples of 2^-24 as likely as the others.
+    """Numbers of [0, 1), each of the 2^24 multiples of 2^-24 as likely as the others: 2^11 in float16, 2^8 in bfloat16.
 
     >>> import tilewright as tw
     >>> tw.rand(2, 3).shape
     (2, 3)
     """
     placed(device, requires_grad)
-    return drawn("uniform", _core.empty(dims("rand", size), _float("rand", dtype)), generator)
+    shape, to = dims("rand", size), _float("rand", dtype)
+    digits = {"f16": 11, "bf16": 8}.get(to.code)
+    if digits is None:
+        return drawn("uniform", _core.empty(shape, to), generator)
+    places: Any = drawn("randint", _core.empty(shape, int32), generator, low=0, high=1 << digits)
+    return converted(places, to) * 0.5**digits  # type: ignore[no-any-return]
 
 
 def randn(
@@ -216,6 +222,9 @@ def _integers(made: Tensor, low: int, high: int, generator: Generator | None) ->
     if not low < high <= low + 2**32:
         raise CallError(f"randint(): there are {high - low} numbers from {low} to {high} - 1", hint="1 to 2**32 may be")
     if made.dtype.kind in ("signed", "unsigned"):
+        limits = iinfo(made.dtype)
+        if low < limits.min or high - 1 > limits.max:
+            raise CallError(f"randint(): {low} to {high} - 1 do not fit into {made.dtype}", hint="choose a wider dtype")
         return drawn("randint", made, generator, low=low, high=high)
     whole = drawn("randint", _core.empty(made.shape, int64), generator, low=low, high=high)
     copy_into(made, whole)
