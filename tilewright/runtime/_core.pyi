@@ -306,7 +306,7 @@ def set_tensor_hooks(
 ) -> dict[str, Callable[..., Any] | None]:
     """Sets what tensors leave to Python (None: nothing) and returns what it was; those not given stay.
 
-    ``copy(source, target)`` copies to a tensor of the same dtype and shape, or tensors to tensors, None for those left
+    ``copy(source, target)`` copies to a tensor of the same shape, converted, or tensors to tensors, None for those left
     out. ``advanced_getitem(tensor, index)`` and ``advanced_setitem(tensor, index, value)`` are given, as they were
     written, the indices of which some part is not an int, a slice, ``...`` or None. ``assign(view, value)`` writes to
     what other indices name; it counts the write (``_version``).
@@ -357,11 +357,9 @@ def supply(
     op: Callable[[str], Op],
     conversion: str,
     coerce: Callable[[object, str, int], Tensor],
-    copy_into: Callable[[Any, Any], None],
 ) -> None:
     """What operators and functions call: ``function(name)`` and ``op(name)`` find those, once; ``conversion`` is the op
-    that gives its first operand in the dtype of its second; ``coerce(value, function, operand)`` makes a tensor;
-    ``copy_into(target, values)`` writes into one."""
+    that gives its first operand in the dtype of its second; ``coerce(value, function, operand)`` makes a tensor."""
 
 def set_operators(functions: Mapping[str, str]) -> None:
     """The names of the functions that operators on tensors call, by names such as __add__, __iadd__, __lt__."""

@@ -36,12 +36,7 @@ Operand seen(Tensor* tensor) {
 }
 
 bool is_row_major(const Operand& operand) {
-    int64_t stride = info(operand.dtype).bytes;
-    for (int a = operand.rank - 1; a >= 0; --a) {
-        if (operand.dims()[a] > 1 && operand.strides()[a] != stride) return operand.bytes == 0;
-        stride *= operand.dims()[a];
-    }
-    return true;
+    return is_row_major(operand.dims(), operand.strides(), operand.rank, info(operand.dtype).bytes);
 }
 
 // Solves for the one pack of the operand whose rank is not known, or checks that the ranks add up.

@@ -6,6 +6,7 @@
 
 #include "arrays.h"
 #include "errors.h"
+#include "hooks.h"
 #include "op.h"
 #include "small_array.h"
 #include "view.h"
@@ -68,6 +69,7 @@ bool replace(Tensor*& tensor, Make make) {
 }
 
 std::string name_of(const FunctionForm& form) { return std::string(PyUnicode_AsUTF8(form.name)) + "()"; }
+
 // What it is called with: "it takes input, dim, *, dtype".
 std::string parameters(const FunctionForm& form) {
     std::string text;
@@ -481,7 +483,7 @@ PyObject* Invocation::write(PyObject* result) {
     PyObject* done = nullptr;
     if (category(from->dtype) > category(to->dtype)) wrong(Wrong::Type, form, what, "assign it instead: x = x + y");
     else if (!same_shape(to, from)) wrong(Wrong::Value, form, what, "assign it instead: x = x + y");
-    else done = PyObject_CallFunctionObjArgs(supplied.copy_into, target, result, nullptr);
+    else done = call_hook(Hook::Copy, {result, target});
     Py_DECREF(result);
     if (!done) return nullptr;
     Py_DECREF(done);

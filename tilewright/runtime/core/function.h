@@ -55,7 +55,7 @@ struct FunctionForm {
 // What Python supplies, and is kept for good: the function and the op of a name; what makes a tensor of an operand; what
 // writes one tensor into another.
 struct Supplied {
-    PyObject *function, *op, *convert, *coerce, *copy_into;
+    PyObject *function, *op, *convert, *coerce;
 };
 extern Supplied supplied;
 

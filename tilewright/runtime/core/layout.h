@@ -46,6 +46,16 @@ inline int64_t row_major(const int64_t* dims, int64_t* strides, int rank, int64_
     return is_empty(dims, rank) ? 0 : bytes;
 }
 
+// Whether strides are those of a row-major tensor; along axes of extent 1, and of what is empty, they do not count.
+inline bool is_row_major(const int64_t* dims, const int64_t* strides, int rank, int64_t item) {
+    for (int a = rank - 1; a >= 0; --a) {
+        if (dims[a] == 1) continue;
+        if (strides[a] != item) return is_empty(dims, rank);
+        item *= dims[a];
+    }
+    return true;
+}
+
 // The lowest and one past the highest byte offset that elements lie at; {0, 0} when there are none.
 struct Span {
     int64_t low, high;

@@ -101,9 +101,8 @@ py::tuple memory_stats_tuple() {
 }
 
 // Kept for good.
-void supply(py::object function, py::object op, py::object convert, py::object coerce, py::object copy_into) {
-    supplied = {function.release().ptr(), op.release().ptr(), convert.release().ptr(), coerce.release().ptr(),
-                copy_into.release().ptr()};
+void supply(py::object function, py::object op, py::object convert, py::object coerce) {
+    supplied = {function.release().ptr(), op.release().ptr(), convert.release().ptr(), coerce.release().ptr()};
 }
 
 DType read_dtype_object(py::object object) {
@@ -171,7 +170,7 @@ PYBIND11_MODULE(_core, m) {
     m.def("set_tensor_type", [](py::object type) { if (!tw::set_tensor_type(type.ptr())) throw py::error_already_set(); });
     m.def("set_operators", [](py::object all) { if (!tw::set_operators(all.ptr())) throw py::error_already_set(); });
     m.def("supply", &tw::supply, py::arg("function"), py::arg("op"), py::arg("conversion"),
-          py::arg("coerce"), py::arg("copy_into"));
+          py::arg("coerce"));
     m.def("promote_types", &tw::promote_types, py::arg("type1"), py::arg("type2"));
     m.def("result_type", &tw::result_type);
     m.def("set_default_float", [](const std::string& name) { tw::default_float = tw::read_dtype(name); });

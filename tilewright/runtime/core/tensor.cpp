@@ -90,13 +90,6 @@ bool take_block(Tensor* tensor, int64_t bytes) {
     return true;
 }
 
-PyObject* repr(PyObject* self) {
-    Tensor* tensor = as_tensor(self);
-    std::string text = described(tensor);
-    if (!is_row_major(tensor)) text += ", strides=" + shown(tensor->strides(), tensor->rank());
-    return PyUnicode_FromFormat("Tensor(%s)", text.c_str());
-}
-
 PyObject* from_buffer(PyObject*, PyObject* args, PyObject* kwargs) {
     static const char* keywords[] = {"obj", "dtype", nullptr};
     PyObject* object;
@@ -149,7 +142,6 @@ PyTypeObject* make_type() {
     complete_tables();
     PyType_Slot slots[] = {{Py_tp_doc, const_cast<char*>("An n-dimensional array of one element type.")},
                            {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
-                           {Py_tp_repr, reinterpret_cast<void*>(repr)},
                            {Py_tp_iter, reinterpret_cast<void*>(tensor_iterator)},
                            {Py_tp_getset, attributes.data()},
                            {Py_tp_methods, methods.data()},
@@ -198,13 +190,7 @@ bool give_block(Tensor* tensor, int64_t bytes) {
 }
 
 bool is_row_major(Tensor* tensor) {
-    int64_t expected = info(tensor->dtype).bytes;
-    for (int a = tensor->rank() - 1; a >= 0; --a) {
-        if (tensor->dims()[a] == 1) continue;
-        if (tensor->strides()[a] != expected) return tensor->bytes == 0;
-        expected *= tensor->dims()[a];
-    }
-    return true;
+    return is_row_major(tensor->dims(), tensor->strides(), tensor->rank(), info(tensor->dtype).bytes);
 }
 
 std::string described(DType dtype, const int64_t* dims, int rank) { return info(dtype).name + shown(dims, rank); }

@@ -7,7 +7,7 @@ from typing import Any
 
 from tilewright.errors import CallError
 from tilewright.runtime import Tensor
-from tilewright.runtime import result_type as _result_type
+from tilewright.runtime import result_type as promoted
 from tilewright.runtime.dtypes import (
     bool_,
     dtype,
@@ -60,12 +60,12 @@ def can_cast(from_: Any, to: dtype, /) -> bool:
         return True
     if bool_ in (source, to) or (source.kind == "float") != (to.kind == "float"):
         return False
-    return _result_type(source, to) is to
+    return promoted(source, to) is to
 
 
 def result_type(*arrays_and_dtypes: Any) -> dtype:
     """The dtype that arrays, dtypes and Python numbers have together."""
-    return _result_type(*arrays_and_dtypes)
+    return promoted(*arrays_and_dtypes)
 
 
 def isdtype(dtype: dtype, kind: Any) -> bool:

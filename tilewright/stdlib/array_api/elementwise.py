@@ -102,22 +102,4 @@ def vecdot(x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Any:
 
 def tensordot(x1: Tensor, x2: Tensor, /, *, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Any:
     """The sums of products over the last ``axes`` axes of ``x1`` and the first of ``x2``, or over axes by name."""
-    if isinstance(axes, int):
-        left, right = list(range(x1.ndim - axes, x1.ndim)), list(range(axes))
-    else:
-        left, right = ([a % x.ndim for a in side] for x, side in zip((x1, x2), axes, strict=True))
-    kept = [[a for a in range(x.ndim) if a not in side] for x, side in ((x1, left), (x2, right))]
-    shape = [*(x1.shape[a] for a in kept[0]), *(x2.shape[a] for a in kept[1])]
-    inner = 1
-    for a in left:
-        inner *= x1.shape[a]
-    rows = x1.permute((*kept[0], *left)).reshape(_size(x1, kept[0]), inner)
-    columns = x2.permute((*right, *kept[1])).reshape(inner, _size(x2, kept[1]))
-    return functions.get("matmul")(rows, columns).reshape(shape)
-
-
-def _size(x: Tensor, axes: Sequence[int]) -> int:
-    size = 1
-    for a in axes:
-        size *= x.shape[a]
-    return size
+    return functions.get("tensordot")(x1, x2, axes)

@@ -87,24 +87,17 @@ def any(x: Tensor, /, *, axis: Any = None, keepdims: bool = False) -> Any:
 
 def count_nonzero(x: Tensor, /, *, axis: Any = None, keepdims: bool = False) -> Any:
     """How many elements over ``axis`` are not 0."""
-    return sum(converted(converted(x, bool_), int64), axis=axis, keepdims=keepdims)
-
-
-def _extreme(name: str, x: Tensor, axis: int | None, keepdims: bool) -> Any:
-    if axis is not None:
-        return _get(name)(x, axis, keepdims)
-    found = _get(name)(x.reshape(-1), 0)
-    return found.reshape((1,) * x.ndim) if keepdims else found
+    return _reduced("count_nonzero", x, axis, keepdims)
 
 
 def argmax(x: Tensor, /, *, axis: int | None = None, keepdims: bool = False) -> Any:
     """The places of the greatest elements along ``axis``, or row by row."""
-    return _extreme("argmax", x, axis, keepdims)
+    return _get("argmax")(x, axis, keepdims)
 
 
 def argmin(x: Tensor, /, *, axis: int | None = None, keepdims: bool = False) -> Any:
     """The places of the least elements along ``axis``, or row by row."""
-    return _extreme("argmin", x, axis, keepdims)
+    return _get("argmin")(x, axis, keepdims)
 
 
 def _cumulative(name: str, start: int, x: Tensor, axis: int | None, to: dtype | None, initial: bool) -> Any:

@@ -7,11 +7,8 @@ from collections.abc import Callable, Sequence
 from functools import cache, reduce
 from typing import Any, Literal, TypeAlias
 
-import numpy as np
-
 from tilewright.errors import CallError, CallTypeError, UnsupportedError
-from tilewright.runtime import Tensor, to_tensor
-from tilewright.runtime._core import promote_types
+from tilewright.runtime import Tensor, _core, promote_types, to_tensor
 from tilewright.runtime.dtypes import (
     bfloat16,
     bool_,
@@ -53,10 +50,6 @@ NO_METHODS = (
 IN_PLACE = ("clamp", "div")
 
 
-def _core(name: str) -> Any:
-    return table.get(name)
-
-
 def converted(x: Any, to: dtype) -> Any:
     """``x`` in another dtype; ``x`` itself if that is its own."""
     return x if x.dtype is to else ops.get("convert")(x, _like(to))
@@ -65,7 +58,7 @@ def converted(x: Any, to: dtype) -> Any:
 @cache
 def _like(to: dtype) -> Any:
     """A tensor without axes that stands for a dtype."""
-    return Tensor.from_buffer(np.zeros((), f"u{to.itemsize}"), to.code)
+    return _core.empty((), to)
 
 
 def _category(of: dtype) -> int:
@@ -115,7 +108,7 @@ def div(input: Operand, other: Operand, *, rounding_mode: Literal["floor", "trun
     names = {None: "true_divide", "floor": "floor_divide", "trunc": "trunc_divide"}
     if rounding_mode not in names:
         raise CallError(f"div(): rounding_mode is not {rounding_mode!r}", hint="None, 'floor' or 'trunc'")
-    result: Tensor = _core(names[rounding_mode])(input, other)
+    result: Tensor = table.get(names[rounding_mode])(input, other)
     return result
 
 
@@ -127,11 +120,11 @@ def clamp(input: Operand, min: Operand = None, max: Operand = None) -> Tensor:
     if all(b is None or isinstance(b, (int, float)) for b in (min, max)):
         if isinstance(min, float) or isinstance(max, float):
             x = x if x.dtype.is_floating_point else converted(x, float32)
-        clamped: Tensor = _core("clamp")(x, min, max)
+        clamped: Tensor = table.get("clamp")(x, min, max)
         return clamped
     if min is not None:
-        x = _core("maximum")(x, min)
-    return x if max is None else _core("minimum")(x, max)
+        x = table.get("maximum")(x, min)
+    return x if max is None else table.get("minimum")(x, max)
 
 
 def _cast(name: str, to: dtype) -> Callable[[Any], Any]:
@@ -144,7 +137,7 @@ def _cast(name: str, to: dtype) -> Callable[[Any], Any]:
 
 def _where(self: Any, condition: Operand, other: Operand) -> Any:
     """``self`` where ``condition`` holds, else ``other``."""
-    return _core("where")(condition, self, other)
+    return table.get("where")(condition, self, other)
 
 
 CASTS = {
@@ -158,18 +151,18 @@ def isclose(input: Operand, other: Operand, rtol: float = 1e-5, atol: float = 1e
     x: Any = to_tensor(input)
     y: Any = to_tensor(other)
     near: Tensor = (x == y) | ((x - y).abs() <= atol + rtol * y.abs()) & y.isfinite()
-    return _core("bitwise_or")(near, x.isnan() & y.isnan()) if equal_nan else near
+    return table.get("bitwise_or")(near, x.isnan() & y.isnan()) if equal_nan else near
 
 
 def allclose(input: Operand, other: Operand, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
     """Whether all elements are close: :func:`isclose`."""
-    return bool(_core("all")(isclose(input, other, rtol, atol, equal_nan)).item())
+    return bool(table.get("all")(isclose(input, other, rtol, atol, equal_nan)).item())
 
 
 def equal(input: Operand, other: Operand) -> bool:
     """Whether two tensors have the same shape and equal elements."""
     x, y = to_tensor(input), to_tensor(other)
-    return x.shape == y.shape and bool(_core("all")(_core("eq")(x, y)).item())
+    return x.shape == y.shape and bool(table.get("all")(table.get("eq")(x, y)).item())
 
 
 # --- reductions -----------------------------------------------------------------------------
@@ -177,10 +170,10 @@ def equal(input: Operand, other: Operand) -> bool:
 
 def _extreme(name: str, input: Operand, dim: Any, keepdim: bool) -> Any:
     if dim is None:
-        return _core(f"a{name}")(input)
+        return table.get(f"a{name}")(input)
     if isinstance(dim, int):
-        return _core(name)(input, dim, keepdim)
-    return _core(f"{name}imum")(input, dim)
+        return table.get(name)(input, dim, keepdim)
+    return table.get(f"{name}imum")(input, dim)
 
 
 def max(input: Operand, dim: int | Operand = None, keepdim: bool = False) -> Any:
@@ -196,8 +189,8 @@ def min(input: Operand, dim: int | Operand = None, keepdim: bool = False) -> Any
 def _flat(name: str, input: Operand, dim: int | None, *rest: Any) -> Any:
     """A function along one dim, or of all elements without their places."""
     if dim is not None:
-        return _core(name)(input, *rest[:-1], dim, rest[-1])
-    result = _core(name)(to_tensor(input).reshape(-1), *rest[:-1], 0, False)
+        return table.get(name)(input, *rest[:-1], dim, rest[-1])
+    result = table.get(name)(to_tensor(input).reshape(-1), *rest[:-1], 0, False)
     return result[0] if isinstance(result, tuple) else result
 
 
@@ -221,7 +214,7 @@ def norm(input: Operand, p: float | str = "fro", dim: Any = None, keepdim: bool 
     """The root of the sum of the ``p``-th powers of sizes; ``"fro"`` is 2, infinities give the greatest and least."""
     if isinstance(p, str) and p != "fro":
         raise CallError(f"norm(): p is not {p!r}", hint="a number or 'fro'")
-    result: Tensor = _core("norm")(input, 2.0 if isinstance(p, str) else p, dim, keepdim, dtype)
+    result: Tensor = table.get("norm")(input, 2.0 if isinstance(p, str) else p, dim, keepdim, dtype)
     return result
 
 
@@ -232,7 +225,7 @@ def _spread(
         dim, unbiased = None, dim
     if correction is None:
         correction = 1 if unbiased is None else int(unbiased)
-    result: Tensor = _core(name)(input, dim, keepdim, correction)
+    result: Tensor = table.get(name)(input, dim, keepdim, correction)
     return result
 
 
@@ -270,7 +263,7 @@ def var_mean(
 ) -> tuple[Tensor, Tensor]:
     """:func:`var` and the mean."""
     spread = _spread("var", input, dim, unbiased, keepdim, correction)
-    return spread, _core("mean")(input, None if isinstance(dim, bool) else dim, keepdim)
+    return spread, table.get("mean")(input, None if isinstance(dim, bool) else dim, keepdim)
 
 
 def std_mean(
@@ -283,14 +276,14 @@ def std_mean(
 ) -> tuple[Tensor, Tensor]:
     """:func:`std` and the mean."""
     spread = _spread("std", input, dim, unbiased, keepdim, correction)
-    return spread, _core("mean")(input, None if isinstance(dim, bool) else dim, keepdim)
+    return spread, table.get("mean")(input, None if isinstance(dim, bool) else dim, keepdim)
 
 
 def diff(input: Operand, n: int = 1, dim: int = -1) -> Tensor:
     """The differences between neighbours along ``dim``, ``n`` times."""
     x: Tensor = to_tensor(input)
     for _ in range(n):
-        x = _core("diff")(x, dim)
+        x = table.get("diff")(x, dim)
     return x
 
 
@@ -305,7 +298,7 @@ def flip(input: Operand, *dims: Any) -> Tensor:
     """``input`` with the order along ``dims`` turned round."""
     x: Tensor = to_tensor(input)
     for dim in _ints(dims[0]) if len(dims) == 1 else dims:
-        x = _core("flip")(x, dim)
+        x = table.get("flip")(x, dim)
     return x
 
 
@@ -313,19 +306,19 @@ def roll(input: Operand, shifts: Any, dims: Any = None) -> Tensor:
     """``input`` moved on by ``shifts`` along ``dims``, or as one row; what falls off comes in again at the start."""
     x: Tensor = to_tensor(input)
     if dims is None:
-        rolled: Tensor = _core("roll")(x.reshape(-1), shifts, 0).reshape(x.shape)
+        rolled: Tensor = table.get("roll")(x.reshape(-1), shifts, 0).reshape(x.shape)
         return rolled
     if len(_ints(shifts)) != len(_ints(dims)):
         raise CallError(f"roll(): {shifts!r} shifts for the dims {dims!r}", hint="one shift per dim")
     for shift, dim in zip(_ints(shifts), _ints(dims), strict=True):
-        x = _core("roll")(x, shift, dim)
+        x = table.get("roll")(x, shift, dim)
     return x
 
 
 def repeat_interleave(input: Operand, repeats: int, dim: int | None = None) -> Tensor:
     """Each element ``repeats`` times in a row, along ``dim`` or of all elements."""
     x: Tensor = to_tensor(input)
-    result: Tensor = _core("repeat_interleave")(x.reshape(-1) if dim is None else x, dim or 0, repeats)
+    result: Tensor = table.get("repeat_interleave")(x.reshape(-1) if dim is None else x, dim or 0, repeats)
     return result
 
 
@@ -336,7 +329,7 @@ def tile(input: Operand, *dims: Any) -> Tensor:
     x = x.reshape((1,) * builtins.max(len(counts) - len(x.shape), 0) + tuple(x.shape))
     for axis, count in enumerate(reversed(counts), 1):
         if count != 1:
-            x = _core("tile")(x, -axis, count)
+            x = table.get("tile")(x, -axis, count)
     return x
 
 
@@ -377,7 +370,7 @@ def one_hot(input: Operand, num_classes: int = -1) -> Tensor:
     """A new last axis of ``num_classes``, 1 where its number is the element of ``input``, else 0."""
     x: Tensor = to_tensor(input)
     count = int(max(x).item()) + 1 if num_classes == -1 else num_classes
-    result: Tensor = _core("one_hot")(x, count)
+    result: Tensor = table.get("one_hot")(x, count)
     return result
 
 
@@ -386,7 +379,7 @@ def addmm(input: Operand, mat1: Operand, mat2: Operand, *, beta: Number = 1, alp
     x, a, b = to_tensor(input), to_tensor(mat1), to_tensor(mat2)
     if len(a.shape) == len(b.shape) == 2:
         x = x.expand(a.shape[0], b.shape[1])
-    result: Tensor = _core("addmm")(x, a, b, beta=beta, alpha=alpha)
+    result: Tensor = table.get("addmm")(x, a, b, beta=beta, alpha=alpha)
     return result
 
 
@@ -396,8 +389,8 @@ def tensordot(a: Operand, b: Operand, dims: Any = 2) -> Tensor:
     if isinstance(dims, int):
         return _dotted(x, y, dims)
     left, right = ([d % builtins.max(len(t.shape), 1) for d in _ints(ds)] for t, ds in ((x, dims[0]), (y, dims[1])))
-    x = x.permute(*(d for d in range(len(x.shape)) if d not in left), *left)
-    y = y.permute(*right, *(d for d in range(len(y.shape)) if d not in right))
+    x = x.permute((*(d for d in range(len(x.shape)) if d not in left), *left))
+    y = y.permute((*right, *(d for d in range(len(y.shape)) if d not in right)))
     return _dotted(x, y, len(left))
 
 
@@ -420,8 +413,7 @@ def bincount(input: Operand, minlength: int = 0) -> Tensor:
 def _distinct(count: str, fill: str, x: Tensor, inverse: bool, counts: bool) -> Any:
     flat = x.reshape(-1)
     size = int(ops.get(count)(flat).item())
-    room = Tensor.from_buffer(np.empty(size, f"u{x.dtype.itemsize}"), x.dtype.code)
-    values, places, numbers = ops.get(fill)(flat, room)
+    values, places, numbers = ops.get(fill)(flat, _core.empty((size,), x.dtype))
     found = (values, *[places.reshape(x.shape)] * inverse, *[numbers] * counts)
     return found if len(found) > 1 else values
 

@@ -28,10 +28,10 @@ def _copy(source: CoreTensor | tuple[CoreTensor, ...], target: CoreTensor | tupl
     targets = target if isinstance(target, tuple) else (target,)
     for one, to in zip(sources, targets, strict=True):
         if to is not None:
-            ops.clone(one, out=to)
+            special.copy_into(to, one)
 
 
 set_tensor_type(Tensor)
 set_tensor_hooks(copy=_copy, **HOOKS)
-supply(functions.get, ops.get, "convert", special.coerce, special.copy_into)
+supply(functions.get, ops.get, "convert", special.coerce)
 set_operators(functions.OPERATORS)
