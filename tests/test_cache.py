@@ -235,8 +235,20 @@ def test_asking_is_no_use(folder: Path) -> None:
         (lambda c: c[c.index(b"\n") :], 217),
         (lambda c: b"{}\n[]\n", 218),
         (lambda c: b"", 219),
+        (lambda c: b"[]" + c[c.index(b"\n") :], 220),
+        (lambda c: c.replace(b"]]\n", b",-3,3]]\n", 1), 221),
     ],
-    ids=["feature", "architecture", "cut", "longer", "no features", "another form", "nothing"],
+    ids=[
+        "feature",
+        "architecture",
+        "cut",
+        "longer",
+        "no features",
+        "another form",
+        "nothing",
+        "no architecture",
+        "overlapping",
+    ],
 )
 def test_code_that_is_not_for_this_processor_or_no_code_is_never_run(
     folder: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[bytes], bytes], factor: int

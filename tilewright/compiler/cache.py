@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 from _blake2 import blake2b
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -88,9 +89,11 @@ def keep(entry: Entry, artifact: Artifact) -> None:
 def _sound(content: bytes) -> Artifact | None:
     """The artifact of an entry, which says first what a processor must have to run it: None if this one has not, or if
     it cannot be read."""
-    needs, _, rest = content.partition(b"\n")
+    said, _, rest = content.partition(b"\n")
     try:
-        return Artifact.decode(rest) if {*json.loads(needs)} <= build.features() else None
+        needs = json.loads(said)
+        fits = isinstance(needs, list) and platform.machine() in needs and {*needs} <= build.features()
+        return Artifact.decode(rest) if fits else None
     except (ValueError, TypeError, KeyError):
         return None
 

@@ -66,8 +66,8 @@ class Artifact(NamedTuple):
         for length in lengths:
             images.append(rest[at : at + length])
             at += length
-        if at != len(rest):
-            raise ValueError(f"{len(rest)} bytes of images, not {at}")
+        if at != len(rest) or min(lengths, default=0) < 0:
+            raise ValueError(f"{len(rest)} bytes of images, not those of {lengths}")
         return Artifact(form, head, tail, outputs, scratch, steps, checks, scalars, images)
 
 
