@@ -6,6 +6,7 @@
 #include "arrays.h"
 #include "axes.h"
 #include "hooks.h"
+#include "recording.h"
 #include "small_array.h"
 
 namespace tw {
@@ -42,6 +43,7 @@ struct Call {
     int count = 0;
     bool tensors = false, others = false;  // what the operands came as
     PyObject* recorder = nullptr;          // an operand that records the call instead of running it; borrowed
+    bool noted = false;                    // whether the call is noted by the thread's recorder instead of run
 
     Call(Definition& definition, bool merge)
         : op(definition), values(size(definition.parameters)), key(words(definition)), inputs(definition.operands),
@@ -74,7 +76,13 @@ struct Call {
     const Program* miss(std::string_view bytes);
     PyObject* describe();
     bool pack(const Program& program, uint64_t* cells);
-    PyObject* run(const Program& program);
+    bool may_note();
+    bool ready();
+    PyObject* run(const Program& program, PyObject* self);
+    bool note(const Program& program, PyObject* self, const int64_t* table, Tensor* const* results);
+    PyObject* arguments();
+    PyObject* merged_operands();
+    PyObject* merged_results(const Program& program, const int64_t* table, Tensor* const* results);
     bool fail(const Failure& failure);
     PyObject* all_operands();
     PyObject* deliver(Tensor** results, int made);
@@ -344,14 +352,17 @@ bool Call::pack(const Program& program, uint64_t* cells) {
     return true;
 }
 
-PyObject* Call::run(const Program& program) {
+PyObject* Call::run(const Program& program, PyObject* self) {
     int made = static_cast<int>(program.outputs.size());
     SmallArray<uint64_t, kUsual> cells(op.scalars);
     SmallArray<Tensor*, kUsual> made_tensors(made);
+    SmallArray<int64_t, 128> table(program.head + program.tail);
     Failure failure;
     if (!pack(program, cells.data())) return nullptr;
     Destination to{op.axes, merged ? &merging : nullptr, out ? given.data() : nullptr, views.data() + count};
-    bool good = program.run(views.data(), count, cells.data(), to, made_tensors.data(), failure);
+    bool good = program.prepare(views.data(), count, to, table.data(), made_tensors.data(), failure);
+    if (good && noted) good = note(program, self, table.data(), made_tensors.data());
+    else if (good) good = program.compute(views.data(), count, table.data(), cells.data(), made_tensors.data(), failure);
     for (int i = 0; out && good && i < made; ++i)
         if (given[i]) bump_version(given[i]);
     if (good) return out ? deliver_out(made_tensors.data(), made) : deliver(made_tensors.data(), made);
@@ -359,6 +370,97 @@ PyObject* Call::run(const Program& program) {
     if (again) Py_DECREF(failure.info);
     else fail(failure);
     return nullptr;
+}
+
+// Whether the recorder of this thread may note the call: NumPy's arrays are answered at once, and writes go to all of a
+// memory that nobody else sees.
+bool Call::may_note() {
+    if (others && !tensors) return false;
+    for (int i = 0; out && i < results(op); ++i) {
+        if (!given[i]) continue;
+        if (!is_whole(given[i])) return false;
+        for (int other = 0; other < i; ++other)
+            if (given[other] && given[other]->storage == given[i]->storage) return false;
+    }
+    return true;
+}
+
+// What the call reads is computed, and what it writes to is not to be read first. The recorder that notes the call knows
+// of that itself.
+bool Call::ready() {
+    PyObject* own = noted ? mode.recorder : nullptr;
+    for (int i = 0; i < count; ++i) {
+        Storage* storage = inputs[i]->storage;
+        bool disturbs = own ? storage->recorder != own : storage->pending;
+        if (storage->recorder && disturbs && !settle(storage)) return false;
+    }
+    for (int i = 0; out && i < results(op); ++i) {
+        Storage* storage = given[i] ? given[i]->storage : nullptr;
+        if (storage && storage->recorder && storage->recorder != own && !settle(storage)) return false;
+    }
+    return true;
+}
+
+// A tuple of what `make(i)` gives, which is a new reference or null with an error.
+template <class Make>
+PyObject* tuple_of(int size, Make make) {
+    PyObject* all = PyTuple_New(size);
+    for (int i = 0; all && i < size; ++i) {
+        auto* item = reinterpret_cast<PyObject*>(make(i));
+        if (item) PyTuple_SET_ITEM(all, i, item);
+        else Py_CLEAR(all);
+    }
+    return all;
+}
+
+Tensor* twin(Tensor* t) { return over(t->storage, t->data, t->dtype, t->dims(), t->strides(), t->rank()); }
+
+// The values of the parameters; operands as tensors of the recorder's own.
+PyObject* Call::arguments() {
+    int present = 0;
+    return tuple_of(size(op.parameters), [&](int i) {
+        bool operand = is_operand(op.parameters[i].kind) && values[i] != Py_None;
+        return operand ? reinterpret_cast<PyObject*>(twin(inputs[present++])) : Py_NewRef(values[i]);
+    });
+}
+
+// The operands that are present, as kernels see them.
+PyObject* Call::merged_operands() {
+    return tuple_of(count, [&](int i) {
+        const Operand& x = views[i];
+        return over(inputs[i]->storage, x.data, x.dtype, x.dims(), x.strides(), x.rank);
+    });
+}
+
+// The results as kernels see them.
+PyObject* Call::merged_results(const Program& program, const int64_t* table, Tensor* const* made) {
+    return tuple_of(size(program.outputs), [&](int i) {
+        const Output& output = program.outputs[i];
+        int rank = static_cast<int>(output.dims.size());
+        int64_t dims[kMaxRank], strides[kMaxRank];
+        for (int a = 0; a < rank; ++a) dims[a] = table[output.dims[a]];
+        if (out && given[i]) copy_few(views[count + i].strides(), rank, strides);
+        else row_major(dims, strides, rank, info(output.dtype).bytes);
+        return over(made[i]->storage, made[i]->data, output.dtype, dims, strides, rank);
+    });
+}
+
+// Has the recorder note the call: recorder.record(op, arguments, key, operands, results, merged results).
+bool Call::note(const Program& program, PyObject* self, const int64_t* table, Tensor* const* made) {
+    int outputs = size(program.outputs);
+    PyObject* own = Py_NewRef(mode.recorder);
+    PyObject* parts[] = {arguments(), describe(), merged_operands(),
+                         tuple_of(outputs, [&](int i) { return twin(made[i]); }), merged_results(program, table, made)};
+    bool good = std::all_of(std::begin(parts), std::end(parts), [](PyObject* part) { return part != nullptr; });
+    PyObject* done = !good ? nullptr
+                           : PyObject_CallMethod(own, "record", "OOOOOO", self, parts[0], parts[1], parts[2], parts[3], parts[4]);
+    for (int i = 0; done && i < count; ++i) watch(inputs[i]->storage, own, false);
+    for (int i = 0; done && i < outputs; ++i) watch(made[i]->storage, own, true);
+    for (PyObject* part : parts) Py_XDECREF(part);
+    for (int i = 0; !done && i < outputs; ++i) Py_DECREF(made[i]);
+    Py_DECREF(own);
+    Py_XDECREF(done);
+    return done != nullptr;
 }
 
 // A tuple of all operands as tensors, None for an absent one.
@@ -458,21 +560,34 @@ PyObject* by_way_of_new(PyObject* self, PyObject* const* args, Py_ssize_t count,
     return copied ? Py_NewRef(out) : nullptr;
 }
 
-}  // namespace
-
-PyObject* call(PyObject* self, Definition& definition, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
-    if (!definition.name) return PyErr_SetString(PyExc_RuntimeError, "the op was not initialised"), nullptr;
+// The call; `notes`: it may be noted by the recorder of this thread.
+PyObject* attempt(PyObject* self, Definition& definition, PyObject* const* args, Py_ssize_t count, PyObject* keywords,
+                  bool notes) {
     for (bool merge : {true, false}) {
         Call call(definition, merge);
         if (!bind(definition, args, count, keywords, call.values.data(), call.out)) return nullptr;
         if (!call.read()) return call.recorder ? call.record(self) : nullptr;
-        if (call.out && call.clashes()) return by_way_of_new(self, args, count, keywords, call.out);
+        call.noted = mode.recorder && notes && call.may_note();
+        if (watched && !call.ready()) return nullptr;
+        if (call.out && !call.noted && call.clashes()) return by_way_of_new(self, args, count, keywords, call.out);
         const Program* program = call.find();
-        PyObject* result = program ? call.run(*program) : nullptr;
+        PyObject* result = program ? call.run(*program, self) : nullptr;
         if (!program && call.merged && is_usage_error()) PyErr_Clear(), call.again = true;
         if (!call.again) return result;
     }
     return nullptr;
+}
+
+}  // namespace
+
+PyObject* call(PyObject* self, Definition& definition, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
+    if (!definition.name) return PyErr_SetString(PyExc_RuntimeError, "the op was not initialised"), nullptr;
+    PyObject* result = attempt(self, definition, args, count, keywords, true);
+    if (result || !mode.recorder || !PyErr_ExceptionMatches(PyExc_MemoryError)) return result;
+    PyErr_Clear();  // what is pending holds memory
+    PyObject* settled = PyObject_CallMethod(mode.recorder, "settle", nullptr);
+    Py_XDECREF(settled);
+    return settled ? attempt(self, definition, args, count, keywords, false) : nullptr;
 }
 
 PyObject* key_of(Definition& definition, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
