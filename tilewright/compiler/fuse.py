@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import TYPE_CHECKING
 
 from tilewright.compiler.bundle import Case, reporting
 from tilewright.compiler.function import FunctionOp
 from tilewright.compiler.mode import mode
 from tilewright.compiler.trace import FUSE
+from tilewright.errors import InternalError, UserError
 from tilewright.ir import index as ix
 from tilewright.ir.index import Index
 from tilewright.ir.scalar import Param, Read
@@ -34,7 +34,10 @@ def fused(batch: Batch, wanted: tuple[int, ...]) -> FunctionOp:
     inputs = [_tensor(f"x{n}", leaf) for n, leaf in enumerate(batch.leaves)]
     target = batch.records[0].op.target
     with reporting(lambda: Case(writer.text(), None, str(FUSE), target.name, target.level, mode())):
-        composed = compose("lazy", inputs, writer.calls, [f"t{n}" for n in wanted], writer.scalars)
+        try:
+            composed = compose("lazy", inputs, writer.calls, [f"t{n}" for n in wanted], writer.scalars)
+        except UserError as error:
+            raise InternalError(f"recorded calls do not fit together: {error.message}") from error
     return FunctionOp(composed, lambda _: FUSE, target.name, target.level)
 
 
@@ -115,7 +118,9 @@ def _places(value: runtime.Tensor, view: View) -> tuple[Index, ...]:
     if apart and all(low[a] >= 0 and high[a] < value.shape[a] for a in nested):
         return tuple(places[a] for a in range(len(value.shape)))
     item = value.dtype.itemsize
-    element = ix.total([ix.const(view.offset // item), *(stride // item * ix.symbol(name) for name, stride, _ in moves)])
+    element = ix.total(
+        [ix.const(view.offset // item), *(stride // item * ix.symbol(name) for name, stride, _ in moves)]
+    )
     for a in nested:
         below = value.strides[a] // item
         places[a] = ix.mod(ix.floordiv(element, ix.const(below)), ix.const(value.shape[a]))

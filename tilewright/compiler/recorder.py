@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias
 
 from tilewright.compiler.op import Key, Op
-from tilewright.errors import UserError
+from tilewright.errors import InternalError, KernelIndexError, UserError
 from tilewright.runtime import Tensor, _core
 
 if TYPE_CHECKING:
@@ -142,11 +142,11 @@ class Failed:
 
     def settle(self) -> NoReturn:
         """Raises."""
-        raise self.error.with_traceback(None) from None
+        raise self.error.again()
 
 
 class Recorder:
-    """Notes calls, and computes them when the core says that one of their results is wanted."""
+    """Notes the calls of a thread, and computes them when the core says, in any thread, that a result is wanted."""
 
     def __init__(self) -> None:
         self._batch = Batch()
@@ -156,11 +156,22 @@ class Recorder:
         """How many calls are pending."""
         return len(self._batch.records)
 
-    def record(self, *call: Any) -> None:
-        """What the core calls in place of running an op; see :meth:`Batch.add`."""
-        if len(self) >= MOST:
-            self.settle()
-        self._batch.add(*call)
+    def record(
+        self,
+        op: Op | FunctionOp,
+        arguments: tuple[Any, ...],
+        key: Key,
+        operands: tuple[Tensor, ...],
+        results: tuple[Tensor, ...],
+        merged: tuple[Tensor, ...],
+    ) -> None:
+        """What the core calls in place of running an op."""
+        with self._lock:
+            if len(self) >= MOST:
+                self.settle()
+            self._batch.add(op, arguments, key, operands, results, merged)
+            _core.watch(operands, self, False)
+            _core.watch(results, self, True)
 
     def settle(self) -> None:
         """Computes all that is pending, as one program.
@@ -169,28 +180,26 @@ class Recorder:
         the call has when it is run.
         """
         with self._lock:
-            batch, failed = self._batch, {}
-            if not batch.records:
-                return
-            before = _core.set_mode(False)
-            try:
-                try:
-                    _compute(batch)
-                except UserError:
-                    failed = _one_by_one(batch)
-            finally:
-                _core.set_mode(before)
+            failed = _settled(self._batch) if len(self) else {}
+            _release(self._batch, failed)
             self._batch = Batch()
-            _release(batch, failed)
         for error in failed.values():
-            raise error.with_traceback(None) from None
+            raise error.again()
 
-    def abandon(self) -> None:
-        """As :meth:`settle`, keeping errors for those who ask for what could not be computed."""
-        try:
-            self.settle()
-        except UserError:
-            return
+
+def _settled(batch: Batch) -> dict[int, UserError]:
+    """Computes what is wanted; by storage why it could not be."""
+    before = _core.set_mode(False)
+    try:
+        _compute(batch)
+    except KernelIndexError as error:
+        failed = _one_by_one(batch)
+        if not failed:
+            raise InternalError(f"only the program of all recorded calls fails: {error.message}") from error
+        return failed
+    finally:
+        _core.set_mode(before)
+    return {}
 
 
 def _compute(batch: Batch) -> None:
@@ -206,10 +215,10 @@ def _one_by_one(batch: Batch) -> dict[int, UserError]:
         reasons = [failed[s] for s in map(_core.storage, record.operands()) if s in failed]
         try:
             if reasons:
-                raise reasons[0]
+                raise reasons[0].again()
             made = record.op(**record.named())
         except UserError as error:
-            failed |= {_core.storage(r): error for r in record.results}
+            failed |= {_core.storage(r): error.again() for r in record.results}
             continue
         for one, to in zip(made if isinstance(made, tuple) else (made,), record.results, strict=True):
             _core.copy(one, to)
@@ -217,10 +226,10 @@ def _one_by_one(batch: Batch) -> dict[int, UserError]:
     return failed
 
 
-def _release(batch: Batch, failed: dict[int, UserError]) -> None:
+def _release(batch: Batch, failed: Mapping[int, UserError]) -> None:
     for tensor in batch.tensors():
         _core.settled(tensor)
     for record in batch.records:
         for result in record.results:
             if error := failed.get(_core.storage(result)):
-                _core.watch(result, Failed(error))
+                _core.watch((result,), Failed(error), True)

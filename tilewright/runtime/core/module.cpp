@@ -146,9 +146,13 @@ Storage* storage_of(py::handle tensor) {
     return reinterpret_cast<Tensor*>(tensor.ptr())->storage;
 }
 
+void watch_tensors(py::tuple tensors, py::handle recorder, bool pending) {
+    for (py::handle tensor : tensors) watch(storage_of(tensor), recorder.ptr(), pending);
+}
+
 void settle_tensor(py::handle tensor) {
-    Storage* storage = storage_of(tensor);
-    if (storage->pending && !settle(storage)) throw py::error_already_set();
+    storage_of(tensor);
+    if (!readable(reinterpret_cast<Tensor*>(tensor.ptr()))) throw py::error_already_set();
 }
 
 std::unique_ptr<Object> load_object(py::bytes image) { return std::make_unique<Object>(std::string_view(image)); }
@@ -192,8 +196,8 @@ PYBIND11_MODULE(_core, m) {
     m.def("copy", [](py::object from, py::object to) {
         return py::reinterpret_steal<py::object>(tw::call_hook(tw::Hook::Copy, {from.ptr(), to.ptr()}));
     }, "Writes one tensor into another of its shape.");
-    m.def("watch", [](py::handle t, py::handle recorder) { tw::watch(tw::storage_of(t), recorder.ptr(), true); },
-          "Has a recorder asked before the memory is read.");
+    m.def("watch", &tw::watch_tensors, py::arg("tensors"), py::arg("recorder"), py::arg("pending"),
+          "Has a recorder asked before the memory of the tensors is written to or, if pending, read.");
     m.def("promote_types", &tw::promote_types, py::arg("type1"), py::arg("type2"));
     m.def("result_type", &tw::result_type);
     m.def("set_default_float", [](const std::string& name) { tw::default_float = tw::read_dtype(name); });

@@ -10,14 +10,32 @@ namespace tw {
 thread_local Mode mode;
 int64_t watched = 0;
 
-bool settle(Storage* storage) {
-    if (mode.settling) return true;
-    PyObject* recorder = Py_NewRef(storage->recorder);
-    PyObject* done = PyObject_CallMethod(recorder, "settle", nullptr);
-    Py_DECREF(recorder);
-    Py_XDECREF(done);
-    if (done && storage->recorder) PyErr_SetString(PyExc_RuntimeError, "a recorder settled, and a tensor is not computed");
-    return done && !storage->recorder;
+namespace {
+
+// Meanwhile other threads may note calls again.
+constexpr int kMostTurns = 1000;
+
+template <class Wrong>
+bool settle_while(Storage* storage, Wrong wrong) {
+    for (int turn = 0; !mode.settling && wrong(); ++turn) {
+        if (turn == kMostTurns) return PyErr_SetString(PyExc_RuntimeError, "what a recorder settled stays pending"), false;
+        PyObject* recorder = Py_NewRef(storage->recorder);
+        PyObject* done = PyObject_CallMethod(recorder, "settle", nullptr);
+        Py_DECREF(recorder);
+        if (!done) return false;
+        Py_DECREF(done);
+    }
+    return true;
+}
+
+}  // namespace
+
+bool settle_but(Storage* storage, PyObject* own) {
+    return settle_while(storage, [&] { return storage->recorder && storage->recorder != own; });
+}
+
+bool settle_pending(Storage* storage) {
+    return settle_while(storage, [&] { return storage->pending; });
 }
 
 void watch(Storage* storage, PyObject* recorder, bool pending) {

@@ -21,14 +21,18 @@ extern thread_local Mode mode;
 
 extern int64_t watched;  // how many storages have a recorder
 
-// Has the recorder of the storage settle; false with a Python error. Nothing happens while this thread's settles.
-bool settle(Storage* storage);
+// Has recorders settle until the storage has none but perhaps `own`, or is not pending; false with a Python error.
+// Nothing happens while this thread's settles.
+bool settle_but(Storage* storage, PyObject* own);
+bool settle_pending(Storage* storage);
 
-// Whether a tensor's contents are there, and whether others may have its address; false with a Python error.
-inline bool readable(Tensor* tensor) { return !watched || !tensor->storage->pending || settle(tensor->storage); }
+// Makes sure that a storage has no recorder but perhaps `own`; that a tensor's contents are there; that others may have
+// its address. False with a Python error.
+inline bool settled_for(Storage* storage, PyObject* own) { return !watched || settle_but(storage, own); }
+inline bool readable(Tensor* tensor) { return !watched || settle_pending(tensor->storage); }
 inline bool expose(Tensor* tensor) {
     tensor->storage->exposed = true;
-    return !watched || !tensor->storage->recorder || settle(tensor->storage);
+    return settled_for(tensor->storage, nullptr);
 }
 
 // Notes that recorded calls of `recorder` read the storage or, if `pending`, write to it.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import ContextDecorator
+from contextlib import ContextDecorator, nullcontext, suppress
 from types import TracebackType
 
 from tilewright.compiler.recorder import Recorder
-from tilewright.errors import CallTypeError
+from tilewright.errors import CallTypeError, UserError
 from tilewright.runtime import Tensor, _core
 
 __all__ = ["eval", "lazy"]
@@ -46,10 +46,8 @@ class lazy(ContextDecorator):
         _core.set_mode(self._before)
         if self._before is self._recorder:
             return
-        if error is None:
+        with suppress(UserError) if error else nullcontext():
             self._recorder.settle()
-        else:
-            self._recorder.abandon()
 
 
 def eval(*tensors: Tensor) -> None:
