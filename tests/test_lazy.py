@@ -266,6 +266,12 @@ def test_every_way_to_look_computes(door: str) -> None:
         assert len(pending) == 0
 
 
+@pytest.mark.parametrize("door", DOORS)
+def test_every_way_to_look_raises_what_went_wrong(door: str) -> None:
+    with pytest.raises(KernelIndexError, match="is the index 7"), tw.lazy():
+        DOORS[door](tw.gather(tw.ones(4), 0, tw.tensor([1, 7, 0, 0])).reshape(2, 2))
+
+
 def test_shapes_and_dtypes_that_do_not_fit_are_errors_of_the_call() -> None:
     with tw.lazy() as pending:
         x = tw.ones(2, 3)

@@ -42,14 +42,18 @@ class Record(NamedTuple):
     merged: tuple[Tensor, ...]
     first: int
 
-    def named(self, *kinds: str) -> dict[str, Any]:
-        """The arguments of these kinds of parameters, all without any, by name."""
-        pairs = zip(self.op.parameters(), self.arguments, strict=True)
-        return {p[0]: value for p, value in pairs if not kinds or p[1] in kinds}
-
     def operands(self) -> Iterator[Tensor]:
         """The tensors that it was called with."""
-        return (x for x in self.named("tensor", "optional").values() if x is not None)
+        return (x for x in self.arguments if isinstance(x, Tensor))
+
+    def scalars(self) -> Iterator[Any]:
+        """The values of its run-time scalars."""
+        return (x for p, x in zip(self.op.parameters(), self.arguments, strict=True) if p[1] == "scalar")
+
+    def run(self) -> Tensor | tuple[Tensor, ...]:
+        """What the op gives for its arguments."""
+        names = (p[0] for p in self.op.parameters())
+        return self.op(**dict(zip(names, self.arguments, strict=True)))  # type: ignore[no-any-return]
 
 
 class Batch:
@@ -112,7 +116,7 @@ class Batch:
 
     def scalars(self) -> dict[str, Any]:
         """The run-time scalars of all calls, under their names in the program."""
-        found = (value for record in self.records for value in record.named("scalar").values())
+        found = (value for record in self.records for value in record.scalars())
         return {f"s{n}": value for n, value in enumerate(found)}
 
 
@@ -216,7 +220,7 @@ def _one_by_one(batch: Batch) -> dict[int, UserError]:
         try:
             if reasons:
                 raise reasons[0].again()
-            made = record.op(**record.named())
+            made = record.run()
         except UserError as error:
             failed |= {_core.storage(r): error.again() for r in record.results}
             continue

@@ -1,5 +1,6 @@
 // The call path of an op.
 #include <algorithm>
+#include <utility>
 
 #include "arrays.h"
 #include "hooks.h"
@@ -233,7 +234,9 @@ const Program* OpCall::miss(std::string_view bytes) {
     PyObject* question = describe();
     if (!question) return nullptr;
     ++op.misses;
+    Mode before = std::exchange(mode, {});  // what the compiler itself calls is run
     PyObject* object = PyObject_CallOneArg(op.on_miss, question);
+    mode = before;
     Py_DECREF(question);
     if (!object) return nullptr;
     const Program* program = program_of(object);
