@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tilewright.compiler.bundle import Case, reporting
@@ -92,38 +93,43 @@ def _view(value: runtime.Tensor, view: View) -> Function:
 
 
 def _places(value: runtime.Tensor, view: View) -> tuple[Index, ...]:
-    """Where in ``value``, which is without gaps, the element i0, i1, ... of a view is.
-
-    Axis by axis, if each axis of the view moves along one of the value's and stays inside; else from the number of the
-    element in memory.
-    """
+    """Where in ``value``, which is without gaps, the element i0, i1, ... of a view is."""
     nested = sorted((a for a, n in enumerate(value.shape) if n > 1), key=lambda a: -value.strides[a])
-    moves = [(f"i{n}", s, d) for n, (s, d) in enumerate(zip(view.strides, view.shape, strict=True)) if s and d > 1]
-    places = {a: ix.const(0) for a in range(len(value.shape))}
-    low, high, rest = dict.fromkeys(nested, 0), dict.fromkeys(nested, 0), view.offset
+    found = _along_axes(value, view, nested) or _by_number(value, view, nested)
+    return tuple(found.get(a, ix.const(0)) for a in range(len(value.shape)))
+
+
+def _moves(view: View) -> Iterator[tuple[Index, int, int]]:
+    """The axes along which a view moves: symbol, stride, extent."""
+    for n, (stride, extent) in enumerate(zip(view.strides, view.shape, strict=True)):
+        if stride and extent > 1:
+            yield ix.symbol(f"i{n}"), stride, extent
+
+
+def _along_axes(value: runtime.Tensor, view: View, nested: list[int]) -> dict[int, Index] | None:
+    """If each axis of the view moves along one axis of the value and stays inside: the places."""
+    places, last, rest = dict[int, Index](), dict[int, int](), view.offset
     for a in nested:
-        low[a] = high[a] = rest // value.strides[a]
-        places[a] = ix.const(low[a])
-        rest %= value.strides[a]
-    apart = True
-    for name, stride, extent in moves:
+        last[a], rest = divmod(rest, value.strides[a])
+        places[a] = ix.const(last[a])
+    for symbol, stride, extent in _moves(view):
         along = next((a for a in nested if stride % value.strides[a] == 0), None)
         if along is None:
-            apart = False
-            break
+            return None
         factor = stride // value.strides[along]
-        places[along] += factor * ix.symbol(name)
-        low[along] += min(0, factor * (extent - 1))
-        high[along] += max(0, factor * (extent - 1))
-    if apart and all(low[a] >= 0 and high[a] < value.shape[a] for a in nested):
-        return tuple(places[a] for a in range(len(value.shape)))
+        places[along] += factor * symbol
+        last[along] += factor * (extent - 1)
+    return places if all(last[a] < value.shape[a] for a in nested) else None
+
+
+def _by_number(value: runtime.Tensor, view: View, nested: list[int]) -> dict[int, Index]:
+    """The places by the number that an element of the view has in memory."""
     item = value.dtype.itemsize
-    element = ix.total(
-        [ix.const(view.offset // item), *(stride // item * ix.symbol(name) for name, stride, _ in moves)]
-    )
+    number = ix.const(view.offset // item)
+    for symbol, stride, _ in _moves(view):
+        number += stride // item * symbol
+    places = dict[int, Index]()
     for a in nested:
-        below = value.strides[a] // item
-        places[a] = ix.mod(ix.floordiv(element, ix.const(below)), ix.const(value.shape[a]))
-    if nested:
-        places[nested[0]] = ix.floordiv(element, ix.const(value.strides[nested[0]] // item))
-    return tuple(places[a] for a in range(len(value.shape)))
+        quotient = ix.floordiv(number, ix.const(value.strides[a] // item))
+        places[a] = ix.mod(quotient, ix.const(value.shape[a])) if places else quotient
+    return places

@@ -118,9 +118,8 @@ def _inside_indices(c: Compute) -> set[Read]:
 def _reads_each_point_once(c: Compute, read: Read) -> bool:
     """Whether ``read`` is at another position at each point of ``c``: each axis counts in an index as a digit does."""
     axes = {a.name: a.extent for a in statements.all_axes(c)}
-    return {*axes} == {
-        name for i in _told({i for i in read.indices if isinstance(i, Index)}) for name in _digits(i, axes)
-    }
+    told = _told({i for i in read.indices if isinstance(i, Index)})
+    return {*axes} == {name for i in told for name in _digits(i, axes)}
 
 
 def _told(indices: set[Index]) -> set[Index]:
