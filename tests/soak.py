@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import argparse
 import csv
+import os
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -52,7 +54,8 @@ def step(rng: np.random.Generator) -> None:
         try:
             wrong()
         except tw.TilewrightError:
-            pass
+            continue
+        raise SystemExit("a wrong call raises nothing")
 
 
 def measured(start: float) -> tuple[float, int, int, int, int]:
@@ -76,6 +79,13 @@ def plot(rows: list[tuple[float, int, int, int, int]], to: Path) -> None:
 
 
 def main() -> None:
+    """The cache is one of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["TILEWRIGHT_CACHE"] = folder
+        soak()
+
+
+def soak() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--out", type=Path, default=Path("."))
@@ -90,12 +100,14 @@ def main() -> None:
     with open(arguments.out / "soak.csv", "w", newline="") as file:
         csv.writer(file).writerows([("seconds", "rss", "in use", "kept", "cache"), *rows])
     plot(rows, arguments.out / "soak.svg")
-    third = len(rows) // 3
+    third, growing = len(rows) // 3, list[str]()
     for column, name in enumerate(("RSS", "in use", "kept", "cache"), 1):
         middle, last = (statistics.median(r[column] for r in part) for part in (rows[third : 2 * third], rows[-third:]))
-        verdict = "steady" if last <= ALLOWED * middle else "GROWS"
-        print(f"{name:7} {middle / 1e6:8.1f} MB, then {last / 1e6:8.1f} MB: {verdict}")
+        grows = last > ALLOWED * middle
+        growing += [name] if grows else []
+        print(f"{name:7} {middle / 1e6:8.1f} MB, then {last / 1e6:8.1f} MB: {'GROWS' if grows else 'steady'}")
     print(f"{steps} steps in {rows[-1][0]:.0f} s")
+    raise SystemExit(1 if growing else 0)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from tilewright.dsl.header import Header
-from tilewright.runtime import ABI_VERSION, Artifact, build
+from tilewright.errors import InternalError
+from tilewright.runtime import ABI_VERSION, Artifact, Program, build
 from tilewright.runtime.store import Store, default_folder
 
 FOLDER = "TILEWRIGHT_CACHE"
@@ -67,8 +68,8 @@ def _bytes(parts: dict[str, Any]) -> bytes:
     return json.dumps(parts, separators=(",", ":")).encode()
 
 
-def find(entry: Entry) -> Artifact | None:
-    """What was compiled for ``entry``."""
+def find(entry: Entry) -> Program | None:
+    """The program that was compiled for ``entry``."""
     store = _store()
     key = b"" if store is None else _bytes(entry.parts)
     content = None if store is None else store.get(key)
@@ -86,15 +87,15 @@ def keep(entry: Entry, artifact: Artifact) -> None:
         store.put(_bytes(entry.parts), needs + b"\n" + artifact.encode())
 
 
-def _sound(content: bytes) -> Artifact | None:
-    """The artifact of an entry, which says first what a processor must have to run it: None if this one has not, or if
-    it cannot be read."""
+def _sound(content: bytes) -> Program | None:
+    """The program of an entry, which says first what a processor must have to run it: None if this one has not, or if
+    it cannot be read or loaded."""
     said, _, rest = content.partition(b"\n")
     try:
         needs = json.loads(said)
         fits = isinstance(needs, list) and platform.machine() in needs and {*needs} <= build.features()
-        return Artifact.decode(rest) if fits else None
-    except (ValueError, TypeError, KeyError):
+        return Artifact.decode(rest).program() if fits else None
+    except (ValueError, TypeError, LookupError, InternalError):
         return None
 
 
@@ -107,9 +108,15 @@ def _source_key(text: str) -> bytes:
 
 def find_headers(text: str) -> list[Header] | None:
     """The headers of the ops of a source text that was read before."""
-    store = _store()
-    found = None if store is None else store.get(_source_key(text))
-    return None if found is None else [Header.of_json(h) for h in json.loads(found)]
+    store, key = _store(), _source_key(text)
+    found = None if store is None else store.get(key)
+    if store is None or found is None:
+        return None
+    try:
+        return [Header.of_json(h) for h in json.loads(found)]
+    except (ValueError, TypeError, LookupError):
+        store.refuse(key)
+        return None
 
 
 def keep_headers(text: str, headers: Sequence[Header]) -> None:

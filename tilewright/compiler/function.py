@@ -95,14 +95,15 @@ class FunctionOp(CoreOp):
         strided = {} if len(key) < 3 else zip(self.function.outputs, map(OperandClass.read, key[2]), strict=True)
         layout = {**job.layout, **{name: c.unit_axis for name, c in dict(strided).items() if c is not None}}
         job = self._job(layout)
-        entry = self.entry(key)
-        found = cache.find(entry) if mode() == "off" else None
-        if found is None:
-            with driver.reported(job, mode()):
-                found = driver.compiled(job, mode())
-            if mode() == "off":
-                cache.keep(entry, found)
-        return found.program()
+        entry, plain = self.entry(key), mode() == "off"
+        found = cache.find(entry) if plain else None
+        if found is not None:
+            return found
+        with driver.reported(job, mode()):
+            made = driver.compiled(job, mode())
+        if plain:
+            cache.keep(entry, made)
+        return made.program()
 
     def entry(self, key: Key) -> cache.Entry:
         """What the cache on disk calls the code of a call with this key: it is known by its text and its passes."""

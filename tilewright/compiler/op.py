@@ -78,10 +78,11 @@ class Op(CoreOp):
             return self.definition.artifact(key, self.target).program()
         entry = self.entry(key)
         found = cache.find(entry)
-        if found is None:
-            found = self.definition.artifact(key, self.target)
-            cache.keep(entry, found)
-        return found.program()
+        if found is not None:
+            return found
+        made = self.definition.artifact(key, self.target)
+        cache.keep(entry, made)
+        return made.program()
 
     def entry(self, key: Key) -> cache.Entry:
         """What the cache on disk calls the code of a call with this key."""

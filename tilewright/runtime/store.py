@@ -17,6 +17,7 @@ import stat
 import struct
 import sys
 import time
+import warnings
 from _blake2 import blake2b  # what hashlib has, which would load OpenSSL
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -63,6 +64,7 @@ class Store:
         self.folder = os.path.abspath(folder)
         self.limit = limit
         self.hits = self.misses = self.refused = 0
+        self._warned = False
         self._spare = 0  # bytes that may still be put before the folder is measured again
 
     def get(self, key: bytes) -> bytes | None:
@@ -80,10 +82,10 @@ class Store:
         return content
 
     def has(self, key: bytes) -> bool:
-        """Whether something sound was put under ``key``; it is counted neither as a hit nor as a miss."""
+        """Whether something sound was put under ``key``; asking is no use of it, nor a hit or a miss."""
         try:
             with self._opened() as folder:
-                _read_entry(folder, _name(key), key)
+                _read_entry(folder, _name(key), key, use=False)
         except OSError:
             return False
         return True
@@ -161,7 +163,7 @@ class Store:
             names = [name for name, _ in _own_files(folder, ENTRY)]
             for name in names:
                 with suppress(OSError):
-                    _read_entry(folder, name)
+                    _read_entry(folder, name, use=False)
                     sound += 1
         return sound, len(names) - sound
 
@@ -186,10 +188,18 @@ class Store:
         folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             if not _is_ours_alone(os.fstat(folder)):
-                raise PermissionError(f"{self.folder} belongs to another user, or others may write to it")
+                raise self._distrusted()
             yield folder
         finally:
             os.close(folder)
+
+    def _distrusted(self) -> PermissionError:
+        """Why the folder is not used, which is said once as a warning."""
+        problem = f"{self.folder} belongs to another user, or others may write to it"
+        if not self._warned:
+            self._warned = True
+            warnings.warn(f"{problem}: nothing is kept there; chmod go-w mends the latter", stacklevel=2)
+        return PermissionError(problem)
 
 
 class _DamagedError(OSError):
@@ -251,7 +261,7 @@ def _open_entry(folder: int, name: str) -> FileIO:
     raise PermissionError(f"{name} is not a file of ours alone")
 
 
-def _read_entry(folder: int, name: str, key: bytes | None = None) -> bytes:
+def _read_entry(folder: int, name: str, key: bytes | None = None, use: bool = True) -> bytes:
     """The content under ``key``, or under the own one; OSError where none is sound, and then a damaged file is gone."""
     with _open_entry(folder, name) as file:
         status = os.fstat(file.fileno())
@@ -263,7 +273,7 @@ def _read_entry(folder: int, name: str, key: bytes | None = None) -> bytes:
         except _DamagedError:
             _unlink_unchanged(folder, name, status)
             raise
-        if abs(time.time() - status.st_mtime) > RENEWED_AFTER:
+        if use and abs(time.time() - status.st_mtime) > RENEWED_AFTER:
             with suppress(OSError):
                 os.utime(file.fileno())
         return content

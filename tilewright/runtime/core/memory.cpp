@@ -146,6 +146,15 @@ char* scratch(int64_t bytes) {
     return mine.data;
 }
 
+ScratchAside::ScratchAside()
+    : data_(std::exchange(this_scratch.data, nullptr)), bytes_(std::exchange(this_scratch.bytes, 0)) {}
+
+ScratchAside::~ScratchAside() {
+    this_scratch.give_back();
+    this_scratch.data = data_;
+    this_scratch.bytes = bytes_;
+}
+
 MemoryStats memory_stats() {
     MemoryStats now = stats;
     now.scratch = all_scratch.load(std::memory_order_relaxed);

@@ -40,6 +40,18 @@ inline void release(Storage* storage) {
 // Valid until this thread's next call. Null when there is not enough memory. Callers hold the GIL.
 char* scratch(int64_t bytes);
 
+// Keeps this thread's scratch as it is while the thread makes other calls.
+class ScratchAside {
+  public:
+    ScratchAside();
+    ~ScratchAside();
+    ScratchAside(const ScratchAside&) = delete;
+
+  private:
+    char* data_;
+    int64_t bytes_;
+};
+
 // The account of what allocate() and scratch() gave: bytes, rounded up to the sizes of blocks; then numbers of calls.
 struct MemoryStats {
     int64_t in_use, cached, scratch;

@@ -45,37 +45,50 @@ bool spin(Ready ready) {
     return false;
 }
 
-void claim(Job& job, int tid) {
-    for (;;) {
+// False if the watch has stopped the job: then nobody finds more to claim.
+bool claim(Job& job, int tid, Watch* watch = nullptr) {
+    while (!watch || watch->goes_on()) {
         int64_t lo = job.next.fetch_add(job.chunk, std::memory_order_relaxed);
-        if (lo >= job.tasks) return;
+        if (lo >= job.tasks) return true;
         job.kernel(job.args, lo, std::min(lo + job.chunk, job.tasks), tid);
     }
+    job.next.store(job.tasks, std::memory_order_relaxed);
+    return false;
 }
 
 }  // namespace
 
-void ThreadPool::run(TwKernel kernel, const TwArgs* args, int64_t tasks, int64_t chunk, int limit) {
-    if (tasks <= 0) return;
+bool run_serial(TwKernel kernel, const TwArgs* args, int64_t tasks, int64_t chunk, Watch* watch) {
+    if (!watch) return tasks <= 0 || (kernel(args, 0, tasks, 0), true);
+    for (int64_t lo = 0; lo < tasks; lo += chunk) {
+        if (!watch->goes_on()) return false;
+        kernel(args, lo, std::min(lo + chunk, tasks), 0);
+    }
+    return true;
+}
+
+bool ThreadPool::run(TwKernel kernel, const TwArgs* args, int64_t tasks, int64_t chunk, int limit, Watch* watch) {
+    if (tasks <= 0) return true;
     chunk = std::clamp<int64_t>(chunk, 1, tasks);
     int64_t chunks = (tasks - 1) / chunk + 1;
     limit = static_cast<int>(std::min<int64_t>({limit, chunks, kMaxThreads}));
-    if (limit <= 1 || inside_job || !callers_.try_lock()) return kernel(args, 0, tasks, 0);
+    if (limit <= 1 || inside_job || !callers_.try_lock()) return run_serial(kernel, args, tasks, chunk, watch);
     std::lock_guard<std::mutex> guard(callers_, std::adopt_lock);
     Job job{kernel, args, tasks, chunk, limit};
-    run_shared(job);
+    return run_shared(job, watch);
 }
 
-void ThreadPool::run_shared(Job& job) {
+bool ThreadPool::run_shared(Job& job, Watch* watch) {
     hire(job.limit - 1);
     job_.store(&job, std::memory_order_relaxed);
     uint32_t before = state_.load(std::memory_order_relaxed);
     state_.store(((before & ~kInside) + kGeneration) | kOpen, std::memory_order_release);
     for (int i = 1; i < job.limit; ++i) state_.notify_one();
     inside_job = true;
-    claim(job, 0);
+    bool done = claim(job, 0, watch);
     inside_job = false;
     await_helpers();
+    return done;
 }
 
 // Starts the workers that are missing, with all signals blocked: signals are for Python's own threads.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "abi.h"
+#include "watch.h"
 
 namespace tw {
 
@@ -28,11 +29,12 @@ class ThreadPool {
     ThreadPool& operator=(const ThreadPool&) = delete;
 
     // Runs all tasks on at most `limit` threads (tid 0 is the caller) and returns when they are done. Calls from inside a job, and
-    // calls that meet the pool at work for another thread, run serially on their own thread.
-    void run(TwKernel kernel, const TwArgs* args, int64_t tasks, int64_t chunk, int limit);
+    // calls that meet the pool at work for another thread, run serially on their own thread. False if the watch, which
+    // may be null, has stopped it.
+    bool run(TwKernel kernel, const TwArgs* args, int64_t tasks, int64_t chunk, int limit, Watch* watch = nullptr);
 
   private:
-    void run_shared(Job& job);
+    bool run_shared(Job& job, Watch* watch);
     void hire(int workers);
     void await_helpers();
     void work();
@@ -46,6 +48,9 @@ class ThreadPool {
     std::atomic<uint32_t> drained_{0};  // the last generation that closed with helpers inside and saw them leave
     std::atomic<bool> stopping_{false};
 };
+
+// Runs all tasks on this thread; false if the watch, which may be null, has stopped it.
+bool run_serial(TwKernel kernel, const TwArgs* args, int64_t tasks, int64_t chunk, Watch* watch);
 
 // The pool of this process; a forked child gets a fresh one.
 ThreadPool& pool();

@@ -1,5 +1,6 @@
 #include "program.h"
 
+#include <chrono>
 #include <string>
 
 #include "small_array.h"
@@ -77,12 +78,41 @@ bool take_scratch(int64_t wanted, char*& data) {
     return PyErr_Format(PyExc_MemoryError, "no memory for intermediates: %s", refusal(wanted).c_str()), false;
 }
 
-// Runs the steps, without the GIL when that pays: nothing in here touches Python.
-void execute(const Program& program, TwArgs& args, int64_t bytes) {
+// The GIL let go for a while. Signals are looked for now and then: an interrupt ends a long call between two phases.
+class Released : public Watch {
+  public:
+    Released() : state_(PyEval_SaveThread()) {}
+    ~Released() { PyEval_RestoreThread(state_); }
+
+    bool goes_on() override {
+        Clock::time_point now = Clock::now();
+        if (now < next_) return true;
+        PyEval_RestoreThread(state_);
+        bool good = look();
+        state_ = PyEval_SaveThread();
+        next_ = now + kEvery;
+        return good;
+    }
+
+  private:
+    using Clock = std::chrono::steady_clock;
+    static constexpr std::chrono::milliseconds kEvery{50};
+
+    bool look() {
+        ScratchAside kept;  // a handler may call ops
+        return PyErr_CheckSignals() == 0;
+    }
+
+    PyThreadState* state_;
+    Clock::time_point next_ = Clock::now() + kEvery;
+};
+
+// Runs the steps, without the GIL when that pays; false with what a handler of signals has raised.
+bool execute(const Program& program, TwArgs& args, int64_t bytes) {
     bool large = bytes + args.table[program.scratch] > kLargeCall || is_long(program.steps, args.table);
-    PyThreadState* state = large ? PyEval_SaveThread() : nullptr;
-    run_steps(program.steps, args);
-    if (large) PyEval_RestoreThread(state);
+    if (!large) return run_steps(program.steps, args);
+    Released watch;
+    return run_steps(program.steps, args, &watch);
 }
 
 bool report(const TwStatus& status, Failure& failure) {
@@ -103,8 +133,7 @@ bool run(const Program& program, const Operand* inputs, int count, const int64_t
     for (int i = 0; i < count; ++i) data[i] = inputs[i].data, bytes += inputs[i].bytes;
     for (int i = 0; i < made; ++i) data[count + i] = results[i]->data, bytes += results[i]->bytes;
     if (!take_scratch(table[program.scratch], args.scratch)) return false;
-    execute(program, args, bytes);
-    return report(status, failure);
+    return execute(program, args, bytes) && report(status, failure);
 }
 
 bool drop(Tensor** results, int count) {

@@ -8,24 +8,24 @@ namespace tw {
 
 namespace {
 
-void run_phase(const Step& phase, const TwArgs& args) {
+bool run_phase(const Step& phase, const TwArgs& args, Watch* watch) {
     int64_t tasks = args.table[phase.count], chunk = args.table[phase.chunk];
-    if (tasks <= 0) return;
     int limit = tasks <= chunk ? 1 : thread_limit();
-    if (limit == 1) return phase.kernel(&args, 0, tasks, 0);
-    pool().run(phase.kernel, &args, tasks, chunk, limit);
+    if (limit == 1) return run_serial(phase.kernel, &args, tasks, chunk, watch);
+    return pool().run(phase.kernel, &args, tasks, chunk, limit, watch);
 }
 
-void run_at(const std::vector<Step>& steps, const TwArgs& args, int64_t* counters, int depth) {
+bool run_at(const std::vector<Step>& steps, const TwArgs& args, int64_t* counters, int depth, Watch* watch) {
     for (const Step& step : steps) {
         if (step.kernel) {
-            run_phase(step, args);
+            if (!run_phase(step, args, watch)) return false;
             continue;
         }
         int64_t trips = args.table[step.count];
         for (counters[depth] = 0; counters[depth] < trips; ++counters[depth])
-            run_at(step.body, args, counters, depth + 1);
+            if (!run_at(step.body, args, counters, depth + 1, watch)) return false;
     }
+    return true;
 }
 
 }  // namespace
@@ -48,10 +48,10 @@ bool is_long(const std::vector<Step>& steps, const int64_t* table, double trips)
     return false;
 }
 
-void run_steps(const std::vector<Step>& steps, TwArgs& args) {
+bool run_steps(const std::vector<Step>& steps, TwArgs& args, Watch* watch) {
     int64_t counters[kMaxDepth];
     args.counters = counters;
-    run_at(steps, args, counters, 0);
+    return run_at(steps, args, counters, 0, watch);
 }
 
 }  // namespace tw

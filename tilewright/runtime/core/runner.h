@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "abi.h"
+#include "watch.h"
 
 namespace tw {
 
@@ -23,7 +24,8 @@ int depth_of(const std::vector<Step>& steps);
 // Whether a phase has more than a few chunks, over all trips: about 10 us of work, as plans make chunks.
 bool is_long(const std::vector<Step>& steps, const int64_t* table, double trips = 1);
 
-// Runs the steps one after another, each phase on up to thread_limit() threads; args.counters is set here.
-void run_steps(const std::vector<Step>& steps, TwArgs& args);
+// Runs the steps one after another, each phase on up to thread_limit() threads; args.counters is set here. False if the
+// watch, which may be null, has stopped it.
+bool run_steps(const std::vector<Step>& steps, TwArgs& args, Watch* watch = nullptr);
 
 }  // namespace tw
