@@ -140,8 +140,11 @@ def bits(x: Any) -> tuple[Any, ...]:
     return x.dtype, x.shape, x.strides, x.contiguous().reshape(-1).view(tw.uint8).tolist()
 
 
-def run(start: list[np.ndarray[Any, Any]], steps: list[Step]) -> Pool:
-    pool: Pool = [tw.tensor(x) for x in start]
+def tensors(start: list[np.ndarray[Any, Any]]) -> Pool:
+    return [tw.tensor(x) for x in start]
+
+
+def run(pool: Pool, steps: list[Step]) -> Pool:
     for step in steps:
         step(pool)
     return pool
@@ -151,9 +154,10 @@ def run(start: list[np.ndarray[Any, Any]], steps: list[Step]) -> Pool:
 @settings(max_examples=250, deadline=None)
 def test_lazy_programs_give_the_bits_of_eager_ones(program: tuple[Any, list[str], list[Step]]) -> None:
     start, names, steps = program
-    expected = [bits(x) for x in run(start, steps)]
+    expected = [bits(x) for x in run(tensors(start), steps)]
+    pool = tensors(start)
     with tw.lazy():
-        pool = run(start, steps)
+        run(pool, steps)
         looked = [bits(x) for x in pool[::2]]
     assert looked == expected[::2], names
     assert [bits(x) for x in pool] == expected, names
@@ -181,6 +185,23 @@ def test_all_that_is_pending_is_one_program_that_is_compiled_once() -> None:
             assert len(pending) == 0
         assert looked == chain((x + scale).T).tolist() and y.tolist() == chain(x * scale).tolist()
     assert programs_made() == before + 1
+
+
+def test_programs_are_told_apart_by_sizes_views_and_what_is_wanted() -> None:
+    x = tw.arange(6.0).reshape(2, 3)
+
+    def both(keep: str, t: Any) -> Any:
+        with tw.lazy():
+            first = t + 1
+            second = first * 2
+            return first if keep == "first" else second
+
+    for keep, times in (("first", 1), ("second", 2), ("first", 1)):
+        assert both(keep, x).tolist() == ((x + 1) * times).tolist()
+    for t in (x, x[:1], x.flip(0), x[:, :2], x.new_ones(4, 1)):
+        with tw.lazy():
+            total, rows = t.sum(), t + t[0]
+        assert (total.item(), rows.tolist()) == (t.sum().item(), (t + t[0]).tolist())
 
 
 def test_what_nobody_can_ask_for_is_not_computed() -> None:
@@ -461,6 +482,7 @@ def test_memory_comes_back() -> None:
             bad = tw.gather(x, 0, tw.tensor([5000]))
         del bad
     assert used() == before
+    assert not [o for o in gc.get_objects() if isinstance(o, recorder.Failed)]
 
 
 def test_where_memory_ends_what_is_pending_is_computed_first() -> None:
