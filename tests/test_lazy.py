@@ -204,6 +204,27 @@ def test_programs_are_told_apart_by_sizes_views_and_what_is_wanted() -> None:
         assert (total.item(), rows.tolist()) == (t.sum().item(), (t + t[0]).tolist())
 
 
+VIEWS: dict[str, Callable[[Any], Any]] = {
+    "across rows": lambda x: x.reshape(-1)[3:19].reshape(4, 4),
+    "all of it": lambda x: x.reshape(-1),
+    "other rows": lambda x: x.reshape(6, 4),
+    "every other": lambda x: x[1::2, ::3],
+    "columns": lambda x: x.T[2:],
+    "windows": lambda x: x.unfold(1, 3, 2),
+    "a diagonal": lambda x: x.diagonal(),
+    "by steps of rows": lambda x: x.as_strided((2, 3), (13, 2), 1),
+}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_views_of_results(view: str) -> None:
+    x = tw.rand(4, 6)
+    expected = bits(VIEWS[view](x.softmax(0)) * 2)
+    with tw.lazy():
+        y = VIEWS[view](x.softmax(0)) * 2
+    assert bits(y) == expected
+
+
 def test_what_nobody_can_ask_for_is_not_computed() -> None:
     x, wrong = tw.rand(4), tw.tensor([9])
     with tw.lazy() as pending:
