@@ -23,18 +23,21 @@ from tensor_programs import (
     total,
 )
 
+import tilewright as tw
 from tilewright.ir import index as ix
 from tilewright.ir import scalar
 from tilewright.ir.interpret.domains import EXACT, TYPED
 from tilewright.ir.interpret.tensor import run_function
 from tilewright.ir.scalar import Apply, Expr, Read, apply, convert, literal
 from tilewright.ir.tensor import Compute, Function
+from tilewright.ir.text_tensor import print_function
 from tilewright.ir.types import BF16, BOOL, F32, I8, I32, U8
 from tilewright.passes.tensor.compose import Call, compose
 from tilewright.passes.tensor.differentiate import differentiate
 from tilewright.passes.tensor.eliminate_dead import EliminateDead, eliminate_dead
 from tilewright.passes.tensor.inline import Inline, inline
 from tilewright.passes.tensor.simplify import simplify, simplify_expression
+from tilewright.passes.tensor.simplify_indices import simplify_indices
 
 SIZES = {"N": 4, "C": 5, "M": 3, "K": 2, "R": 3, "S": 3, "O": 2, "H": 5, "W": 4}
 
@@ -305,3 +308,44 @@ def test_what_floats_do_not_allow(e: Expr) -> None:
 def test_simplified_programs_keep_every_bit() -> None:
     f = differentiate(softmax(), ("x",))
     check_same(f, simplify(f))
+
+
+@pytest.mark.parametrize(
+    ("place", "inlined"),
+    [
+        ("t[i*5 + j]", True),
+        ("t[i*7 + j]", True),
+        ("t[(3 - i)*5 + j]", True),
+        ("t[i + j*4]", True),
+        ("t[i*4 + j]", False),
+        ("t[i + j]", False),
+        ("t[i*5]", False),
+        ("u[(i*5 + j) // 5, (i*5 + j) % 5]", True),
+        ("u[(i*5 + j) // 5, (i*5 + j) % 4]", False),
+        ("u[(i*5 + j) // 5, (i*5 + j) % 5 // 2]", False),
+        ("w[(i*5 + j) // 10, (i*5 + j) // 5 % 2, (i*5 + j) % 5]", True),
+        ("w[(i*5 + j) // 10, (i*5 + j) % 5 % 2, (i*5 + j) % 5]", False),
+    ],
+)
+def test_what_is_read_at_another_place_each_time_is_computed_there(place: str, inlined: bool) -> None:
+    op = tw.op(
+        f"""
+op f(x: f32[30], z: f32[4, 5], v: f32[2, 2, 5]) -> y: f32[4, 5]:
+    t[n: 30] = exp(x[n])
+    u[a: 4, b: 5] = exp(z[a, b])
+    w[a: 2, b: 2, c: 5] = exp(v[a, b, c])
+    y[i: 4, j: 5] = {place}
+"""
+    )
+    before = op.compilation(op.default_request({}, 1, {})).function
+    after = inline(simplify_indices(before))
+    assert results(after) == (["y"] if inlined else [place[0], "y"])
+    check_same(before, after)
+
+
+def test_extents_decide_quotients_and_remainders() -> None:
+    op = tw.op("op f(x: f32[N, M]) -> y: f32[N, M]:\n    y[i, j] = x[(i*M + j) // M, (i*M + j) % M]\n")
+    before = op.compilation(op.default_request({}, 1, {})).function
+    after = simplify_indices(before)
+    assert print_function(after).splitlines()[1].strip() == "y[i: N, j: M] = x[i, j]"
+    check_same(before, after)
