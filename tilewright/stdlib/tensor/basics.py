@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,11 +10,11 @@ import numpy as np
 
 from tilewright.errors import CallError, UnsupportedError
 from tilewright.runtime import Tensor as CoreTensor
-from tilewright.runtime import to_tensor
 from tilewright.runtime.arrays import cells
 from tilewright.runtime.dtypes import dtype
 from tilewright.stdlib import ops
 from tilewright.stdlib.tensor import creation, devices, indexing, printing, random
+from tilewright.stdlib.tensor.arguments import real, source, wanted
 from tilewright.stdlib.tensor.special import converted
 
 
@@ -64,7 +65,7 @@ class Basics(CoreTensor):
 
     def fill_(self, value: Any) -> Any:
         """Writes one number to all elements."""
-        return creation.fill(self, value if isinstance(value, (bool, int, float)) else to_tensor(value).item())
+        return creation.fill(self, value, "fill_")
 
     def zero_(self) -> Any:
         """Writes 0 to all elements."""
@@ -110,7 +111,7 @@ class Basics(CoreTensor):
             else:
                 device = given
         devices.checked(device)
-        made = converted(self, creation.wanted(dtype, self.dtype))
+        made = converted(self, wanted(dtype, self.dtype))
         return self.clone() if copy and made is self else made
 
     def to_device(self, device: Any, /, *, stream: Any = None) -> Any:
@@ -136,7 +137,7 @@ class Basics(CoreTensor):
 
     def type_as(self, other: CoreTensor) -> Any:
         """This tensor in the dtype of another."""
-        return self.to(other.dtype)
+        return self.to(source("type_as", other, "other").dtype)
 
     def is_floating_point(self) -> bool:
         """Whether the dtype is a float."""
@@ -188,25 +189,44 @@ class Basics(CoreTensor):
 
     def uniform_(self, a: float = 0.0, b: float = 1.0, *, generator: random.Generator | None = None) -> Any:
         """Writes random numbers from a to b, b left out."""
-        return random.drawn("uniform", self, generator, low=a, high=b)
+        random.floats("uniform_", self.dtype)
+        low, high = real("uniform_", "a", a), real("uniform_", "b", b)
+        if not 0 <= high - low < math.inf:
+            raise CallError(f"uniform_(): there are no numbers from {low} to {high}", hint="the lower one comes first")
+        return random.drawn("uniform", self, generator, low=low, high=high)
 
     def normal_(self, mean: float = 0.0, std: float = 1.0, *, generator: random.Generator | None = None) -> Any:
         """Writes random numbers of a normal distribution."""
-        return random.drawn("normal", self, generator, mean=mean, std=std)
+        random.floats("normal_", self.dtype)
+        random.within("normal_", "std", real("normal_", "std", std))
+        return random.drawn("normal", self, generator, mean=real("normal_", "mean", mean), std=float(std))
 
-    def bernoulli_(self, p: float = 0.5, *, generator: random.Generator | None = None) -> Any:
-        """Writes 1 with probability ``p``, else 0."""
+    def bernoulli_(self, p: Any = 0.5, *, generator: random.Generator | None = None) -> Any:
+        """Writes 1 with the probability ``p``, a number or a tensor that broadcasts, else 0."""
+        if isinstance(p, CoreTensor):
+            return self.copy_(random.bernoulli(p.expand(self.shape), generator=generator))
         return self.copy_(random.bernoulli(self, p, generator=generator))
 
-    def random_(self, low: int, high: int | None = None, *, generator: random.Generator | None = None) -> Any:
-        """Writes random whole numbers from ``low`` to ``high - 1``, or from 0 to ``low - 1``."""
+    def random_(
+        self, low: int | None = None, high: int | None = None, *, generator: random.Generator | None = None
+    ) -> Any:
+        """Writes random whole numbers from ``low`` to ``high - 1``, or from 0 to ``low - 1``.
+
+        Without both, from 0 to the greatest of the dtype; of floats, below 2 to the bits of their precision.
+        """
+        if low is None:
+            return random.any_integers(self, generator)
         low, high = (0, low) if high is None else (low, high)
-        return self.copy_(random.randint(low, high, tuple(self.shape), generator=generator))
+        return random.integers("random_", self, low, high, generator)
 
     def exponential_(self, lambd: float = 1.0, *, generator: random.Generator | None = None) -> Any:
         """Writes random numbers of the exponential distribution of rate ``lambd``."""
+        random.floats("exponential_", self.dtype)
+        rate = real("exponential_", "lambd", lambd)
+        if not rate > 0:
+            raise CallError(f"exponential_(): lambd is {rate}", hint="it is above 0")
         made: Any = random.rand(tuple(self.shape), generator=generator)
-        return self.copy_((1 - made).log() / -lambd)
+        return self.copy_((1 - made).log() / -rate)
 
 
 def _restored(data: Any, to: dtype) -> CoreTensor:

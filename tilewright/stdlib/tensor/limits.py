@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from tilewright.errors import CallTypeError
 from tilewright.runtime import Tensor
 from tilewright.runtime.dtypes import dtype
+from tilewright.stdlib.tensor.arguments import source, span
 from tilewright.stdlib.tensor.creation import get_default_dtype
 
 __all__ = ["finfo", "iinfo", "is_floating_point", "is_tensor"]
@@ -62,9 +63,8 @@ def iinfo(type: dtype | Tensor, /) -> IntLimits:
     of: Any = getattr(type, "dtype", type)
     if not isinstance(of, dtype) or of.kind not in ("signed", "unsigned"):
         raise CallTypeError(f"iinfo(): {of!r} is no integer", hint="finfo(dtype) is of floats")
-    bits = 8 * of.itemsize
-    low = -(1 << bits - 1) if of.is_signed else 0
-    return IntLimits(bits, low + (1 << bits) - 1, low, of)
+    low, high = span(of)
+    return IntLimits(8 * of.itemsize, high, low, of)
 
 
 def is_tensor(obj: object, /) -> bool:
@@ -84,4 +84,4 @@ def is_floating_point(input: Tensor, /) -> bool:
     >>> tw.is_floating_point(tw.zeros(1))
     True
     """
-    return input.dtype.is_floating_point
+    return source("is_floating_point", input).dtype.is_floating_point
