@@ -15,7 +15,7 @@ from tilewright.runtime.dtypes import dtype
 from tilewright.stdlib import ops
 from tilewright.stdlib.tensor import creation, devices, indexing, printing, random
 from tilewright.stdlib.tensor.arguments import real, source, wanted
-from tilewright.stdlib.tensor.special import converted
+from tilewright.stdlib.tensor.conversion import converted
 
 
 class Basics(CoreTensor):

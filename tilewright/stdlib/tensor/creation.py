@@ -13,7 +13,7 @@ from tilewright.runtime.dtypes import bool_, dtype, float32, float64, int64
 from tilewright.runtime.safetensors import MOST_AXES
 from tilewright.stdlib import ops
 from tilewright.stdlib.tensor.arguments import Number, cell, dims, flag, number, placed, source, wanted, whole
-from tilewright.stdlib.tensor.special import converted
+from tilewright.stdlib.tensor.conversion import converted
 
 __all__ = [
     "as_tensor", "asarray", "empty", "empty_like", "empty_strided", "from_numpy", "frombuffer", "full", "full_like",

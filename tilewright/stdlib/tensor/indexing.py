@@ -15,9 +15,9 @@ from tilewright.runtime import Tensor, _core, to_tensor
 from tilewright.runtime.dtypes import bool_, int32, int64
 from tilewright.stdlib import ops
 from tilewright.stdlib.tensor import creation
+from tilewright.stdlib.tensor.conversion import converted, copy_into
 from tilewright.stdlib.tensor.creation import fill
 from tilewright.stdlib.tensor.places import around
-from tilewright.stdlib.tensor.special import converted, copy_into
 from tilewright.stdlib.tensor.views import broadcast_shapes
 
 __all__ = ["argwhere", "index_put", "masked_select", "nonzero", "take"]

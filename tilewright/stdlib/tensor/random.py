@@ -18,8 +18,8 @@ from tilewright.runtime import Tensor, _core, promote_types, to_tensor
 from tilewright.runtime.dtypes import dtype, float32, int32, int64, uint8
 from tilewright.stdlib import ops
 from tilewright.stdlib.tensor.arguments import dims, extent, integer, placed, real, source, span, wanted, whole
+from tilewright.stdlib.tensor.conversion import converted, copy_into
 from tilewright.stdlib.tensor.creation import filled, get_default_dtype
-from tilewright.stdlib.tensor.special import converted, copy_into
 from tilewright.stdlib.tensor.views import broadcast_shapes
 
 __all__ = [

@@ -10,9 +10,9 @@ from tilewright.runtime import Tensor, _core
 from tilewright.runtime.dtypes import bool_, dtype, float64, int64
 from tilewright.stdlib import ops
 from tilewright.stdlib.tensor.arguments import Number, cell, extent, finite, fit, placed, real, wanted, whole
+from tilewright.stdlib.tensor.conversion import converted
 from tilewright.stdlib.tensor.creation import get_default_dtype
 from tilewright.stdlib.tensor.indexing import nonzero
-from tilewright.stdlib.tensor.special import converted
 
 __all__ = ["arange", "eye", "linspace", "logspace", "tril_indices", "triu_indices"]
 

@@ -6,7 +6,7 @@ from tilewright.runtime import Tensor as CoreTensor
 from tilewright.runtime import set_tensor_hooks, set_tensor_type
 from tilewright.runtime._core import set_operators, supply
 from tilewright.stdlib import ops
-from tilewright.stdlib.tensor import functions, special, views
+from tilewright.stdlib.tensor import conversion, functions, views
 from tilewright.stdlib.tensor.basics import HOOKS, Basics
 from tilewright.stdlib.tensor.methods import Methods
 
@@ -28,10 +28,10 @@ def _copy(source: CoreTensor | tuple[CoreTensor, ...], target: CoreTensor | tupl
     targets = target if isinstance(target, tuple) else (target,)
     for one, to in zip(sources, targets, strict=True):
         if to is not None:
-            special.copy_into(to, one)
+            conversion.copy_into(to, one)
 
 
 set_tensor_type(Tensor)
 set_tensor_hooks(copy=_copy, **HOOKS)
-supply(functions.get, ops.get, "convert", special.coerce)
+supply(functions.get, ops.get, "convert", conversion.coerce)
 set_operators(functions.OPERATORS)
