@@ -34,7 +34,7 @@ def get_default_dtype() -> dtype:
 
 
 def set_default_dtype(d: dtype, /) -> None:
-    """Sets what new tensors of Python floats have; CallTypeError if it is no float.
+    """Sets what new tensors of Python floats have, one of the four float dtypes. CallTypeError if it is no float.
 
     >>> import tilewright as tw
     >>> tw.set_default_dtype(tw.float64)
@@ -70,8 +70,9 @@ def fill(target: Tensor, value: Any, name: str = "fill", argument: str = "value"
 def tensor(data: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A new tensor of numbers, of lists of lists of them, or of an array or a tensor, which is copied.
 
-    Python floats become the default dtype, ints int64, bools bool; arrays keep theirs. CallError where lists differ in
-    length, CallTypeError for what is no number.
+    Its shape is that of the lists, at most 32 deep. Python floats become the default dtype, ints int64, bools bool;
+    arrays keep theirs. ``dtype`` converts: floats to integers are truncated. CallError where lists differ in length or
+    a number does not fit into an integer dtype (NaN and infinities do not), CallTypeError for what is no number.
 
     >>> import tilewright as tw
     >>> tw.tensor([[1, 2], [3, 4]]).shape, tw.tensor(2.5).dtype
@@ -88,6 +89,8 @@ def tensor(data: Any, *, dtype: dtype | None = None, device: Any = None, require
 def as_tensor(data: Any, dtype: dtype | None = None, device: Any = None) -> Tensor:
     """As :func:`tensor`, over the memory of an array or tensor where its dtype is the one wanted: nothing is copied.
 
+    Shapes, dtypes and errors are those of :func:`tensor`.
+
     >>> import tilewright as tw
     >>> tw.as_tensor([1, 2]).tolist()
     [1, 2]
@@ -98,6 +101,8 @@ def as_tensor(data: Any, dtype: dtype | None = None, device: Any = None) -> Tens
 
 def asarray(obj: Any, *, dtype: dtype | None = None, device: Any = None, copy: bool | None = None) -> Tensor:
     """As :func:`as_tensor`; with ``copy=True`` as :func:`tensor`, with ``copy=False`` CallError where it must copy.
+
+    Shapes and dtypes are those of :func:`tensor`.
 
     >>> import tilewright as tw
     >>> tw.asarray([1.5]).dtype
@@ -112,7 +117,9 @@ def asarray(obj: Any, *, dtype: dtype | None = None, device: Any = None, copy: b
 
 
 def from_numpy(array: np.ndarray[Any, Any], /) -> Tensor:
-    """A tensor over the memory of a NumPy array, of its shape, strides and dtype. CallTypeError for anything else.
+    """A tensor over the memory of a NumPy array, of its shape, strides and dtype.
+
+    CallTypeError for anything else and for dtypes that there are no tensors of.
 
     >>> import numpy as np, tilewright as tw
     >>> a = np.zeros(2)
@@ -127,7 +134,11 @@ def from_numpy(array: np.ndarray[Any, Any], /) -> Tensor:
 
 
 def frombuffer(buffer: Any, *, dtype: dtype, count: int = -1, offset: int = 0) -> Tensor:
-    """A tensor of one axis over the bytes of a buffer from ``offset`` on; ``count`` elements, or all (-1).
+    """A tensor of one axis over the bytes of a buffer from byte ``offset`` on; ``count`` elements of ``dtype``, or all
+    (-1).
+
+    CallTypeError for what is no buffer, CallError for bytes that do not make up the elements, are not aligned, have
+    gaps, or are no bools where bools are wanted.
 
     >>> import tilewright as tw
     >>> tw.frombuffer(bytes([1, 2]), dtype=tw.uint8).tolist()
@@ -228,7 +239,10 @@ def _walk(data: Any, found: list[Any], axes: int) -> tuple[int, ...]:
 
 
 def empty(*size: Any, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A new tensor whose elements are whatever was in memory.
+    """A new tensor whose elements are whatever was in memory, of the default dtype unless one is given.
+
+    ``size``: the extents, as ints or one tuple. CallError for negative ones, CallTypeError for what is no int,
+    MemoryError for more than there is.
 
     >>> import tilewright as tw
     >>> tw.empty(2, 3).shape
@@ -239,7 +253,7 @@ def empty(*size: Any, dtype: dtype | None = None, device: Any = None, requires_g
 
 
 def zeros(*size: Any, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A new tensor of zeros, of the default dtype unless one is given.
+    """A new tensor of zeros, of the default dtype unless one is given. Sizes and errors as in :func:`empty`.
 
     >>> import tilewright as tw
     >>> tw.zeros(2, 3).tolist()
@@ -250,7 +264,7 @@ def zeros(*size: Any, dtype: dtype | None = None, device: Any = None, requires_g
 
 
 def ones(*size: Any, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A new tensor of ones, of the default dtype unless one is given.
+    """A new tensor of ones, of the default dtype unless one is given. Sizes and errors as in :func:`empty`.
 
     >>> import tilewright as tw
     >>> tw.ones(2).tolist()
@@ -263,7 +277,11 @@ def ones(*size: Any, dtype: dtype | None = None, device: Any = None, requires_gr
 def full(
     size: Any, fill_value: Number, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
-    """A new tensor of one value, in the dtype that the value has in :func:`tensor` unless one is given.
+    """A new tensor of the shape ``size``, all of one value, in the dtype that the value has in :func:`tensor` or in
+    ``dtype``.
+
+    CallTypeError for what is no number, CallError for one that does not fit into an integer dtype; else as
+    :func:`empty`.
 
     >>> import tilewright as tw
     >>> tw.full((2,), 7).tolist()
@@ -275,7 +293,10 @@ def full(
 
 
 def empty_strided(size: Any, stride: Any, *, dtype: dtype | None = None, device: Any = None) -> Tensor:
-    """A new tensor of these strides, in elements, whose elements are whatever was in memory.
+    """A new tensor of the shape ``size`` and these strides, in elements, whose elements are whatever was in memory.
+
+    Of the default dtype unless one is given. CallError for negative strides, and unless there is one per axis; else as
+    :func:`empty`.
 
     >>> import tilewright as tw
     >>> tw.empty_strided((2, 3), (1, 2)).stride()
@@ -296,7 +317,8 @@ def _like(name: str, input: Any, to: dtype | None, device: Any, requires_grad: b
 
 
 def empty_like(input: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """:func:`empty` of the shape and dtype of ``input``; row-major.
+    """:func:`empty` of the shape and dtype (unless one is given) of ``input``; row-major. CallTypeError if that is no
+    tensor.
 
     >>> import tilewright as tw
     >>> tw.empty_like(tw.zeros(2)).shape
@@ -306,7 +328,7 @@ def empty_like(input: Any, *, dtype: dtype | None = None, device: Any = None, re
 
 
 def zeros_like(input: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """:func:`zeros` of the shape and dtype of ``input``.
+    """:func:`zeros` of the shape and dtype (unless one is given) of ``input``. CallTypeError if that is no tensor.
 
     >>> import tilewright as tw
     >>> tw.zeros_like(tw.ones(2)).tolist()
@@ -316,7 +338,7 @@ def zeros_like(input: Any, *, dtype: dtype | None = None, device: Any = None, re
 
 
 def ones_like(input: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """:func:`ones` of the shape and dtype of ``input``.
+    """:func:`ones` of the shape and dtype (unless one is given) of ``input``. CallTypeError if that is no tensor.
 
     >>> import tilewright as tw
     >>> tw.ones_like(tw.zeros(2)).tolist()
@@ -328,7 +350,7 @@ def ones_like(input: Any, *, dtype: dtype | None = None, device: Any = None, req
 def full_like(
     input: Any, fill_value: Number, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
-    """:func:`full` of the shape and dtype of ``input``.
+    """:func:`full` of the shape and dtype (unless one is given) of ``input``. CallTypeError if that is no tensor.
 
     >>> import tilewright as tw
     >>> tw.full_like(tw.zeros(2), 3).tolist()

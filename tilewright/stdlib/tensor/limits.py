@@ -78,7 +78,7 @@ def is_tensor(obj: object, /) -> bool:
 
 
 def is_floating_point(input: Tensor, /) -> bool:
-    """Whether the dtype of a tensor is a float.
+    """Whether the dtype of a tensor, of any shape, is a float. CallTypeError for what is no tensor.
 
     >>> import tilewright as tw
     >>> tw.is_floating_point(tw.zeros(1))

@@ -33,6 +33,8 @@ _FULL = 1 << 64
 class Generator:
     """A source of random numbers: a seed, and how many blocks of four were drawn. Not safe for several threads at once.
 
+    It starts with the seed 67280421310721. The numbers are those of Philox4x32-10, keyed by the seed.
+
     >>> import tilewright as tw
     >>> g = tw.Generator().manual_seed(3)
     >>> a = tw.rand(4, generator=g)
@@ -45,7 +47,14 @@ class Generator:
         self._seed, self._drawn = 67280421310721, 0
 
     def manual_seed(self, seed: int) -> Generator:
-        """Starts the sequence of ``seed``, a whole number of 64 bits, negative ones from the end; returns itself."""
+        """Starts the sequence of ``seed``, a whole number of 64 bits, negative ones from the end; returns itself.
+
+        CallTypeError for what is no int, CallError for more bits.
+
+        >>> import tilewright as tw
+        >>> tw.Generator().manual_seed(-1).initial_seed() == 2**64 - 1
+        True
+        """
         number = integer("manual_seed(): the seed", seed)
         if not -_FULL // 2 <= number < _FULL:
             raise CallError(f"manual_seed(): the seed {number} has more than 64 bits", hint="as in manual_seed(0)")
@@ -53,16 +62,32 @@ class Generator:
         return self
 
     def seed(self) -> int:
-        """Starts the sequence of a seed that the system draws, which is returned."""
+        """Starts the sequence of a seed that the system draws, which is returned.
+
+        >>> import tilewright as tw
+        >>> g = tw.Generator()
+        >>> g.seed() == g.initial_seed()
+        True
+        """
         self.manual_seed(int.from_bytes(os.urandom(8), "little"))
         return self._seed
 
     def initial_seed(self) -> int:
-        """The seed."""
+        """The seed.
+
+        >>> import tilewright as tw
+        >>> tw.Generator().manual_seed(3).initial_seed()
+        3
+        """
         return self._seed
 
     def get_state(self) -> Tensor:
-        """Seed and number of numbers drawn as a uint8 tensor of 16 elements, for :meth:`set_state`."""
+        """Seed and number of blocks drawn as a uint8 tensor of 16 elements, for :meth:`set_state`.
+
+        >>> import tilewright as tw
+        >>> tw.Generator().manual_seed(3).get_state()[:2].tolist()
+        [3, 0]
+        """
         state = self._seed.to_bytes(8, "little") + self._drawn.to_bytes(8, "little")
         return to_tensor(np.frombuffer(bytearray(state), np.uint8))
 
@@ -71,6 +96,12 @@ class Generator:
 
         Any 16 bytes are a state: a seed, then how many blocks were drawn, little end first. CallTypeError for another
         dtype, CallError for another shape.
+
+        >>> import tilewright as tw
+        >>> g, other = tw.Generator().manual_seed(3), tw.Generator()
+        >>> a = tw.rand(4, generator=g)
+        >>> tw.rand(4, generator=other.set_state(g.get_state())).tolist() == tw.rand(4, generator=g).tolist()
+        True
         """
         given = source("set_state", state, "state")
         if given.dtype is not uint8:
@@ -82,7 +113,14 @@ class Generator:
         return self
 
     def take(self, count: int) -> dict[str, int]:
-        """The seed and the offset, in blocks of four, of the next ``count`` numbers, which count as drawn."""
+        """The seed and the offset, in blocks of four, of the next ``count`` numbers, which count as drawn: keywords of
+        ops.
+
+        >>> import tilewright as tw
+        >>> g = tw.Generator().manual_seed(3)
+        >>> g.take(5), g.take(1)
+        ({'seed': 3, 'offset': 0}, {'seed': 3, 'offset': 2})
+        """
         offset = self._drawn
         self._drawn = (self._drawn + -(-count // 4)) % _FULL
         return {"seed": self._seed, "offset": offset}
@@ -93,7 +131,8 @@ default_generator = Generator()
 
 
 def manual_seed(seed: int) -> Generator:
-    """Starts the default generator anew with ``seed``.
+    """Starts the default generator, which is returned, anew with ``seed``: see :meth:`Generator.manual_seed` for
+    errors.
 
     >>> import tilewright as tw
     >>> g = tw.manual_seed(0)
@@ -126,7 +165,7 @@ def initial_seed() -> int:
 
 
 def get_rng_state() -> Tensor:
-    """The state of the default generator.
+    """The state of the default generator, a uint8 tensor of 16 elements.
 
     >>> import tilewright as tw
     >>> tw.get_rng_state().shape
@@ -194,6 +233,9 @@ def rand(
 ) -> Tensor:
     """Numbers of [0, 1), each of the 2^24 multiples of 2^-24 as likely as the others: 2^11 in float16, 2^8 in bfloat16.
 
+    ``size``: the extents, as ints or one tuple. Of the default dtype, or of the floats that are given. CallTypeError
+    for other dtypes, sizes and generators, CallError for negative extents. The numbers are not PyTorch's.
+
     >>> import tilewright as tw
     >>> tw.rand(2, 3).shape
     (2, 3)
@@ -216,6 +258,8 @@ def randn(
 ) -> Tensor:
     """Numbers of the normal distribution of mean 0 and deviation 1: its inverse at the middles of 2^24 equal parts.
 
+    Sizes, dtypes and errors as in :func:`rand`.
+
     >>> import tilewright as tw
     >>> tw.randn(2, dtype=tw.float64).dtype
     tilewright.float64
@@ -236,7 +280,8 @@ def randint(
 ) -> Tensor:
     """Whole numbers from ``low`` (0) to ``high - 1``; int64 unless a dtype is given. ``randint(high, size)`` too.
 
-    CallError where there is no such number, or more than 2^32.
+    ``size``: the extents. CallError where there is no such number, more than 2^32, or one that does not fit into the
+    dtype (of floats: where not all whole numbers are there); CallTypeError for ends and sizes that are no ints.
 
     >>> import tilewright as tw
     >>> tw.randint(5, 6, (3,)).tolist()
@@ -282,7 +327,8 @@ def _fit(name: str, low: int, high: int, to: dtype) -> None:
 
 
 def rand_like(input: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """:func:`rand` of the shape and dtype of ``input``.
+    """:func:`rand` of the shape and dtype (unless one is given) of ``input``. CallTypeError if that is no tensor of
+    floats.
 
     >>> import tilewright as tw
     >>> tw.rand_like(tw.zeros(2)).shape
@@ -293,7 +339,8 @@ def rand_like(input: Any, *, dtype: dtype | None = None, device: Any = None, req
 
 
 def randn_like(input: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """:func:`randn` of the shape and dtype of ``input``.
+    """:func:`randn` of the shape and dtype (unless one is given) of ``input``. CallTypeError if that is no tensor of
+    floats.
 
     >>> import tilewright as tw
     >>> tw.randn_like(tw.zeros(2)).shape
@@ -306,7 +353,7 @@ def randn_like(input: Any, *, dtype: dtype | None = None, device: Any = None, re
 def randint_like(
     input: Any, low: int, high: int | None = None, *, dtype: dtype | None = None, device: Any = None
 ) -> Tensor:
-    """:func:`randint` of the shape and dtype of ``input``.
+    """:func:`randint` of the shape and dtype (unless one is given) of ``input``. CallTypeError if that is no tensor.
 
     >>> import tilewright as tw
     >>> tw.randint_like(tw.zeros(2), 1).tolist()
@@ -320,7 +367,9 @@ def randint_like(
 
 
 def randperm(n: int, *, generator: Generator | None = None, dtype: dtype | None = None, device: Any = None) -> Tensor:
-    """The numbers from 0 to n - 1 in a random order; int64 unless a dtype is given.
+    """The numbers from 0 to n - 1 in a random order: one axis; int64 unless a dtype is given.
+
+    CallError for a negative n and where the numbers do not fit into the dtype, CallTypeError for what is no int.
 
     >>> import tilewright as tw
     >>> sorted(tw.randperm(4).tolist())
@@ -334,7 +383,10 @@ def randperm(n: int, *, generator: Generator | None = None, dtype: dtype | None 
 
 
 def bernoulli(input: Any, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
-    """1 with the probability that ``input`` says (or ``p``), else 0, in its dtype.
+    """1 with the probability that ``input`` says (or ``p``), else 0, in its shape and dtype.
+
+    Probabilities are floats; with ``p`` any dtype goes. CallError for those outside of 0 to 1, CallTypeError for other
+    dtypes.
 
     >>> import tilewright as tw
     >>> tw.bernoulli(tw.tensor([0.0, 1.0])).tolist()
@@ -354,7 +406,10 @@ def bernoulli(input: Any, p: float | None = None, *, generator: Generator | None
 def normal(
     mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, dtype: dtype | None = None
 ) -> Tensor:
-    """Numbers of normal distributions; mean and deviation are numbers, with a size, or tensors of one shape.
+    """Numbers of normal distributions; mean and deviation are numbers, with a size, or tensors, which broadcast.
+
+    Of the default dtype, or that of the tensors, or of the floats that are given. CallError for a negative deviation,
+    shapes that do not broadcast, and numbers without a size; CallTypeError for other dtypes.
 
     >>> import tilewright as tw
     >>> tw.normal(0.0, 1.0, (2, 3)).shape

@@ -26,9 +26,12 @@ def arange(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """``start, start + step, ...`` below ``end`` (above it for a negative step); ``arange(end)`` starts from 0.
+    """``start, start + step, ...`` below ``end`` (above it for a negative step); ``arange(end)`` starts from 0. One
+    axis.
 
-    int64 if all is whole, else the default dtype; computed in float64 or int64.
+    int64 if all is whole, else the default dtype, unless one is given; computed in float64 or int64. CallTypeError for
+    what is no number and for bools, CallError for a step of 0 or that leads away, for numbers that are not finite, and
+    for those that do not fit into an integer dtype or are not whole there.
 
     >>> import tilewright as tw
     >>> tw.arange(1, 2, 0.25).tolist(), tw.arange(3).tolist()
@@ -81,7 +84,11 @@ def linspace(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """``steps`` numbers evenly from ``start`` to ``end``, both included; computed in float64.
+    """``steps`` numbers evenly from ``start`` to ``end``, both included: one axis, of the default dtype unless one is
+    given.
+
+    Computed in float64, in integers truncated. CallTypeError for what is no number and for bools, CallError for ends
+    that do not fit into an integer dtype and a negative number of steps.
 
     >>> import tilewright as tw
     >>> tw.linspace(0, 1, 5).tolist()
@@ -105,7 +112,10 @@ def logspace(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """``base`` to the powers of :func:`linspace`.
+    """``base`` to the powers of :func:`linspace`: one axis, of the default dtype unless one is given; computed in
+    float64.
+
+    CallTypeError for what is no number and for bools, CallError for a negative number of steps.
 
     >>> import tilewright as tw
     >>> tw.logspace(0, 2, 3, base=2.0).tolist()
@@ -123,6 +133,8 @@ def eye(
     n: int, m: int | None = None, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """The matrix of ``n`` rows and ``m`` (``n``) columns with ones where row and column are equal, else zeros.
+
+    Of the default dtype unless one is given. CallError for negative extents, CallTypeError for what is no int.
 
     >>> import tilewright as tw
     >>> tw.eye(2).tolist()
@@ -146,6 +158,8 @@ def _triangle(name: str, row: int, col: int, offset: int, lower: bool, to: dtype
 def tril_indices(row: int, col: int, offset: int = 0, *, dtype: dtype | None = None, device: Any = None) -> Tensor:
     """The places of a matrix on and below its diagonal ``offset``, row by row: an int64 tensor ``[2, n]``.
 
+    CallError for negative extents, CallTypeError for what is no int.
+
     >>> import tilewright as tw
     >>> tw.tril_indices(2, 2).tolist()
     [[0, 1, 1], [0, 0, 1]]
@@ -155,6 +169,8 @@ def tril_indices(row: int, col: int, offset: int = 0, *, dtype: dtype | None = N
 
 def triu_indices(row: int, col: int, offset: int = 0, *, dtype: dtype | None = None, device: Any = None) -> Tensor:
     """The places of a matrix on and above its diagonal ``offset``, row by row: an int64 tensor ``[2, n]``.
+
+    CallError for negative extents, CallTypeError for what is no int.
 
     >>> import tilewright as tw
     >>> tw.triu_indices(2, 2).tolist()

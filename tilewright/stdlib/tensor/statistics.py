@@ -29,9 +29,9 @@ def _extreme(name: str, input: Operand, dim: Any, keepdim: bool) -> Any:
 def max(input: Operand, dim: int | Operand = None, keepdim: bool = False) -> Any:
     """The greatest element; along ``dim``, with its places, ``(values, indices)``; or the greater of two tensors'.
 
-    The result has no axes; without ``dim`` (of extent 1 with ``keepdim``); or the shape that both broadcast to. Values
-    have the dtype of ``input``, places are int64. CallError for no elements, CallIndexError for a ``dim`` that there is
-    not, CallTypeError for bools along ``dim``. A NaN is greater than all numbers.
+    The result has no axes, or those of ``input`` without ``dim`` (of extent 1 with ``keepdim``), or the shape that both
+    broadcast to. Values have the dtype of ``input``, places are int64. CallError for no elements, CallIndexError for a
+    ``dim`` that there is not, CallTypeError for bools along ``dim``. A NaN counts as greater than all numbers.
 
     >>> import tilewright as tw
     >>> x = tw.tensor([[1, 5], [7, 3]])
@@ -44,7 +44,7 @@ def max(input: Operand, dim: int | Operand = None, keepdim: bool = False) -> Any
 def min(input: Operand, dim: int | Operand = None, keepdim: bool = False) -> Any:
     """The least element; along ``dim``, with its places, ``(values, indices)``; or the lesser of two tensors'.
 
-    Shapes, dtypes and errors as in :func:`max`; a NaN is less than all numbers.
+    Shapes, dtypes and errors as in :func:`max`; a NaN counts as less than all numbers.
 
     >>> import tilewright as tw
     >>> x = tw.tensor([[1, 5], [7, 3]])

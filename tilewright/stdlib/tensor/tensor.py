@@ -12,7 +12,16 @@ from tilewright.stdlib.tensor.methods import Methods
 
 
 class Tensor(Basics, Methods):
-    """An n-dimensional array of one element type: dims and strides over shared storage."""
+    """An n-dimensional array of one element type: dims and strides over shared storage.
+
+    At most 32 axes; the dtypes are bool, four widths of signed and unsigned integers, and the floats float16, bfloat16,
+    float32 and float64. ``tw.tensor`` and its like make tensors.
+
+    >>> import tilewright as tw
+    >>> x = tw.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> (x + x.T).tolist(), x.shape, x.dtype
+    ([[2.0, 5.0], [5.0, 8.0]], (2, 2), tilewright.float32)
+    """
 
     __slots__ = ()
 
