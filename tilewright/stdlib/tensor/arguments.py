@@ -70,6 +70,8 @@ def whole(what: str, value: Any) -> int:
 
 def extent(name: str, value: Any) -> int:
     """How many elements an axis has."""
+    if type(value) is int and 0 <= value <= _MOST:
+        return value
     found = whole(f"{name}(): the extent", value)
     if found < 0:
         raise CallError(f"{name}(): the extent {found} is negative", hint="extents are 0 or more")
@@ -84,6 +86,8 @@ def dims(name: str, size: tuple[Any, ...]) -> tuple[int, ...]:
 
 def number(name: str, argument: str, value: Any) -> Number:
     """A number of Python, of NumPy or in a tensor without axes, as Python has it."""
+    if type(value) in (int, float, bool):
+        return value  # type: ignore[no-any-return]
     found = value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
     if not isinstance(found, (bool, int, float)):
         raise CallTypeError(f"{name}(): {argument}={value!r} is no number", hint=f"as in {argument}=1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from tilewright.errors import CallError, CallTypeError
 from tilewright.runtime import Tensor, _core, to_tensor
-from tilewright.runtime.dtypes import bool_, dtype, float32, float64, int64
+from tilewright.runtime.dtypes import bool_, dtype, float32, int64
 from tilewright.runtime.safetensors import MOST_AXES
 from tilewright.stdlib import ops
 from tilewright.stdlib.tensor.arguments import Number, cell, dims, flag, number, placed, source, wanted, whole
@@ -206,10 +207,10 @@ def _tensor_of(data: Any, to: dtype | None) -> Tensor:
 
 def _array(found: list[Any], to: dtype) -> np.ndarray[Any, Any]:
     """The numbers in ``to``; in float64 for the floats that are narrower than float32."""
-    name = to.name if to in (float32, float64) or not to.is_floating_point else "float64"
     try:
-        with np.errstate(over="ignore"):
-            return np.array([int(v) for v in found] if to.kind in ("signed", "unsigned") else found, name)
+        if to.is_floating_point:
+            return np.array(array("f" if to is float32 else "d", found))
+        return np.array(found if to is bool_ else [int(v) for v in found], to.name)
     except (OverflowError, ValueError) as error:
         raise CallError(f"tensor(): {error}", hint=f"these numbers do not fit into {to}") from None
 

@@ -9,7 +9,7 @@ from tilewright.errors import CallError, CallTypeError
 from tilewright.runtime import Tensor, _core
 from tilewright.runtime.dtypes import bool_, dtype, float64, int64
 from tilewright.stdlib import ops
-from tilewright.stdlib.tensor.arguments import Number, cell, extent, finite, fit, placed, real, wanted, whole
+from tilewright.stdlib.tensor.arguments import Number, extent, finite, fit, placed, real, wanted, whole
 from tilewright.stdlib.tensor.conversion import converted
 from tilewright.stdlib.tensor.creation import get_default_dtype
 from tilewright.stdlib.tensor.indexing import nonzero
@@ -97,8 +97,9 @@ def linspace(
     placed(device, requires_grad)
     made = _core.empty((extent("linspace", steps),), _of_numbers("linspace", wanted(dtype, get_default_dtype())))
     ends = {name: real("linspace", name, value) for name, value in (("start", start), ("end", end))}
-    for name, value in ends.items():
-        cell("linspace", name, value, made.dtype)
+    if not made.dtype.is_floating_point:
+        for name, value in ends.items():
+            fit(f"linspace(): {name}={value}", value, made.dtype)
     return ops.get("linspace")(made, **ends, out=made)  # type: ignore[no-any-return]
 
 
