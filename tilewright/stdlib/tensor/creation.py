@@ -120,7 +120,8 @@ def asarray(obj: Any, *, dtype: dtype | None = None, device: Any = None, copy: b
 def from_numpy(array: np.ndarray[Any, Any], /) -> Tensor:
     """A tensor over the memory of a NumPy array, of its shape, strides and dtype.
 
-    CallTypeError for anything else and for dtypes that there are no tensors of.
+    CallTypeError for anything else and for dtypes that there are no tensors of, CallError for elements of the other
+    byte order or that are not aligned.
 
     >>> import numpy as np, tilewright as tw
     >>> a = np.zeros(2)
@@ -131,6 +132,8 @@ def from_numpy(array: np.ndarray[Any, Any], /) -> Tensor:
     """
     if not isinstance(array, np.ndarray):
         raise CallTypeError(f"from_numpy() takes an array, not {type(array).__name__}", hint="tw.tensor(x) takes more")
+    if not (array.dtype.isnative and array.flags.aligned):
+        raise CallError("from_numpy(): the elements are swapped or not aligned", hint="tw.tensor(x) copies them")
     return to_tensor(array)
 
 

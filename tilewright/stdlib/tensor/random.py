@@ -289,7 +289,7 @@ def randint(
     """
     placed(device, requires_grad)
     if size is None:
-        low, high, size = 0, low, high
+        low, high, size = 0, low, high if isinstance(high, (tuple, list)) else None
     if size is None:
         raise CallError("randint(): no size is given", hint="as in tw.randint(0, 10, (2, 3))")
     return integers("randint", _core.empty(dims("randint", (size,)), wanted(dtype, int64)), low, high, generator)
