@@ -293,5 +293,5 @@ def test_limits_are_numpys_and_pytorchs(torch: Any) -> None:
 def test_the_page_holds() -> None:
     page = (Path(__file__).parents[1] / "docs" / "eager.md").read_text()
     blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     exec("".join(blocks), {})

@@ -7,6 +7,7 @@ target, an :class:`InternalError` by us.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Self
 
 from tilewright.source import Edit, Span
 
@@ -35,6 +36,10 @@ class TilewrightError(Exception):
         if self.hint:
             parts.append(f"help: {self.hint}")
         return "\n".join(parts)
+
+    def again(self) -> Self:
+        """The same error anew: it has not been raised."""
+        return type(self)(self.message, self.span, self.hint, self.fix)
 
     label = "error"
 

@@ -73,6 +73,7 @@ NETS = {
         "interop": _files("interop"),
         "views": _files("views"),
         "eager": _files("functions"),
+        "lazy": _files("lazy"),
         "axes": _files("out"),
         "safetensors": _files("safetensors"),
     }.items()
@@ -106,6 +107,7 @@ AREAS: dict[str, tuple[str, ...]] = {
     "views": ("views", "wrong calls"),
     "eager": ("eager",),
     "axes": ("axes", "calls"),
+    "lazy": ("lazy",),
     "store": ("store", "cache"),
     "safetensors": ("safetensors",),
     "calls": ("broadcasting", "arrays", "calls", "wrong calls", "ops", "op table"),

@@ -12,6 +12,7 @@ from tilewright.compiler.callable import raiser
 from tilewright.compiler.mode import mode
 from tilewright.compiler.request import OperandClass
 from tilewright.compiler.stages import Compilation, Job, Layout, definition_passes
+from tilewright.dsl.axes import Axes
 from tilewright.dsl.header import Parameter
 from tilewright.errors import CallTypeError
 from tilewright.ir.tensor import Function
@@ -43,7 +44,8 @@ class FunctionOp(CoreOp):
         names = [t.name for t in function.inputs]
         form = f"{function.name}({', '.join([*names, *(s.name for s in function.scalars)])})"
         on_error = raiser(function.name, names, form, self._case)
-        super().__init__(function.name, self.parameters(), self._compile, on_error, to_tensor, to_numpy)
+        core = function.name, self.parameters(), self._compile, on_error, to_tensor, to_numpy
+        super().__init__(*core, None, _axes(function))
 
     def parameters(self) -> list[Parameter]:
         """The parameters as the core binds them: operands, then run-time scalars by keyword."""
@@ -70,6 +72,11 @@ class FunctionOp(CoreOp):
         with driver.reported(job, mode()):
             return job.compilation().tensor
 
+    def noted(self, key: Key) -> Function:
+        """The function, its FMA and orders fixed, that a call with this key runs."""
+        given = map(OperandClass.read, key[0])
+        return self.meaning({t.name: c for t, c in zip(self.function.inputs, given, strict=True) if c is not None}, {})
+
     def _checked_job(self, operands: Mapping[str, OperandClass]) -> Job:
         for t in self.function.inputs:
             given = operands[t.name]
@@ -85,7 +92,9 @@ class FunctionOp(CoreOp):
         given = [found for found in map(OperandClass.read, key[0]) if found is not None]
         names = (t.name for t in self.function.inputs)
         job = self._checked_job(dict(zip(names, given, strict=True)))
-
+        strided = {} if len(key) < 3 else zip(self.function.outputs, map(OperandClass.read, key[2]), strict=True)
+        layout = {**job.layout, **{name: c.unit_axis for name, c in dict(strided).items() if c is not None}}
+        job = self._job(layout)
         entry = self.entry(key)
         found = cache.find(entry) if mode() == "off" else None
         if found is None:
@@ -101,3 +110,10 @@ class FunctionOp(CoreOp):
         said = f"{self.text()}\0{self.passes(layout)}".encode()
         identity = blake2b(said, digest_size=20).hexdigest()
         return cache.Entry(self.function.name, identity, (), key, self.target.name, self.target.level)
+
+
+def _axes(function: Function) -> Axes:
+    """Each axis is one of its own."""
+    outputs = [function.tensor(o) for o in function.outputs]
+    patterns = [tuple((None,) * len(t.shape) for t in tensors) for tensors in (function.inputs, outputs)]
+    return patterns[0], patterns[1], (), False, (False,) * len(function.inputs)

@@ -154,6 +154,14 @@ class Op(CoreOp):
         """The function, its FMA and orders fixed, that a call with these operands and attributes runs."""
         return self.definition.meaning(operands, attributes, self.target)
 
+    def noted(self, key: Key) -> Function:
+        """The function, its FMA and orders fixed, that a call with this key runs."""
+        from tilewright.compiler.bundle import reporting
+
+        request = self.definition.request(key)
+        with reporting(lambda: self.definition.case(request, self.target)):
+            return self.job(request).compilation().tensor
+
     # --- requests ---------------------------------------------------------------------------
 
     def called(self, operands: tuple[Any, ...], attributes: Mapping[str, Attribute]) -> Request:

@@ -27,9 +27,20 @@ from tilewright.passes.tensor.form_fma import FormFma
 from tilewright.passes.tensor.in_field import InField
 from tilewright.passes.tensor.inline import Inline
 from tilewright.passes.tensor.set_order import SetOrder
+from tilewright.passes.tensor.simplify_indices import SimplifyIndices
 
 TENSOR_PASSES: dict[str, type[Pass]] = {
-    p.name: p for p in (Differentiate, EliminateDead, FormFma, InField, Inline, SetOrder, tensor_simplify.Simplify)
+    p.name: p
+    for p in (
+        Differentiate,
+        EliminateDead,
+        FormFma,
+        InField,
+        Inline,
+        SetOrder,
+        tensor_simplify.Simplify,
+        SimplifyIndices,
+    )
 }
 """The passes over functions by name."""
 LOOP_PASSES: dict[str, type[Pass]] = {

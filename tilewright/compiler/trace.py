@@ -26,6 +26,7 @@ from tilewright.passes.pipeline import Pipeline
 from tilewright.passes.tensor.compose import Call, compose
 from tilewright.passes.tensor.eliminate_dead import EliminateDead
 from tilewright.passes.tensor.inline import Inline
+from tilewright.passes.tensor.simplify_indices import SimplifyIndices
 from tilewright.targets.target import get_target
 
 
@@ -186,7 +187,7 @@ def _constant(op: str, scalar: ScalarInput, value: Any) -> Const:
 
 _OPERANDS = ("tensor", "optional")
 
-FUSE = Pipeline((Inline(), EliminateDead()))
+FUSE = Pipeline((Inline(), SimplifyIndices(), EliminateDead()))
 """What a trace goes through: pointwise statements move to where they are read."""
 
 

@@ -1,7 +1,7 @@
 """The C++ core: tensors, compiled ops and the threads that run them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, Self, TypeAlias, final, overload
+from typing import Any, Literal, Protocol, Self, TypeAlias, final, overload
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -363,6 +363,53 @@ def supply(
 
 def set_operators(functions: Mapping[str, str]) -> None:
     """The names of the functions that operators on tensors call, by names such as __add__, __iadd__, __lt__."""
+
+class Recorder(Protocol):
+    """What notes the calls of a thread."""
+
+    def record(
+        self,
+        op: Any,
+        arguments: tuple[Any, ...],
+        key: Key,
+        operands: tuple[Tensor, ...],
+        results: tuple[Tensor, ...],
+        merged: tuple[Tensor, ...],
+        /,
+    ) -> None:
+        """Notes a call, and says so of its tensors by ``watch``.
+
+        ``arguments`` are in the order of the parameters; ``operands``, those that are there, as kernels see them;
+        ``results``, whose memory is allocated, as users and ``merged`` as kernels see them. All tensors are the
+        recorder's own."""
+
+    def settle(self) -> None:
+        """Computes all that was noted, and says so of each tensor by ``settled``."""
+
+def set_mode(to: Recorder | Literal[False] | None) -> Recorder | Literal[False] | None:
+    """Sets what becomes of the calls of this thread: None: they run; False: they run, and nobody is asked to settle;
+    else the recorder that notes them. Returns what it was."""
+
+def settle(tensor: Tensor) -> None:
+    """Has the tensor's recorder settle, if there is something pending that writes to its memory."""
+
+def settled(tensor: Tensor) -> None:
+    """Nothing pending reads or writes the tensor's memory any more."""
+
+class Settler(Protocol):
+    def settle(self) -> None: ...
+
+def watch(tensors: tuple[Tensor, ...], recorder: Settler, pending: bool) -> None:
+    """Has ``recorder`` asked to settle before the memory of the tensors is written to or, if ``pending``, read."""
+
+def storage(tensor: Tensor) -> int:
+    """A number of the memory that the tensor shares with its views."""
+
+def holders(tensor: Tensor) -> int:
+    """How many tensors are of that memory."""
+
+def copy(source: Tensor, target: Tensor) -> None:
+    """Writes one tensor into another of the same shape."""
 
 def set_default_float(name: str) -> None:
     """The dtype that Python's floats have, and results of functions of floats that are given integers."""

@@ -10,6 +10,7 @@ from tilewright.passes.tensor.form_fma import FormFma
 from tilewright.passes.tensor.inline import Inline
 from tilewright.passes.tensor.set_order import SetOrder
 from tilewright.passes.tensor.simplify import Simplify
+from tilewright.passes.tensor.simplify_indices import SimplifyIndices
 from tilewright.testing.choices import Choices, strategy
 
 Units = tuple[tuple[str, int], ...]
@@ -18,7 +19,7 @@ Units = tuple[tuple[str, int], ...]
 
 def make_pipeline(choices: Choices, units: Units, exact: bool, most: int = 4) -> Pipeline:
     """Up to ``most`` passes that keep what a function means: bit for bit, or, if ``exact``, in the field."""
-    same: tuple[Pass, ...] = (Simplify(), Inline(), Inline(duplicate=True), EliminateDead())
+    same: tuple[Pass, ...] = (Simplify(), Inline(), Inline(duplicate=True), SimplifyIndices(), EliminateDead())
     known = (*same, FormFma(), SetOrder(units)) if exact else same
     return Pipeline(tuple(choices.pick(known) for _ in range(choices.integer(0, most))))
 

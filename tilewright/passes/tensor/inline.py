@@ -116,19 +116,44 @@ def _inside_indices(c: Compute) -> set[Read]:
 
 
 def _reads_each_point_once(c: Compute, read: Read) -> bool:
-    """Whether ``read`` is at another position at each point of ``c``: each axis moves an index of its own."""
-    own = {name for i in read.indices if isinstance(i, Index) and (name := _mover(i, c))}
-    return own == {a.name for a in statements.all_axes(c)}
+    """Whether ``read`` is at another position at each point of ``c``: each axis counts in an index as a digit does."""
+    axes = {a.name: a.extent for a in statements.all_axes(c)}
+    told = _told({i for i in read.indices if isinstance(i, Index)})
+    return {*axes} == {name for i in told for name in _digits(i, axes)}
 
 
-def _mover(i: Index, c: Compute) -> str | None:
-    """The one axis of ``c`` in ``i``, if it has a constant factor."""
-    inside = ix.symbols(i) & {a.name for a in statements.all_axes(c)}
-    if len(inside) != 1:
-        return None
-    (name,) = inside
-    factor = ix.coefficient(i, name)
-    return name if factor is not None and factor.constant is not None else None
+def _told(indices: set[Index]) -> set[Index]:
+    """``indices`` and what they tell: a quotient and its remainder tell the number."""
+    numbers = {
+        atom.num
+        for i in indices
+        for atom in ix.atoms(i)
+        if isinstance(atom, ix.Mod) and {ix.of_atom(atom), ix.floordiv(atom.num, atom.den)} <= indices
+    }
+    return indices if numbers <= indices else _told(indices | numbers)
+
+
+def _digits(i: Index, axes: Mapping[str, Index]) -> list[str]:
+    """The axes in ``i`` if it is another number for each of their points: each moves it by more than all smaller ones
+    together.
+    """
+    names = ix.symbols(i) & axes.keys()
+    factors = {name: _size(factor) for name in names if (factor := ix.coefficient(i, name)) is not None}
+    if len(factors) < len(names):
+        return []
+    least, found = ix.const(1), list[str]()
+    while len(found) < len(factors):
+        gaps = {name: (f - least).constant for name, f in factors.items() if name not in found}
+        known = {name: gap for name, gap in gaps.items() if gap is not None and gap >= 0}
+        if not known:
+            return []
+        found.append(min(known, key=lambda name: known[name]))
+        least = factors[found[-1]] * axes[found[-1]]
+    return found
+
+
+def _size(factor: Index) -> Index:
+    return factor if factor.constant is None else ix.const(abs(factor.constant))
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 #include "arrays.h"
 
+#include "recording.h"
+
 #include <pybind11/numpy.h>
 
 #include <algorithm>
@@ -83,7 +85,7 @@ PyObject* tensor_of_array(PyObject* object) {
 PyObject* array_of_tensor(PyObject* object) {
     Tensor* tensor = reinterpret_cast<Tensor*>(object);
     PyObject* description = numpy.descriptions[static_cast<int>(tensor->dtype)];
-    if (!description) return nullptr;
+    if (!description || !expose(tensor)) return nullptr;
     int flags = tensor->readonly ? 0 : Numpy::NPY_ARRAY_WRITEABLE_;
     PyObject* array = numpy.api->PyArray_NewFromDescr_(numpy.api->PyArray_Type_, Py_NewRef(description), tensor->rank(),
                                                        tensor->dims(), tensor->strides(), tensor->data, flags, nullptr);

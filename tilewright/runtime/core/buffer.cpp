@@ -2,8 +2,8 @@
 #include <cstring>
 #include <memory>
 
+#include "recording.h"
 #include "small_array.h"
-#include "tensor.h"
 
 namespace tw {
 
@@ -103,6 +103,7 @@ bool answers(Py_buffer* view, int flags) {
 int tensor_get_buffer(PyObject* self, Py_buffer* view, int flags) {
     Tensor* tensor = reinterpret_cast<Tensor*>(self);
     const DTypeInfo& type = info(tensor->dtype);
+    if (!expose(tensor)) return view->obj = nullptr, -1;
     *view = Py_buffer{};
     view->buf = tensor->data;
     view->len = tensor->bytes;

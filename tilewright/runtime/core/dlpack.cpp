@@ -3,6 +3,7 @@
 #include <cstring>
 #include <new>
 
+#include "recording.h"
 #include "small_array.h"
 
 namespace tw {
@@ -91,6 +92,7 @@ void let_go_unconsumed(PyObject* capsule) {
 // Strides are whole numbers of elements: no tensor is made of memory where they are not.
 template <class Managed>
 PyObject* capsule_of(Tensor* tensor, [[maybe_unused]] uint64_t flags) {
+    if (!expose(tensor)) return nullptr;
     auto* exported = new (std::nothrow) Exported<Managed>{};
     if (!exported) return PyErr_NoMemory();
     int64_t item = info(tensor->dtype).bytes;

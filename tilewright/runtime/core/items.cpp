@@ -4,6 +4,7 @@
 
 #include "arguments.h"
 #include "methods.h"
+#include "recording.h"
 #include "tensor_doc.h"
 #include "view.h"
 
@@ -54,7 +55,7 @@ PyObject* nested(Tensor* tensor, int axis, const char* data) {
 // The number that a tensor of one element is; `what` needs it.
 PyObject* only_number(PyObject* self, const char* what) {
     Tensor* x = reinterpret_cast<Tensor*>(self);
-    if (x->bytes == info(x->dtype).bytes) return number_at(x->dtype, x->data);
+    if (x->bytes == info(x->dtype).bytes) return readable(x) ? number_at(x->dtype, x->data) : nullptr;
     std::string count = std::to_string(count_of(x));
     return fail(Wrong::Value, std::string(what) + ": " + described(x) + " has " + count + " elements, not one",
                 "x[...] chooses one; tolist() gives all");
@@ -62,7 +63,9 @@ PyObject* only_number(PyObject* self, const char* what) {
 
 PyObject* item(Call& call) { return only_number(reinterpret_cast<PyObject*>(call.tensor), "item()"); }
 
-PyObject* tolist(Call& call) { return nested(call.tensor, 0, call.tensor->data); }
+PyObject* tolist(Call& call) {
+    return readable(call.tensor) ? nested(call.tensor, 0, call.tensor->data) : nullptr;
+}
 
 PyObject* numpy(Call& call) {
     PyObject* module = PyImport_ImportModule("tilewright.runtime.arrays");
@@ -92,7 +95,7 @@ int tensor_bool(PyObject* self) {
                     "x.any() or x.all(); x.numel() counts the elements"),
                -1;
     }
-    PyObject* number = number_at(x->dtype, x->data);
+    PyObject* number = readable(x) ? number_at(x->dtype, x->data) : nullptr;
     int truth = number ? PyObject_IsTrue(number) : -1;
     Py_XDECREF(number);
     return truth;

@@ -56,6 +56,19 @@ inline bool is_row_major(const int64_t* dims, const int64_t* strides, int rank, 
     return true;
 }
 
+// Whether each byte of one block, the first element's first, is of one element; strides along axes of extent 1 do not
+// count.
+inline bool is_dense(const int64_t* dims, const int64_t* strides, int rank, int64_t item) {
+    int open = 0;
+    for (int a = 0; a < rank; ++a) open += dims[a] != 1;
+    for (bool found = true; open && found; --open) {
+        found = false;
+        for (int a = 0; a < rank && !found; ++a)
+            if (dims[a] > 1 && strides[a] == item) found = true, item *= dims[a];
+    }
+    return open == 0;
+}
+
 // The lowest and one past the highest byte offset that elements lie at; {0, 0} when there are none.
 struct Span {
     int64_t low, high;

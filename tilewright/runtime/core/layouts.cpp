@@ -130,7 +130,7 @@ PyObject* resized(const Call& call, DType dtype) {
     int64_t old = item_of(x), item = info(dtype).bytes;
     int last = x->rank() - 1;
     if (last < 0) return no_reading(call, dtype, "its size changes, and there is no axis", "unsqueeze(0) gives it one");
-    if (x->strides()[last] != old) return no_reading(call, dtype, "the last axis has gaps", kPacked);
+    if (x->dims()[last] > 1 && x->strides()[last] != old) return no_reading(call, dtype, "the last axis has gaps", kPacked);
     if (x->dims()[last] * old % item)
         return no_reading(call, dtype, "the last axis ends within an element", "make its extent a multiple");
     Layout layout = layout_of(x);

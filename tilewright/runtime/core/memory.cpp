@@ -117,15 +117,16 @@ Storage* allocate(int64_t bytes) {
     stats.in_use += size.bytes;
     stats.peak = std::max(stats.peak, stats.in_use);
     char* data = static_cast<char*>(block) + sizeof(Storage);
-    return new (block) Storage{1, data, bytes, nullptr, nullptr, nullptr};
+    return new (block) Storage{1, false, false, data, bytes, nullptr, nullptr, {nullptr}, 0};
 }
 
 Storage* borrow(void* data, int64_t bytes, void* owner, void (*let_go)(void*)) {
+    Storage borrowed{1, false, true, static_cast<char*>(data), bytes, owner, let_go, {nullptr}, 0};
     Storage* header = free_headers;
-    if (!header) return new (std::nothrow) Storage{1, static_cast<char*>(data), bytes, owner, let_go, nullptr};
+    if (!header) return new (std::nothrow) Storage{borrowed};
     free_headers = header->next_free;
     --kept_headers;
-    *header = {1, static_cast<char*>(data), bytes, owner, let_go, nullptr};
+    *header = borrowed;
     return header;
 }
 

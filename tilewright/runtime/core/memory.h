@@ -3,19 +3,26 @@
 #include <cstdint>
 #include <string>
 
+struct _object;  // PyObject
+
 namespace tw {
 
 constexpr int64_t kAlignment = 64;
 
 // Memory that tensors share. Counting and the free lists behind allocate() are not thread-safe: callers hold the GIL.
 struct alignas(kAlignment) Storage {
-    int64_t references;
+    int32_t references;
+    bool pending;  // whether its contents are yet to be computed
+    bool exposed;  // whether its address was given to others, who may read and write there at any time
     char* data;
     int64_t bytes;
-    void* owner;                   // what a borrowed storage keeps alive
-    void (*let_go)(void* owner);   // null for own memory
-    Storage* next_free;
-    int64_t version = 0;  // how often it was written to in place
+    void* owner;                  // what a borrowed storage keeps alive
+    void (*let_go)(void* owner);  // null for own memory
+    union {
+        _object* recorder;   // whose recorded calls read it or write to it; owned, null: there are none (recording.h)
+        Storage* next_free;  // of one that is free
+    };
+    int64_t version;  // how often it was written to in place
 };
 
 // Own memory, 64-byte aligned, with one reference; null when there is not enough, though the cache was given back.

@@ -12,6 +12,7 @@
 #include "object.h"
 #include "op.h"
 #include "pool.h"
+#include "recording.h"
 
 namespace py = pybind11;
 
@@ -138,6 +139,22 @@ py::dict set_hooks(py::kwargs functions) {
     return before;
 }
 
+py::object set_mode_object(py::object to) { return py::reinterpret_steal<py::object>(set_mode(to.ptr())); }
+
+Storage* storage_of(py::handle tensor) {
+    if (!is_tensor(tensor.ptr())) throw py::type_error("no Tensor: " + py::repr(tensor).cast<std::string>());
+    return reinterpret_cast<Tensor*>(tensor.ptr())->storage;
+}
+
+void watch_tensors(py::tuple tensors, py::handle recorder, bool pending) {
+    for (py::handle tensor : tensors) watch(storage_of(tensor), recorder.ptr(), pending);
+}
+
+void settle_tensor(py::handle tensor) {
+    storage_of(tensor);
+    if (!readable(reinterpret_cast<Tensor*>(tensor.ptr()))) throw py::error_already_set();
+}
+
 std::unique_ptr<Object> load_object(py::bytes image) { return std::make_unique<Object>(std::string_view(image)); }
 
 uintptr_t address_of(const Object& object, const std::string& name) {
@@ -171,6 +188,16 @@ PYBIND11_MODULE(_core, m) {
     m.def("set_operators", [](py::object all) { if (!tw::set_operators(all.ptr())) throw py::error_already_set(); });
     m.def("supply", &tw::supply, py::arg("function"), py::arg("op"), py::arg("conversion"),
           py::arg("coerce"));
+    m.def("set_mode", &tw::set_mode_object, py::arg("to"), "What becomes of this thread's calls: recording.h.");
+    m.def("settle", &tw::settle_tensor, py::arg("tensor"), "Has what is recorded computed, if the tensor is part of it.");
+    m.def("settled", [](py::handle t) { tw::forget(tw::storage_of(t)); }, "Nothing recorded reads or writes the memory.");
+    m.def("storage", [](py::handle t) { return reinterpret_cast<uintptr_t>(tw::storage_of(t)); }, "The number of the storage.");
+    m.def("holders", [](py::handle t) { return tw::storage_of(t)->references; }, "How many tensors are of the storage.");
+    m.def("copy", [](py::object from, py::object to) {
+        return py::reinterpret_steal<py::object>(tw::call_hook(tw::Hook::Copy, {from.ptr(), to.ptr()}));
+    }, "Writes one tensor into another of its shape.");
+    m.def("watch", &tw::watch_tensors, py::arg("tensors"), py::arg("recorder"), py::arg("pending"),
+          "Has a recorder asked before the memory of the tensors is written to or, if pending, read.");
     m.def("promote_types", &tw::promote_types, py::arg("type1"), py::arg("type2"));
     m.def("result_type", &tw::result_type);
     m.def("set_default_float", [](const std::string& name) { tw::default_float = tw::read_dtype(name); });

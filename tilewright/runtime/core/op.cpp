@@ -1,12 +1,11 @@
 // The call path of an op.
-#include "op.h"
-
 #include <algorithm>
+#include <utility>
 
 #include "arrays.h"
-#include "axes.h"
 #include "hooks.h"
-#include "small_array.h"
+#include "op_call.h"
+#include "recording.h"
 
 namespace tw {
 
@@ -24,63 +23,6 @@ bool overlap(const Operand& a, const Operand& b) {
 }
 
 constexpr char kRecord[] = "__tilewright_record__";
-constexpr int kUsual = 16;  // as many of anything as usual calls have
-constexpr int kExtents = 256;  // calls with more dims and strides in all keep their axes as they are
-
-// One call. The inputs are the operands that are present, in order; they are owned.
-struct Call {
-    Definition& op;
-    SmallArray<PyObject*, kUsual> values;
-    SmallArray<uint64_t, kUsual> key;
-    SmallArray<Tensor*, kUsual> inputs;
-    SmallArray<Operand, kUsual> views;   // the inputs, then the tensors given for results, as kernels see them
-    SmallArray<Tensor*, kUsual> given;   // per result the tensor that it is written to, or null; owned
-    int64_t extents[kExtents];           // of merged axes
-    Merging merging;
-    PyObject* out = nullptr;
-    bool may_merge, merged = false, again = false;  // again: to be done without merging, for what there is to say
-    int count = 0;
-    bool tensors = false, others = false;  // what the operands came as
-    PyObject* recorder = nullptr;          // an operand that records the call instead of running it; borrowed
-
-    Call(Definition& definition, bool merge)
-        : op(definition), values(size(definition.parameters)), key(words(definition)), inputs(definition.operands),
-          views(definition.operands + results(definition)), given(results(definition)), may_merge(merge) {
-        std::fill_n(given.data(), results(definition), nullptr);
-    }
-    ~Call() {
-        for (int i = 0; i < count; ++i) Py_DECREF(inputs[i]);
-        for (int i = 0; out && i < results(op); ++i) Py_XDECREF(given[i]);
-    }
-    template <class T>
-    static int size(const std::vector<T>& all) {
-        return static_cast<int>(all.size());
-    }
-
-    static int results(const Definition& definition) { return size(definition.axes.results); }
-    static int words(const Definition& definition) { return definition.key_words + results(definition); }
-
-    bool read();
-    bool take_out();
-    bool clashes();
-    bool look();
-    void merge();
-    bool take_attribute(PyObject* value, const Parameter& parameter, uint64_t* words);
-    bool stretch();
-    bool take_operand(PyObject* value, const Parameter& parameter, uint64_t& word);
-    PyObject* convert(PyObject* value, const Parameter& parameter);
-    PyObject* record(PyObject* self);
-    const Program* find();
-    const Program* miss(std::string_view bytes);
-    PyObject* describe();
-    bool pack(const Program& program, uint64_t* cells);
-    PyObject* run(const Program& program);
-    bool fail(const Failure& failure);
-    PyObject* all_operands();
-    PyObject* deliver(Tensor** results, int made);
-    PyObject* deliver_out(Tensor** results, int made);
-    PyObject* deliver_one(Tensor* result);
-};
 
 bool is_usage_error() {
     return PyErr_ExceptionMatches(PyExc_TypeError) || PyErr_ExceptionMatches(PyExc_OverflowError) ||
@@ -131,7 +73,9 @@ PyObject* operand_class(uint64_t word) {
     return Py_BuildValue("(Oiik)", dtype_name(static_cast<DType>((word & 0xFF) - 1)), rank, unit, still);
 }
 
-bool Call::read() {
+}  // namespace
+
+bool OpCall::read() {
     uint64_t* word = key.data();
     for (int i = 0; i < size(op.parameters); ++i) {
         const Parameter& parameter = op.parameters[i];
@@ -147,7 +91,7 @@ bool Call::read() {
 }
 
 // The tensors that results are written to.
-bool Call::take_out() {
+bool OpCall::take_out() {
     int wanted = results(op);
     bool several = PyTuple_Check(out);
     PyObject* const* items = several ? &PyTuple_GET_ITEM(out, 0) : &out;
@@ -163,7 +107,7 @@ bool Call::take_out() {
 }
 
 // What kernels see of the operands, and the key that follows.
-bool Call::look() {
+bool OpCall::look() {
     int wanted = results(op), most = 0;
     for (int i = 0; i < count; ++i) {
         views[i] = seen(inputs[i]);
@@ -183,7 +127,7 @@ bool Call::look() {
 }
 
 // Whether what a result is written to is also read, other than element by element at the same places.
-bool Call::clashes() {
+bool OpCall::clashes() {
     for (int i = 0; out && i < results(op); ++i) {
         if (!given[i]) continue;
         const Operand& to = views[count + i];
@@ -199,7 +143,7 @@ bool Call::clashes() {
     return false;
 }
 
-void Call::merge() {
+void OpCall::merge() {
     SmallArray<Part, kUsual> parts(count + results(op));
     int all = 0, room = 0, present = 0;
     for (int i = 0; i < results(op); ++i)
@@ -218,14 +162,14 @@ void Call::merge() {
 }
 
 // A default is not read again.
-bool Call::take_attribute(PyObject* value, const Parameter& parameter, uint64_t* words) {
+bool OpCall::take_attribute(PyObject* value, const Parameter& parameter, uint64_t* words) {
     const std::vector<uint64_t>& known = parameter.fallback_words;
     if (value != parameter.fallback || known.empty()) return attribute_words(value, parameter, words);
     return copy_few(known.data(), size(known), words), true;
 }
 
 // Operands that share a pack take one shape.
-bool Call::stretch() {
+bool OpCall::stretch() {
     if (count == op.operands && !broadcasts(op, inputs.data())) return true;
     SmallArray<Tensor*, kUsual> all(op.operands);
     int present = 0;
@@ -238,7 +182,7 @@ bool Call::stretch() {
 }
 
 // The key word of an operand: 0 when it is absent.
-bool Call::take_operand(PyObject* value, const Parameter& parameter, uint64_t& word) {
+bool OpCall::take_operand(PyObject* value, const Parameter& parameter, uint64_t& word) {
     word = 0;
     if (value == Py_None && parameter.kind == Kind::Optional) return true;
     PyObject* object = is_tensor(value) ? Py_NewRef(value) : convert(value, parameter);
@@ -249,7 +193,7 @@ bool Call::take_operand(PyObject* value, const Parameter& parameter, uint64_t& w
 }
 
 // An array or a buffer as it is; anything else, and those that cannot be tensors, as Python converts them.
-PyObject* Call::convert(PyObject* value, const Parameter& parameter) {
+PyObject* OpCall::convert(PyObject* value, const Parameter& parameter) {
     if (PyObject* tensor = tensor_of_array(value)) return tensor;
     if (PyObject_CheckBuffer(value)) {
         PyObject* tensor = tensor_from_buffer(value, nullptr);
@@ -266,7 +210,7 @@ PyObject* Call::convert(PyObject* value, const Parameter& parameter) {
 }
 
 // What `operand.__tilewright_record__(op, values)` gives; the values are in the order of the parameters.
-PyObject* Call::record(PyObject* self) {
+PyObject* OpCall::record(PyObject* self) {
     PyObject* all = PyTuple_New(size(op.parameters));
     if (!all) return nullptr;
     for (int i = 0; i < size(op.parameters); ++i) PyTuple_SET_ITEM(all, i, Py_NewRef(values[i]));
@@ -275,7 +219,7 @@ PyObject* Call::record(PyObject* self) {
     return result;
 }
 
-const Program* Call::find() {
+const Program* OpCall::find() {
     if (op.last && few_equal(key.data(), words(op), op.last_key.data())) return op.last;
     std::string_view bytes(reinterpret_cast<char*>(key.data()), words(op) * sizeof(uint64_t));
     auto found = op.programs.find(bytes);
@@ -286,11 +230,13 @@ const Program* Call::find() {
 }
 
 // Another thread, or on_miss itself, may have added the key meanwhile: then the first program stays.
-const Program* Call::miss(std::string_view bytes) {
+const Program* OpCall::miss(std::string_view bytes) {
     PyObject* question = describe();
     if (!question) return nullptr;
     ++op.misses;
+    Mode before = std::exchange(mode, {});  // what the compiler itself calls is run
     PyObject* object = PyObject_CallOneArg(op.on_miss, question);
+    mode = before;
     Py_DECREF(question);
     if (!object) return nullptr;
     const Program* program = program_of(object);
@@ -309,7 +255,7 @@ const Program* Call::miss(std::string_view bytes) {
 
 // What on_miss is told: (a class or None per operand, the attributes' values), and if results are written to memory of
 // other strides than row-major ones, a class or None per result.
-PyObject* Call::describe() {
+PyObject* OpCall::describe() {
     PyObject* operands = PyTuple_New(op.operands);
     PyObject* attributes = PyTuple_New(size(op.parameters) - op.operands - op.scalars);
     Py_ssize_t operand = 0, attribute = 0;
@@ -333,7 +279,7 @@ PyObject* Call::describe() {
     return nullptr;
 }
 
-bool Call::pack(const Program& program, uint64_t* cells) {
+bool OpCall::pack(const Program& program, uint64_t* cells) {
     int scalar = 0;
     for (int i = 0; i < size(op.parameters) && scalar < op.scalars; ++i) {
         const Parameter& parameter = op.parameters[i];
@@ -344,15 +290,18 @@ bool Call::pack(const Program& program, uint64_t* cells) {
     return true;
 }
 
-PyObject* Call::run(const Program& program) {
+PyObject* OpCall::run(const Program& program, PyObject* self) {
     int made = static_cast<int>(program.outputs.size());
     SmallArray<uint64_t, kUsual> cells(op.scalars);
     SmallArray<Tensor*, kUsual> made_tensors(made);
+    SmallArray<int64_t, 128> table(program.head + program.tail);
     Failure failure;
     if (!pack(program, cells.data())) return nullptr;
     Destination to{op.axes, merged ? &merging : nullptr, out ? given.data() : nullptr, views.data() + count};
-    bool good = program.run(views.data(), count, cells.data(), to, made_tensors.data(), failure);
-    for (int i = 0; out && good && i < made; ++i)
+    bool good = program.prepare(views.data(), count, to, table.data(), made_tensors.data(), failure);
+    if (good && noted) good = note(program, self, table.data(), made_tensors.data());
+    else if (good) good = program.compute(views.data(), count, table.data(), cells.data(), made_tensors.data(), failure);
+    for (int i = 0; out && good && !mode.settling && i < made; ++i)
         if (given[i]) bump_version(given[i]);
     if (good) return out ? deliver_out(made_tensors.data(), made) : deliver(made_tensors.data(), made);
     again = failure.kind && merged;
@@ -362,7 +311,7 @@ PyObject* Call::run(const Program& program) {
 }
 
 // A tuple of all operands as tensors, None for an absent one.
-PyObject* Call::all_operands() {
+PyObject* OpCall::all_operands() {
     PyObject* all = PyTuple_New(op.operands);
     Py_ssize_t operand = 0;
     int present = 0;
@@ -376,7 +325,7 @@ PyObject* Call::all_operands() {
 
 // A failed check is told with the operands. The kernel numbers the operands that are present; on_error is told the
 // number among all.
-bool Call::fail(const Failure& failure) {
+bool OpCall::fail(const Failure& failure) {
     if (!failure.kind) return false;
     if (std::string_view(failure.kind) == "out") {
         PyObject* text = PyUnicode_FromFormat("%U(): %S", op.name, failure.info);
@@ -397,7 +346,7 @@ bool Call::fail(const Failure& failure) {
 }
 
 // NumPy out if all that came in was NumPy's. Takes the references.
-PyObject* Call::deliver_one(Tensor* result) {
+PyObject* OpCall::deliver_one(Tensor* result) {
     PyObject* tensor = reinterpret_cast<PyObject*>(result);
     if (tensors || !others) return tensor;
     PyObject* array = array_of_tensor(tensor);
@@ -407,7 +356,7 @@ PyObject* Call::deliver_one(Tensor* result) {
 }
 
 // What was given for results is what is returned.
-PyObject* Call::deliver_out(Tensor** results, int made) {
+PyObject* OpCall::deliver_out(Tensor** results, int made) {
     if (!PyTuple_Check(out)) return Py_DECREF(results[0]), Py_NewRef(out);
     PyObject* all = PyTuple_New(made);
     for (int i = 0; i < made; ++i) {
@@ -424,7 +373,7 @@ PyObject* Call::deliver_out(Tensor** results, int made) {
     return all;
 }
 
-PyObject* Call::deliver(Tensor** results, int made) {
+PyObject* OpCall::deliver(Tensor** results, int made) {
     if (made == 1) return deliver_one(results[0]);
     PyObject* all = PyTuple_New(made);
     for (int i = 0; i < made; ++i) {
@@ -434,8 +383,6 @@ PyObject* Call::deliver(Tensor** results, int made) {
     }
     return all;
 }
-
-}  // namespace
 
 namespace {
 
@@ -458,25 +405,38 @@ PyObject* by_way_of_new(PyObject* self, PyObject* const* args, Py_ssize_t count,
     return copied ? Py_NewRef(out) : nullptr;
 }
 
-}  // namespace
-
-PyObject* call(PyObject* self, Definition& definition, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
-    if (!definition.name) return PyErr_SetString(PyExc_RuntimeError, "the op was not initialised"), nullptr;
+// The call; `notes`: it may be noted by the recorder of this thread.
+PyObject* attempt(PyObject* self, Definition& definition, PyObject* const* args, Py_ssize_t count, PyObject* keywords,
+                  bool notes) {
     for (bool merge : {true, false}) {
-        Call call(definition, merge);
+        OpCall call(definition, merge);
         if (!bind(definition, args, count, keywords, call.values.data(), call.out)) return nullptr;
         if (!call.read()) return call.recorder ? call.record(self) : nullptr;
-        if (call.out && call.clashes()) return by_way_of_new(self, args, count, keywords, call.out);
+        call.noted = mode.recorder && notes && call.may_note();
+        if (watched && !call.ready()) return nullptr;
+        if (call.out && !call.noted && call.clashes()) return by_way_of_new(self, args, count, keywords, call.out);
         const Program* program = call.find();
-        PyObject* result = program ? call.run(*program) : nullptr;
+        PyObject* result = program ? call.run(*program, self) : nullptr;
         if (!program && call.merged && is_usage_error()) PyErr_Clear(), call.again = true;
         if (!call.again) return result;
     }
     return nullptr;
 }
 
+}  // namespace
+
+PyObject* call(PyObject* self, Definition& definition, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
+    if (!definition.name) return PyErr_SetString(PyExc_RuntimeError, "the op was not initialised"), nullptr;
+    PyObject* result = attempt(self, definition, args, count, keywords, true);
+    if (result || !mode.recorder || !PyErr_ExceptionMatches(PyExc_MemoryError)) return result;
+    PyErr_Clear();  // what is pending holds memory
+    PyObject* settled = PyObject_CallMethod(mode.recorder, "settle", nullptr);
+    Py_XDECREF(settled);
+    return settled ? attempt(self, definition, args, count, keywords, false) : nullptr;
+}
+
 PyObject* key_of(Definition& definition, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
-    Call call(definition, true);
+    OpCall call(definition, true);
     if (!bind(definition, args, count, keywords, call.values.data(), call.out, false) || !call.read()) return nullptr;
     return call.describe();
 }

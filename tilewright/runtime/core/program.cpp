@@ -93,7 +93,7 @@ bool report(const TwStatus& status, Failure& failure) {
 }
 
 // Runs the steps on the operands and the results.
-bool compute(const Program& program, const Operand* inputs, int count, const int64_t* table, const uint64_t* cells,
+bool run(const Program& program, const Operand* inputs, int count, const int64_t* table, const uint64_t* cells,
              Tensor** results, Failure& failure) {
     int made = static_cast<int>(program.outputs.size());
     SmallArray<void*, 16> data(count + made);
@@ -107,23 +107,28 @@ bool compute(const Program& program, const Operand* inputs, int count, const int
     return report(status, failure);
 }
 
+bool drop(Tensor** results, int count) {
+    for (int i = 0; i < count; ++i) Py_CLEAR(results[i]);
+    return false;
+}
+
 }  // namespace
 
-bool Program::run(const Operand* inputs, int count, const uint64_t* cells, const Destination& to, Tensor** results,
-                  Failure& failure) const {
+bool Program::prepare(const Operand* inputs, int count, const Destination& to, int64_t* table, Tensor** results,
+                      Failure& failure) const {
     int made = static_cast<int>(outputs.size()), done = 0;
-    SmallArray<int64_t, 128> table(head + tail);
-    bool good = measure(*this, inputs, count, to, table.data(), failure);
+    bool good = measure(*this, inputs, count, to, table, failure);
     while (good && done < made) {
-        good = make_result(*this, done, table.data(), to, results[done], failure);
+        good = make_result(*this, done, table, to, results[done], failure);
         done += results[done] != nullptr;
     }
-    good = good && compute(*this, inputs, count, table.data(), cells, results, failure);
-    while (!good && done > 0) {
-        --done;
-        Py_CLEAR(results[done]);  // evaluates its argument twice
-    }
-    return good;
+    return good || drop(results, done);
+}
+
+bool Program::compute(const Operand* inputs, int count, const int64_t* table, const uint64_t* cells, Tensor** results,
+                      Failure& failure) const {
+    int made = static_cast<int>(outputs.size());
+    return run(*this, inputs, count, table, cells, results, failure) || drop(results, made);
 }
 
 }  // namespace tw

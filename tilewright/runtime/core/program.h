@@ -37,10 +37,14 @@ struct Program {
     std::vector<std::string> checks;
     std::vector<DType> scalars;
 
-    // Runs one call. `inputs` and given outputs fill the head exactly; `results` has room for the outputs and gets new
-    // references. On failure returns false and leaves no results.
-    bool run(const Operand* inputs, int count, const uint64_t* cells, const Destination& to, Tensor** results,
-             Failure& failure) const;
+    // Gets a call ready: fills the size table, of head + tail slots, and makes the results, of which `results` gets new
+    // references. `inputs` and given outputs fill the head exactly. On failure returns false and leaves no results.
+    bool prepare(const Operand* inputs, int count, const Destination& to, int64_t* table, Tensor** results,
+                 Failure& failure) const;
+
+    // Computes the results of a call that is ready. On failure returns false and leaves no results.
+    bool compute(const Operand* inputs, int count, const int64_t* table, const uint64_t* cells, Tensor** results,
+                 Failure& failure) const;
 };
 
 }  // namespace tw

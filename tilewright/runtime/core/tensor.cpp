@@ -4,6 +4,7 @@
 #include "errors.h"
 #include "function.h"
 #include "methods.h"
+#include "recording.h"
 #include "tensor_doc.h"
 
 #include <algorithm>
@@ -42,7 +43,9 @@ void dealloc(PyObject* self) {
     Tensor* tensor = reinterpret_cast<Tensor*>(self);
     PyTypeObject* type = Py_TYPE(self);
     int rank = tensor->rank();
-    if (tensor->storage) release(tensor->storage);
+    Storage* storage = tensor->storage;
+    if (watched && storage && storage->references == 1) forget(storage);
+    if (storage) release(storage);
     if (rank < kKeptRanks && kept[rank].count < kKeptEach) {
         tensor->storage = reinterpret_cast<Storage*>(kept[rank].first);
         kept[rank].first = tensor;
@@ -58,13 +61,16 @@ Tensor* as_tensor(PyObject* self) { return reinterpret_cast<Tensor*>(self); }
 PyObject* get_shape(PyObject* self, void*) { return int_tuple(as_tensor(self)->dims(), as_tensor(self)->rank()); }
 PyObject* get_strides(PyObject* self, void*) { return int_tuple(as_tensor(self)->strides(), as_tensor(self)->rank()); }
 PyObject* get_dtype(PyObject* self, void*) { return Py_NewRef(dtype_object(as_tensor(self)->dtype)); }
-PyObject* data_ptr(PyObject* self, PyObject*) { return PyLong_FromVoidPtr(as_tensor(self)->data); }
+PyObject* data_ptr(PyObject* self, PyObject*) {
+    return expose(as_tensor(self)) ? PyLong_FromVoidPtr(as_tensor(self)->data) : nullptr;
+}
 PyObject* get_nbytes(PyObject* self, void*) { return PyLong_FromLongLong(as_tensor(self)->bytes); }
 
 PyObject* get_array_interface(PyObject* self, void*) {
     Tensor* tensor = as_tensor(self);
     if (!info(tensor->dtype).format)  // NumPy asks __array__ then
         return PyErr_Format(PyExc_AttributeError, "__array_interface__ has no %s", info(tensor->dtype).name);
+    if (!expose(tensor)) return nullptr;
     char format = info(tensor->dtype).format[0];
     char kind = format == '?' ? 'b' : strchr("efd", format) ? 'f' : strchr("bhiq", format) ? 'i' : 'u';
     int64_t bytes = info(tensor->dtype).bytes;
