@@ -18,6 +18,8 @@ import tilewright as tw
 
 DTYPES = [tw.bool, tw.int8, tw.int16, tw.int32, tw.int64, tw.uint8, tw.uint16, tw.uint32, tw.uint64]
 FLOATS = [tw.float16, tw.bfloat16, tw.float32, tw.float64]
+NESTED: list[Any] = []
+NESTED.append(NESTED)
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +161,8 @@ def test_writing_in_place() -> None:
         (lambda: tw.tensor([1, "a"]), "'a' is no number"),
         (lambda: tw.tensor("a"), "'a' is no number"),
         (lambda: tw.tensor([2**70]), "tensor(): "),
+        (lambda: tw.tensor(NESTED), "tensor(): the lists are nested more than 32 deep"),
+        (lambda: tw.tensor([tw.ones(2), [1.0]]), "element 1 of a list has the shape [1], those before [2]"),
         (lambda: tw.tensor(200, dtype=tw.int8), "tensor(): Python integer 200 out of bounds for int8"),
         (lambda: tw.tensor([-1], dtype=tw.uint8), "tensor(): Python integer -1 out of bounds for uint8"),
         (lambda: tw.arange(0, 5, 0), "arange(): the step is 0"),
@@ -173,10 +177,10 @@ def test_writing_in_place() -> None:
         (lambda: tw.set_default_dtype(tw.int32), "is no default for floats"),
         (lambda: tw.rand(2, dtype=tw.int32), "rand() draws floats, not tilewright.int32"),
         (lambda: tw.randint(3, 3, (2,)), "there are 0 numbers from 3 to 3 - 1"),
-        (lambda: tw.manual_seed("a"), "the seed 'a' is no whole number"),
+        (lambda: tw.manual_seed("a"), "manual_seed(): the seed 'a' is no whole number"),
         (lambda: tw.rand(2, generator=3), "generator=3 is no tw.Generator"),
         (lambda: tw.normal(0.0, 1.0), "normal(): no size is given"),
-        (lambda: tw.Generator().set_state(tw.zeros(3, dtype=tw.uint8)), "a state has 16 bytes, not 3"),
+        (lambda: tw.Generator().set_state(tw.zeros(3, dtype=tw.uint8)), "a state has the shape [16], not [3]"),
         (lambda: tw.zeros(2).requires_grad_(), "tensors keep no gradients yet"),
         (lambda: tw.zeros(2).copy_(tw.zeros(3)), "values of shape [3] cannot be assigned to a part of shape [2]"),
         (lambda: tw.set_printoptions(profile="tiny"), "there is no profile 'tiny'"),
@@ -187,6 +191,87 @@ def test_wrong_calls(call: Any, said: str) -> None:
     with pytest.raises(tw.TilewrightError) as caught:
         call()
     assert said in str(caught.value)
+
+
+PLACED = {"dtype": None, "device": None, "requires_grad": False}
+RIGHT: dict[str, dict[str, Any]] = {
+    "arange": {"start": 0, "end": 4, "step": 1, **PLACED},
+    "linspace": {"start": 0, "end": 1, "steps": 3, **PLACED},
+    "logspace": {"start": 0, "end": 1, "steps": 3, "base": 10.0, **PLACED},
+    "eye": {"n": 2, "m": 3, **PLACED},
+    "tril_indices": {"row": 2, "col": 2, "offset": 0},
+    "triu_indices": {"row": 2, "col": 2, "offset": 0},
+    "tensor": {"data": [1.0], **PLACED},
+    "as_tensor": {"data": [1.0], "dtype": None, "device": None},
+    "asarray": {"obj": [1.0], "dtype": None, "device": None, "copy": None},
+    "frombuffer": {"buffer": bytes(8), "dtype": tw.float32, "count": -1, "offset": 0},
+    "full": {"size": (2,), "fill_value": 1, **PLACED},
+    "empty_strided": {"size": (2,), "stride": (1,), "dtype": None, "device": None},
+    **{f"{name}_like": {"input": tw.ones(2), **PLACED} for name in ("empty", "zeros", "ones", "rand", "randn")},
+    "full_like": {"input": tw.ones(2), "fill_value": 1, **PLACED},
+    "randint_like": {"input": tw.ones(2), "low": 0, "high": 4, "dtype": None, "device": None},
+    "randint": {"low": 0, "high": 4, "size": (2,), "generator": None, **PLACED},
+    "randperm": {"n": 3, "generator": None, "dtype": None, "device": None},
+    "bernoulli": {"input": tw.zeros(2), "p": None, "generator": None},
+    "normal": {"mean": 0.0, "std": 1.0, "size": (2,), "generator": None, "dtype": None},
+    "manual_seed": {"seed": 1},
+    "set_rng_state": {"new_state": tw.get_rng_state()},
+    "set_printoptions": {"precision": None, "threshold": None, "edgeitems": None, "linewidth": None, "profile": None},
+}
+"""Calls that are right."""
+
+ODD = [
+    None, "x", b"ab", 1.5, -1, True, 2**70, -(2**70), math.nan, math.inf, 1j, [1], ["x"], (2.5,), (None,), {"a": 1},
+    object(), np.float64(2.5), np.True_, np.ones(2), np.array([None]), np.ones(2, complex), np.float32, float, range(2),
+    "cuda", tw.ones(2), tw.tensor(2.5), tw.int32, np.random.default_rng(0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "argument"), [(name, a) for name, call in RIGHT.items() for a in call])
+def test_odd_arguments_raise_errors_of_ours(name: str, argument: str) -> None:
+    state, refused = tw.get_rng_state(), 0
+    getattr(tw, name)(**RIGHT[name])
+    for odd in ODD:
+        try:
+            getattr(tw, name)(**{**RIGHT[name], argument: odd})
+        except tw.TilewrightError:
+            refused += 1
+        finally:
+            tw.set_rng_state(state), tw.set_printoptions(profile="default")
+    assert refused >= 10
+
+
+@pytest.mark.parametrize("dtype", DTYPES[1:])
+@given(value=st.floats() | st.integers(-(2**70), 2**70))
+@settings(max_examples=60, deadline=None)
+def test_numbers_that_do_not_fit_into_integers_are_refused(dtype: tw.dtype, value: float) -> None:
+    limits = tw.iinfo(dtype)
+    fits = math.isfinite(value) and limits.min <= int(value) <= limits.max
+    for make in (lambda: tw.tensor([value], dtype=dtype), lambda: tw.full((1,), value, dtype=dtype)):
+        if fits:
+            assert make().tolist() == [int(value)]
+        else:
+            with pytest.raises(tw.CallError):
+                make()
+
+
+def test_lists_in_every_default_dtype() -> None:
+    for dtype in FLOATS:
+        tw.set_default_dtype(dtype)
+        try:
+            assert tw.tensor([1.5, 2]).dtype is tw.tensor([]).dtype is tw.arange(1.0).dtype is dtype
+        finally:
+            tw.set_default_dtype(tw.float32)
+    assert tw.tensor([1e300]).tolist() == [math.inf] and tw.tensor([2**70], dtype=tw.float32).tolist() == [2.0**70]
+
+
+@given(st.integers(0, 6), st.integers(0, 6), st.integers(-8, 8))
+@settings(max_examples=40, deadline=None)
+def test_places_of_triangles_are_numpys(row: int, col: int, offset: int) -> None:
+    for name, theirs in (("tril_indices", np.tril_indices), ("triu_indices", np.triu_indices)):
+        made = getattr(tw, name)(row, col, offset)
+        assert made.shape[0] == 2 and made.dtype is tw.int64
+        np.testing.assert_array_equal(np.asarray(made), np.stack(theirs(row, offset, col)))
 
 
 def test_limits_are_numpys_and_pytorchs(torch: Any) -> None:
@@ -208,5 +293,5 @@ def test_limits_are_numpys_and_pytorchs(torch: Any) -> None:
 def test_the_page_holds() -> None:
     page = (Path(__file__).parents[1] / "docs" / "eager.md").read_text()
     blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 5
     exec("".join(blocks), {})

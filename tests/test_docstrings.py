@@ -6,12 +6,15 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+import re
 
 import numpy as np
 import pytest
 
 import tilewright as tw
 from tilewright.runtime import Tensor as CoreTensor
+from tilewright.runtime._core import Function
+from tilewright.stdlib.tensor import creation, functions, indexing, joining, sequences, special, statistics
 
 MEMBERS = [n for n in vars(CoreTensor) if not n.startswith("__")]
 GIVEN = {"tw": tw, "np": np}
@@ -38,6 +41,30 @@ def test_what_tensors_have_is_documented_with_an_example(name: str) -> None:
     assert test.examples, f"{name} has no example"
     if callable(getattr(CoreTensor, name)):
         assert inspect.signature(getattr(CoreTensor, name))
+
+
+METHODS = [n for n in dir(tw.Tensor) if not n.startswith("_") and not isinstance(getattr(tw.Tensor, n), Function)]
+"""Those that are made of ops are looked at in test_functions.py."""
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_methods_have_an_example_that_runs(name: str) -> None:
+    doc = inspect.getdoc(getattr(tw.Tensor, name))
+    test = doctest.DocTestParser().get_doctest(doc or "", dict(GIVEN), name, None, None)
+    assert test.examples, f"{name} has no example"
+    assert doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test).failed == 0
+
+
+ROOMS = (creation, indexing, joining, sequences, special, statistics)
+WRITTEN = {n: getattr(room, n) for room in ROOMS for n in room.__all__ if n != "get_default_dtype"}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_functions_say_dtypes_errors_and_an_example(name: str) -> None:
+    prose, _, example = inspect.getdoc(WRITTEN[name]).partition(">>> ")  # type: ignore[union-attr]
+    assert example and re.search(r"\b[A-Z]\w+Error\b|[Ee]rrors|:func:`", prose)
+    assert re.search(r"dtype|float|integers|int64|bool|:func:`", prose)
+    assert functions.BY_HAND.get(name, WRITTEN[name]) is WRITTEN[name]
 
 
 def test_the_ways_to_make_an_op_have_an_example() -> None:

@@ -90,3 +90,21 @@ def test_methods_and_likes() -> None:
     like = tw.zeros(2, 3, dtype=tw.float64)
     assert all(m.dtype is tw.float64 and m.shape == (2, 3) for m in (tw.rand_like(like), tw.randn_like(like)))
     assert tw.randint_like(like, 5).dtype is tw.float64 and tw.normal(tw.zeros(4), 2.0).shape == (4,)
+
+
+@pytest.mark.parametrize("dtype", [tw.bool, tw.int8, tw.uint8, tw.int32, tw.int64, tw.uint64, tw.float16, tw.float64])
+def test_random_numbers_of_all_that_a_dtype_has(dtype: tw.dtype) -> None:
+    bits = {"float16": 11, "float64": 53, "bool": 1}.get(dtype.name) or tw.iinfo(dtype).max.bit_length()
+    drawn = tw.zeros(4096, dtype=dtype).random_(generator=tw.Generator().manual_seed(2)).tolist()
+    whole = [int(v) for v in drawn]
+    assert whole == drawn and 0 <= min(whole) and max(whole) < 1 << bits
+    ones = [sum(v >> b & 1 for v in whole) for b in range(bits)]
+    assert all(abs(n - 2048) < 5 * 32 for n in ones)  # every bit is as often set as not
+
+
+def test_parameters_that_are_tensors() -> None:
+    rows = tw.normal(tw.zeros(3, dtype=tw.float64), tw.ones(200, 3))
+    assert rows.dtype is tw.float64 and len({*rows[:, 0].tolist()}) == 200  # no row is drawn twice
+    chances = tw.tensor([0.0, 1.0])
+    assert tw.zeros(3, 2).bernoulli_(chances).tolist() == [[0, 1]] * 3
+    assert tw.normal(tw.zeros(2), 1.0, dtype=tw.float64).dtype is tw.float64

@@ -18,7 +18,7 @@ LEAST, LEAST_SHARE = 100, 0.6
 MOST_FRAMES = 4
 PRODUCT = f"{Path(tw.__file__).parent}/"
 RANGE = "indices count from 0 and stay below the extent of the axis that they index"
-EAGER = [c for name, c in CASES.items() if name.startswith("eager: ")]  # functions that call others
+EAGER = [c for name, c in CASES.items() if name.startswith(("eager: ", "creation: "))]  # functions that call others
 each_case = pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
 
 

@@ -56,6 +56,7 @@ from tilewright.stdlib.tensor import lazy as _lazy
 from tilewright.stdlib.tensor import limits as _limits
 from tilewright.stdlib.tensor import printing as _printing
 from tilewright.stdlib.tensor import random as _random
+from tilewright.stdlib.tensor import sequences as _sequences
 from tilewright.stdlib.tensor import views as _views
 from tilewright.stdlib.tensor.creation import *
 from tilewright.stdlib.tensor.devices import *
@@ -64,6 +65,7 @@ from tilewright.stdlib.tensor.lazy import *
 from tilewright.stdlib.tensor.limits import *
 from tilewright.stdlib.tensor.printing import *
 from tilewright.stdlib.tensor.random import *
+from tilewright.stdlib.tensor.sequences import *
 from tilewright.stdlib.tensor.views import *
 
 if TYPE_CHECKING:
@@ -79,7 +81,7 @@ __all__ = [
     "result_type", "safetensors", "set_threads", "threads", "trace", "uint16", "uint32", "uint64", "uint8", "verify",
 ]  # fmt: skip
 __all__ += _creation.__all__ + _devices.__all__ + _indexing.__all__ + _printing.__all__ + _random.__all__
-__all__ += _views.__all__ + _limits.__all__ + _lazy.__all__
+__all__ += _views.__all__ + _limits.__all__ + _lazy.__all__ + _sequences.__all__
 
 __version__ = "0.1.0"
 

@@ -8,7 +8,8 @@ from tilewright.errors import CallError
 from tilewright.runtime import Tensor
 from tilewright.runtime import from_dlpack as shared
 from tilewright.runtime.dtypes import dtype, int64
-from tilewright.stdlib.tensor import creation, functions, views
+from tilewright.stdlib.tensor import creation, functions, sequences, views
+from tilewright.stdlib.tensor.arguments import placed
 from tilewright.stdlib.tensor.creation import asarray, empty_like, full_like, ones_like, zeros_like
 
 __all__ = [
@@ -49,7 +50,7 @@ def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: dtype | Non
     dtype = dtype or (int64 if whole else creation.get_default_dtype())
     if (stop - start) * step < 0:
         stop = start
-    return creation.arange(start, stop, step, dtype=dtype, device=device)
+    return sequences.arange(start, stop, step, dtype=dtype, device=device)
 
 
 def linspace(
@@ -63,7 +64,7 @@ def linspace(
     endpoint: bool = True,
 ) -> Tensor:
     """See :func:`tilewright.linspace`; without ``endpoint`` the last of ``num + 1`` numbers is left out."""
-    made = creation.linspace(start, stop, num if endpoint else num + 1, dtype=dtype, device=device)
+    made = sequences.linspace(start, stop, num if endpoint else num + 1, dtype=dtype, device=device)
     return made if endpoint else made[:num]
 
 
@@ -80,7 +81,7 @@ def eye(
 
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Tensor:
     """An array over the memory of one of another library, or a copy of it: see :func:`tilewright.from_dlpack`."""
-    creation.placed(device, False)
+    placed(device, False)
     made = shared(x)
     return creation.tensor(made) if copy else made
 

@@ -23,9 +23,9 @@ from tilewright.runtime.dtypes import (
     uint64,
 )
 from tilewright.stdlib import ops
+from tilewright.stdlib.tensor.conversion import converted
 from tilewright.stdlib.tensor.devices import CPU, checked, device
 from tilewright.stdlib.tensor.limits import finfo, iinfo
-from tilewright.stdlib.tensor.special import converted
 
 __all__ = ["__array_namespace_info__", "astype", "can_cast", "finfo", "iinfo", "isdtype", "result_type"]
 

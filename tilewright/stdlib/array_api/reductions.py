@@ -8,7 +8,7 @@ from tilewright.errors import CallError
 from tilewright.runtime import Tensor
 from tilewright.runtime.dtypes import bool_, dtype, int64, uint64
 from tilewright.stdlib.tensor import creation, functions, indexing
-from tilewright.stdlib.tensor.special import converted
+from tilewright.stdlib.tensor.conversion import converted
 
 __all__ = [
     "all", "any", "argmax", "argmin", "argsort", "count_nonzero", "cumulative_prod", "cumulative_sum", "diff", "max",

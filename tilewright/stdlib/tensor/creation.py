@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import builtins
-import math
+from array import array
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from tilewright.errors import CallError, CallTypeError, UnsupportedError
+from tilewright.errors import CallError, CallTypeError
 from tilewright.runtime import Tensor, _core, to_tensor
-from tilewright.runtime.dtypes import bool_, dtype, float32, float64, int64
+from tilewright.runtime.dtypes import bool_, dtype, float32, int64
+from tilewright.runtime.safetensors import MOST_AXES
 from tilewright.stdlib import ops
-from tilewright.stdlib.tensor import devices
-from tilewright.stdlib.tensor.special import converted
+from tilewright.stdlib.tensor.arguments import Number, cell, dims, flag, number, placed, source, wanted, whole
+from tilewright.stdlib.tensor.conversion import converted
 
 __all__ = [
-    "arange", "as_tensor", "asarray", "empty", "empty_like", "empty_strided", "eye", "from_numpy", "frombuffer", "full",
-    "full_like", "get_default_dtype", "linspace", "logspace", "ones", "ones_like", "set_default_dtype", "tensor",
-    "tril_indices", "triu_indices", "zeros", "zeros_like",
+    "as_tensor", "asarray", "empty", "empty_like", "empty_strided", "from_numpy", "frombuffer", "full", "full_like",
+    "get_default_dtype", "ones", "ones_like", "set_default_dtype", "tensor", "zeros", "zeros_like",
 ]  # fmt: skip
-
-Number: TypeAlias = bool | int | float
 
 _default: list[dtype] = [float32]
 
@@ -38,7 +35,7 @@ def get_default_dtype() -> dtype:
 
 
 def set_default_dtype(d: dtype, /) -> None:
-    """Sets what new tensors of Python floats have; CallTypeError if it is no float.
+    """Sets what new tensors of Python floats have, one of the four float dtypes. CallTypeError if it is no float.
 
     >>> import tilewright as tw
     >>> tw.set_default_dtype(tw.float64)
@@ -52,52 +49,19 @@ def set_default_dtype(d: dtype, /) -> None:
     _core.set_default_float(d.code)
 
 
-# --- arguments ------------------------------------------------------------------------------
-
-
-def placed(device: Any, requires_grad: bool) -> None:
-    """Checks the arguments that all functions share."""
-    devices.checked(device)
-    if requires_grad:
-        raise UnsupportedError("tensors keep no gradients yet", hint="leave requires_grad out")
-
-
-def wanted(given: dtype | None, otherwise: dtype) -> dtype:
-    """The dtype that is given, or ``otherwise``."""
-    if given is not None and not isinstance(given, dtype):
-        raise CallTypeError(f"dtype={given!r} is no dtype", hint="as in dtype=tw.float32")
-    return otherwise if given is None else given
-
-
-def dims(name: str, size: tuple[Any, ...]) -> tuple[int, ...]:
-    """The extents that are given one by one or as a sequence."""
-    given = size[0] if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
-    for extent in given:
-        if isinstance(extent, bool) or not hasattr(extent, "__index__"):
-            raise CallTypeError(f"{name}(): the extent {extent!r} is no whole number")
-        if extent < 0:
-            raise CallError(f"{name}(): the extent {extent} is negative", hint="extents are 0 or more")
-    return tuple(map(int, given))
-
-
 def dtype_of_number(value: object) -> dtype:
     """What a Python number is in a tensor."""
     return bool_ if isinstance(value, bool) else int64 if isinstance(value, int) else _default[0]
 
 
-def filled(shape: tuple[int, ...], value: Number, to: dtype) -> Tensor:
+def filled(name: str, shape: tuple[int, ...], value: Number, to: dtype) -> Tensor:
     """A new tensor of one value."""
-    made = _core.empty(shape, to)
-    return fill(made, value)
+    return fill(_core.empty(shape, to), value, name, "fill_value")
 
 
-def fill(target: Tensor, value: Number) -> Tensor:
-    """Writes ``value`` to all elements of ``target``, which is given back."""
-    kind = target.dtype.kind
-    cell = builtins.bool(value) if kind == "bool" else value
-    if kind in ("signed", "unsigned") and not isinstance(value, int):
-        cell = int(value)
-    result: Tensor = ops.get("fill")(target, value=cell, out=target)
+def fill(target: Tensor, value: Any, name: str = "fill", argument: str = "value") -> Tensor:
+    """Writes ``value`` to all elements of ``target``, which is given back; errors name the function ``name``."""
+    result: Tensor = ops.get("fill")(target, value=cell(name, argument, value, target.dtype), out=target)
     return result
 
 
@@ -107,53 +71,57 @@ def fill(target: Tensor, value: Number) -> Tensor:
 def tensor(data: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A new tensor of numbers, of lists of lists of them, or of an array or a tensor, which is copied.
 
-    Python floats become the default dtype, ints int64, bools bool; arrays keep theirs. CallError where lists differ in
-    length, CallTypeError for what is no number.
+    Its shape is that of the lists, at most 32 deep. Python floats become the default dtype, ints int64, bools bool;
+    arrays keep theirs. ``dtype`` converts: floats to integers are truncated. CallError where lists differ in length or
+    a number does not fit into an integer dtype (NaN and infinities do not), CallTypeError for what is no number.
 
     >>> import tilewright as tw
     >>> tw.tensor([[1, 2], [3, 4]]).shape, tw.tensor(2.5).dtype
     ((2, 2), tilewright.float32)
     """
     placed(device, requires_grad)
-    source = _tensor_of(data, dtype)
-    made = converted(source, wanted(dtype, source.dtype))
-    if made is not source or not _is_foreign(data):
-        result: Tensor = made
-        return result
-    copy = _core.empty(source.shape, source.dtype)
-    return ops.get("clone")(source, out=copy)  # type: ignore[no-any-return]
+    made = _tensor_of(data, dtype)
+    if not _shares(made, data):
+        return made
+    copy = _core.empty(made.shape, made.dtype)
+    return ops.get("clone")(made, out=copy)  # type: ignore[no-any-return]
 
 
 def as_tensor(data: Any, dtype: dtype | None = None, device: Any = None) -> Tensor:
     """As :func:`tensor`, over the memory of an array or tensor where its dtype is the one wanted: nothing is copied.
+
+    Shapes, dtypes and errors are those of :func:`tensor`.
 
     >>> import tilewright as tw
     >>> tw.as_tensor([1, 2]).tolist()
     [1, 2]
     """
     placed(device, False)
-    source = _tensor_of(data, dtype)
-    result: Tensor = converted(source, wanted(dtype, source.dtype))
-    return result
+    return _tensor_of(data, dtype)
 
 
 def asarray(obj: Any, *, dtype: dtype | None = None, device: Any = None, copy: bool | None = None) -> Tensor:
     """As :func:`as_tensor`; with ``copy=True`` as :func:`tensor`, with ``copy=False`` CallError where it must copy.
 
+    Shapes and dtypes are those of :func:`tensor`.
+
     >>> import tilewright as tw
     >>> tw.asarray([1.5]).dtype
     tilewright.float32
     """
-    if copy:
+    if copy is not None and flag("copy", copy):
         return tensor(obj, dtype=dtype, device=device)
     made = as_tensor(obj, dtype, device)
-    if copy is False and not (_is_foreign(obj) and made.data_ptr() == to_tensor(obj).data_ptr()):
+    if copy is False and not _shares(made, obj):
         raise CallError("asarray(): this cannot be a tensor without a copy", hint="leave copy=False out")
     return made
 
 
 def from_numpy(array: np.ndarray[Any, Any], /) -> Tensor:
-    """A tensor over the memory of a NumPy array, of its shape, strides and dtype. CallTypeError for anything else.
+    """A tensor over the memory of a NumPy array, of its shape, strides and dtype.
+
+    CallTypeError for anything else and for dtypes that there are no tensors of, CallError for elements of the other
+    byte order or that are not aligned.
 
     >>> import numpy as np, tilewright as tw
     >>> a = np.zeros(2)
@@ -164,25 +132,55 @@ def from_numpy(array: np.ndarray[Any, Any], /) -> Tensor:
     """
     if not isinstance(array, np.ndarray):
         raise CallTypeError(f"from_numpy() takes an array, not {type(array).__name__}", hint="tw.tensor(x) takes more")
+    if not (array.dtype.isnative and array.flags.aligned):
+        raise CallError("from_numpy(): the elements are swapped or not aligned", hint="tw.tensor(x) copies them")
     return to_tensor(array)
 
 
 def frombuffer(buffer: Any, *, dtype: dtype, count: int = -1, offset: int = 0) -> Tensor:
-    """A tensor of one axis over the bytes of a buffer from ``offset`` on; ``count`` elements, or all (-1).
+    """A tensor of one axis over the bytes of a buffer from byte ``offset`` on; ``count`` elements of ``dtype``, or all
+    (-1).
+
+    CallTypeError for what is no buffer, CallError for bytes that do not make up the elements, are not aligned, have
+    gaps, or are no bools where bools are wanted.
 
     >>> import tilewright as tw
     >>> tw.frombuffer(bytes([1, 2]), dtype=tw.uint8).tolist()
     [1, 2]
     """
-    if offset < 0 or count < -1:
+    start, most = whole("frombuffer(): offset", offset), whole("frombuffer(): count", count)
+    if start < 0 or most < -1:
         raise CallError(f"frombuffer(): offset={offset} or count={count} is negative", hint="count=-1 takes all")
-    data = memoryview(buffer).cast("B")[offset:]
-    size = wanted(dtype, float32).itemsize
-    elements = len(data) // size if count == -1 else count
-    if elements * size > len(data) or (count == -1 and len(data) % size):
-        hint = f"count={len(data) // size} is the most from offset={offset} on"
-        raise CallError(f"frombuffer(): {len(data)} bytes are not {elements} elements of {dtype}", hint=hint)
-    return Tensor.from_buffer(np.frombuffer(data, _CELLS[size], elements), dtype.code)
+    if dtype is None:
+        raise CallTypeError("frombuffer(): dtype=None is no dtype", hint="as in dtype=tw.float32")
+    to, data = wanted(dtype, dtype), _bytes(buffer)
+    size, left = to.itemsize, len(data) - start
+    elements = left // size if most == -1 else most
+    if left < 0:
+        raise CallError(f"frombuffer(): offset={start} is behind the end", hint=f"there are {len(data)} bytes")
+    if elements * size > left or (most == -1 and left % size):
+        hint = f"count={left // size} is the most from offset={start} on"
+        raise CallError(f"frombuffer(): {left} bytes are not {elements} elements of {to}", hint=hint)
+    cells = np.frombuffer(data[start:], _CELLS[size], elements)
+    if not cells.flags.aligned:
+        raise CallError(f"frombuffer(): the bytes do not begin where a {to} may", hint=f"{size} divides the address")
+    if to is bool_ and elements and cells.max() > 1:
+        raise CallError("frombuffer(): a byte of a bool is neither 0 nor 1", hint="x != 0 makes bools of a tw.uint8")
+    return Tensor.from_buffer(cells, to.code)
+
+
+def _bytes(buffer: Any) -> memoryview:
+    try:
+        view = memoryview(buffer)
+    except (TypeError, ValueError, BufferError):
+        view = None
+    if view is None or "O" in view.format:
+        raise CallTypeError(
+            f"frombuffer(): {type(buffer).__name__} is no buffer of bytes", hint="bytes and arrays of numbers are"
+        )
+    if not view.c_contiguous:
+        raise CallError("frombuffer(): the bytes do not lie side by side", hint="tw.from_numpy(x) keeps strides")
+    return view.cast("B")
 
 
 _CELLS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
@@ -192,34 +190,36 @@ def _is_foreign(data: Any) -> bool:
     return isinstance(data, Tensor) or any(hasattr(data, f) for f in ("__dlpack__", "__array__", "__array_interface__"))
 
 
-def _tensor_of(data: Any, to: dtype | None) -> Any:
-    """A tensor of the data; of numbers in the dtype that they have, or in ``to`` where it holds more."""
+def _shares(made: Tensor, data: Any) -> bool:
+    """Whether a tensor stands in the memory of what it was made of."""
+    return _is_foreign(data) and made.data_ptr() == to_tensor(data).data_ptr()
+
+
+def _tensor_of(data: Any, to: dtype | None) -> Tensor:
+    """A tensor of the data in the dtype that it has, or in ``to``."""
     if _is_foreign(data):
-        return to_tensor(data)
+        given = to_tensor(data)
+        return converted(given, wanted(to, given.dtype))  # type: ignore[no-any-return]
     found: list[Any] = []
-    shape = _walk(data, found)
+    shape = _walk(data, found, MOST_AXES)
     kinds = {bool if isinstance(v, bool) else float if isinstance(v, float) else int for v in found}
-    kind = dtype_of_number(0.0 if float in kinds or not found else 0 if int in kinds else False)
-    if not found:
-        kind = wanted(to, kind)
-    elif to is not None and kind is int64 and to.kind in ("signed", "unsigned"):
-        kind = to
-    elif to is not None and to.is_floating_point and kind.is_floating_point:
-        kind = float64
-    return Tensor.from_buffer(_array(found, kind).reshape(shape))
+    usual = dtype_of_number(0.0 if float in kinds or not found else 0 if int in kinds else False)
+    wish = wanted(to, usual)
+    return converted(Tensor.from_buffer(_array(found, wish).reshape(shape)), wish)  # type: ignore[no-any-return]
 
 
 def _array(found: list[Any], to: dtype) -> np.ndarray[Any, Any]:
+    """The numbers in ``to``; in float64 for the floats that are narrower than float32."""
     try:
-        return np.array(found, to.name)
+        if to.is_floating_point:
+            return np.array(array("f" if to is float32 else "d", found))
+        return np.array(found if to is bool_ else [int(v) for v in found], to.name)
     except (OverflowError, ValueError) as error:
         raise CallError(f"tensor(): {error}", hint=f"these numbers do not fit into {to}") from None
-    except TypeError:
-        return np.array(found, np.float32)
 
 
-def _walk(data: Any, found: list[Any]) -> tuple[int, ...]:
-    """The shape of nested lists; their numbers are added to ``found``."""
+def _walk(data: Any, found: list[Any], axes: int) -> tuple[int, ...]:
+    """The shape of nested lists, of at most so many axes; their numbers are added to ``found``."""
     if isinstance(data, (bool, int, float)):
         found.append(data)
         return ()
@@ -229,7 +229,9 @@ def _walk(data: Any, found: list[Any]) -> tuple[int, ...]:
         return tuple(array.shape)
     if not isinstance(data, Sequence) or isinstance(data, (str, bytes)):
         raise CallTypeError(f"tensor(): {data!r} is no number", hint="numbers, lists of them and arrays are taken")
-    shapes = [_walk(item, found) for item in data]
+    if not axes:
+        raise CallError(f"tensor(): the lists are nested more than {MOST_AXES} deep", hint="a tensor has no more axes")
+    shapes = [_walk(item, found, axes - 1) for item in data]
     for n, shape in enumerate(shapes):
         if shape != shapes[0]:
             message = f"tensor(): element {n} of a list has the shape {[*shape]}, those before {[*shapes[0]]}"
@@ -241,7 +243,10 @@ def _walk(data: Any, found: list[Any]) -> tuple[int, ...]:
 
 
 def empty(*size: Any, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A new tensor whose elements are whatever was in memory.
+    """A new tensor whose elements are whatever was in memory, of the default dtype unless one is given.
+
+    ``size``: the extents, as ints or one tuple. CallError for negative ones, CallTypeError for what is no int,
+    MemoryError for more than there is.
 
     >>> import tilewright as tw
     >>> tw.empty(2, 3).shape
@@ -252,42 +257,50 @@ def empty(*size: Any, dtype: dtype | None = None, device: Any = None, requires_g
 
 
 def zeros(*size: Any, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A new tensor of zeros, of the default dtype unless one is given.
+    """A new tensor of zeros, of the default dtype unless one is given. Sizes and errors as in :func:`empty`.
 
     >>> import tilewright as tw
     >>> tw.zeros(2, 3).tolist()
     [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
     """
     placed(device, requires_grad)
-    return filled(dims("zeros", size), 0, wanted(dtype, _default[0]))
+    return filled("zeros", dims("zeros", size), 0, wanted(dtype, _default[0]))
 
 
 def ones(*size: Any, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A new tensor of ones, of the default dtype unless one is given.
+    """A new tensor of ones, of the default dtype unless one is given. Sizes and errors as in :func:`empty`.
 
     >>> import tilewright as tw
     >>> tw.ones(2).tolist()
     [1.0, 1.0]
     """
     placed(device, requires_grad)
-    return filled(dims("ones", size), 1, wanted(dtype, _default[0]))
+    return filled("ones", dims("ones", size), 1, wanted(dtype, _default[0]))
 
 
 def full(
     size: Any, fill_value: Number, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
-    """A new tensor of one value, in the dtype that the value has in :func:`tensor` unless one is given.
+    """A new tensor of the shape ``size``, all of one value, in the dtype that the value has in :func:`tensor` or in
+    ``dtype``.
+
+    CallTypeError for what is no number, CallError for one that does not fit into an integer dtype; else as
+    :func:`empty`.
 
     >>> import tilewright as tw
     >>> tw.full((2,), 7).tolist()
     [7, 7]
     """
     placed(device, requires_grad)
-    return filled(dims("full", (size,)), fill_value, wanted(dtype, dtype_of_number(fill_value)))
+    value = number("full", "fill_value", fill_value)
+    return filled("full", dims("full", (size,)), value, wanted(dtype, dtype_of_number(value)))
 
 
 def empty_strided(size: Any, stride: Any, *, dtype: dtype | None = None, device: Any = None) -> Tensor:
-    """A new tensor of these strides, in elements, whose elements are whatever was in memory.
+    """A new tensor of the shape ``size`` and these strides, in elements, whose elements are whatever was in memory.
+
+    Of the default dtype unless one is given. CallError for negative strides, and unless there is one per axis; else as
+    :func:`empty`.
 
     >>> import tilewright as tw
     >>> tw.empty_strided((2, 3), (1, 2)).stride()
@@ -301,25 +314,25 @@ def empty_strided(size: Any, stride: Any, *, dtype: dtype | None = None, device:
     return _core.empty((cells,), wanted(dtype, _default[0])).as_strided(shape, steps)
 
 
-def _like(name: str, input: Any, to: dtype | None, device: Any, requires_grad: bool) -> Any:
+def _like(name: str, input: Any, to: dtype | None, device: Any, requires_grad: bool) -> Tensor:
     placed(device, requires_grad)
-    source = to_tensor(input)
-    return _core.empty(tuple(source.shape), wanted(to, source.dtype))
+    given = source(name, input)
+    return _core.empty(tuple(given.shape), wanted(to, given.dtype))
 
 
 def empty_like(input: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """:func:`empty` of the shape and dtype of ``input``; row-major.
+    """:func:`empty` of the shape and dtype (unless one is given) of ``input``; row-major. CallTypeError if that is no
+    tensor.
 
     >>> import tilewright as tw
     >>> tw.empty_like(tw.zeros(2)).shape
     (2,)
     """
-    result: Tensor = _like("empty_like", input, dtype, device, requires_grad)
-    return result
+    return _like("empty_like", input, dtype, device, requires_grad)
 
 
 def zeros_like(input: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """:func:`zeros` of the shape and dtype of ``input``.
+    """:func:`zeros` of the shape and dtype (unless one is given) of ``input``. CallTypeError if that is no tensor.
 
     >>> import tilewright as tw
     >>> tw.zeros_like(tw.ones(2)).tolist()
@@ -329,7 +342,7 @@ def zeros_like(input: Any, *, dtype: dtype | None = None, device: Any = None, re
 
 
 def ones_like(input: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """:func:`ones` of the shape and dtype of ``input``.
+    """:func:`ones` of the shape and dtype (unless one is given) of ``input``. CallTypeError if that is no tensor.
 
     >>> import tilewright as tw
     >>> tw.ones_like(tw.zeros(2)).tolist()
@@ -341,131 +354,10 @@ def ones_like(input: Any, *, dtype: dtype | None = None, device: Any = None, req
 def full_like(
     input: Any, fill_value: Number, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
-    """:func:`full` of the shape and dtype of ``input``.
+    """:func:`full` of the shape and dtype (unless one is given) of ``input``. CallTypeError if that is no tensor.
 
     >>> import tilewright as tw
     >>> tw.full_like(tw.zeros(2), 3).tolist()
     [3.0, 3.0]
     """
-    return fill(_like("full_like", input, dtype, device, requires_grad), fill_value)
-
-
-# --- sequences ------------------------------------------------------------------------------
-
-
-def arange(
-    start: Number,
-    end: Number | None = None,
-    step: Number = 1,
-    *,
-    dtype: dtype | None = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """``start, start + step, ...`` below ``end`` (above it for a negative step); ``arange(end)`` starts from 0.
-
-    int64 if all is whole, else the default dtype; computed in float64 or int64.
-
-    >>> import tilewright as tw
-    >>> tw.arange(1, 2, 0.25).tolist(), tw.arange(3).tolist()
-    ([1.0, 1.25, 1.5, 1.75], [0, 1, 2])
-    """
-    placed(device, requires_grad)
-    if end is None:
-        start, end = 0, start
-    if step == 0:
-        raise CallError("arange(): the step is 0", hint="it is above or below 0")
-    if (end - start) * step < 0:
-        raise CallError(f"arange(): a step of {step} does not lead from {start} to {end}", hint="turn its sign")
-    whole = all(hasattr(v, "__index__") and not isinstance(v, Tensor) for v in (start, end, step))
-    count = -(-(end - start) // step) if whole else math.ceil((end - start) / step)
-    made = _core.empty((int(count),), wanted(dtype, int64 if whole else _default[0]))
-    if made.dtype.is_floating_point:
-        return ops.get("arange")(made, start=start, step=step, out=made)  # type: ignore[no-any-return]
-    if made.dtype.kind == "bool":
-        raise CallTypeError("arange() has no bools", hint="tw.arange(n) % 2 == 1 makes some")
-    return ops.get("arange_whole")(made, start=int(start), step=int(step), out=made)  # type: ignore[no-any-return]
-
-
-def linspace(
-    start: Number,
-    end: Number,
-    steps: int,
-    *,
-    dtype: dtype | None = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """``steps`` numbers evenly from ``start`` to ``end``, both included; computed in float64.
-
-    >>> import tilewright as tw
-    >>> tw.linspace(0, 1, 5).tolist()
-    [0.0, 0.25, 0.5, 0.75, 1.0]
-    """
-    placed(device, requires_grad)
-    made = _core.empty(dims("linspace", (steps,)), wanted(dtype, _default[0]))
-    return ops.get("linspace")(made, start=start, end=end, out=made)  # type: ignore[no-any-return]
-
-
-def logspace(
-    start: Number,
-    end: Number,
-    steps: int,
-    base: float = 10.0,
-    *,
-    dtype: dtype | None = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """``base`` to the powers of :func:`linspace`.
-
-    >>> import tilewright as tw
-    >>> tw.logspace(0, 2, 3, base=2.0).tolist()
-    [1.0, 2.0, 4.0]
-    """
-    placed(device, requires_grad)
-    made = _core.empty(dims("logspace", (steps,)), wanted(dtype, _default[0]))
-    return ops.get("logspace")(made, start=start, end=end, base=base, out=made)  # type: ignore[no-any-return]
-
-
-def eye(
-    n: int, m: int | None = None, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
-    """The matrix of ``n`` rows and ``m`` (``n``) columns with ones where row and column are equal, else zeros.
-
-    >>> import tilewright as tw
-    >>> tw.eye(2).tolist()
-    [[1.0, 0.0], [0.0, 1.0]]
-    """
-    placed(device, requires_grad)
-    made = _core.empty(dims("eye", (n, n if m is None else m)), wanted(dtype, _default[0]))
-    return ops.get("eye")(made, out=made)  # type: ignore[no-any-return]
-
-
-def _triangle(name: str, row: int, col: int, keep: Any, to: dtype | None, device: Any) -> Tensor:
-    placed(device, False)
-    shape = dims(name, (row, col))
-    pairs = [(i, j) for i in range(shape[0]) for j in range(shape[1]) if keep(j - i)]
-    found = np.array(pairs, np.int64).reshape(-1, 2).T.copy()
-    result: Tensor = converted(to_tensor(found), wanted(to, int64))
-    return result
-
-
-def tril_indices(row: int, col: int, offset: int = 0, *, dtype: dtype | None = None, device: Any = None) -> Tensor:
-    """The places of a matrix on and below its diagonal ``offset``, row by row: an int64 tensor ``[2, n]``.
-
-    >>> import tilewright as tw
-    >>> tw.tril_indices(2, 2).tolist()
-    [[0, 1, 1], [0, 0, 1]]
-    """
-    return _triangle("tril_indices", row, col, lambda d: d <= offset, dtype, device)
-
-
-def triu_indices(row: int, col: int, offset: int = 0, *, dtype: dtype | None = None, device: Any = None) -> Tensor:
-    """The places of a matrix on and above its diagonal ``offset``, row by row: an int64 tensor ``[2, n]``.
-
-    >>> import tilewright as tw
-    >>> tw.triu_indices(2, 2).tolist()
-    [[0, 0, 1], [0, 1, 1]]
-    """
-    return _triangle("triu_indices", row, col, lambda d: d >= offset, dtype, device)
+    return fill(_like("full_like", input, dtype, device, requires_grad), fill_value, "full_like", "fill_value")

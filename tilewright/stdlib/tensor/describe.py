@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Iterator
 from math import prod
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from tilewright.errors import UserError
 from tilewright.runtime import to_tensor
 from tilewright.runtime._core import Function
 from tilewright.stdlib import ops
-from tilewright.stdlib.tensor import forms, table
+from tilewright.stdlib.tensor import forms, table, terms
 
 
 def signature(function: Function) -> inspect.Signature:
@@ -24,7 +25,7 @@ def signature(function: Function) -> inspect.Signature:
 
 
 def document(function: Function) -> str:
-    """What ``help`` prints: how it is called, what its ops say, the dtypes, an example."""
+    """What ``help`` prints: how it is called, the shapes, dtypes and errors, its ops, an example."""
     form = table.form(function.__name__)
     return "\n".join(_lines(function, form)).rstrip() + "\n"
 
@@ -39,13 +40,12 @@ def _lines(function: Function, form: forms.Form) -> Iterator[str]:
     yield f"{function.__name__}{signature(function)}"
     if form.in_place:
         yield from ("", f"As {form.name[:-1]}, written into the first operand, which is returned.")
+    yield ""
+    for name, said in (("Shapes", terms.shapes), ("Dtypes", terms.dtypes), ("Errors", terms.errors)):
+        yield from wrap(f"{name}: {said(form)}.", 100, subsequent_indent="    ", break_long_words=False)
     for header, accepts in zip(form.headers, form.accepts, strict=True):
-        yield ""
         accepted = [d for d in (accepts[0] if accepts else ()) if d != "field"]
-        yield f"For {', '.join(accepted)}:" if accepted else "By:"
-        yield from ("", *_source(header))
-    if form.widens:
-        yield from ("", "Integers and bools are taken as the default float.")
+        yield from ("", f"For {terms.classes(accepted)}:" if accepted else "By:", "", *_source(header))
     if not form.in_place:
         yield from _example(form)
 
@@ -61,22 +61,31 @@ def _source(header: Header) -> Iterator[str]:
 # --- an example -----------------------------------------------------------------------------
 
 SIZES = {"...": (2,), "A...": (2,), "B...": (2,)}
-"""Packs' extents in examples; every other axis has 3."""
+"""Packs' extents in examples; every other axis has 3, or one of them one of ``OTHERS`` where that does not do."""
+
+OTHERS = (1, 2, 4, 9, 12)
 
 
 def _example(form: forms.Form) -> Iterator[str]:
-    """A call on small tensors, and what it gives; nothing where such tensors do not go together."""
-    operands = {a.name: form.headers[0].inputs[int(str(a.target))] for a in form.arguments if _is_given(a)}
-    arrays = {name: _array(form.headers[0], part) for name, part in operands.items()}
-    call = f"tw.{form.name}({', '.join(_argument(a) for a in form.arguments if a.required)})"
-    try:
+    """A call on small tensors, and what it gives; nothing where none go together."""
+    operands = [form.headers[0].inputs[int(str(a.target))] for a in form.arguments if _is_given(a)]
+    axes = dict.fromkeys(axis for part in operands for axis in part[2] if axis.isidentifier())
+    for extents in ({}, *({axis: n} for axis in axes for n in OTHERS)):
+        arrays = _arrays(form, extents)
         given = {name: to_tensor(eval(text, {"np": np})) for name, text in arrays.items()}
-        result = table.get(form.name)(*(_value(a, given) for a in form.arguments if a.required))
-    except UserError:
+        try:
+            result = table.get(form.name)(*(_value(a, given) for a in form.arguments if a.required))
+        except UserError:
+            continue
+        yield from _spelt_out(form, arrays, result)
         return
+
+
+def _spelt_out(form: forms.Form, arrays: dict[str, str], result: Any) -> Iterator[str]:
     yield from ("", ">>> import numpy as np, tilewright as tw")
     yield from (f">>> {name} = tw.tensor({text})" for name, text in arrays.items())
     first = result[0] if isinstance(result, tuple) else result
+    call = f"tw.{form.name}({', '.join(_argument(a) for a in form.arguments if a.required)})"
     yield f">>> {call}{'[0]' if first is not result else ''}.tolist()"
     yield repr(first.tolist())
 
@@ -94,10 +103,21 @@ def _value(argument: forms.Argument, given: dict[str, Any]) -> Any:
     return given[argument.name] if argument.role == "operand" else 1  # the axis between two packs, a number
 
 
-def _array(header: Header, part: Shaped) -> str:
-    """The text of an array that such an operand may be."""
+def _arrays(form: forms.Form, extents: dict[str, int]) -> dict[str, str]:
+    """The texts of the arrays that the operands may be."""
+    header, ranks = form.headers[0], form.ranks[0] if form.ranks else ()
+    made = {}
+    for argument in filter(_is_given, form.arguments):
+        n = int(str(argument.target))
+        made[argument.name] = _array(header, header.inputs[n], ranks[n] if ranks else -1, extents)
+    return made
+
+
+def _array(header: Header, part: Shaped, rank: int, extents: dict[str, int]) -> str:
+    """The text of an array that an operand may be, of so many axes unless that is -1."""
     allowed = dict(header.variables).get(part[1], (part[1],))
-    shape = [extent for axis in part[2] for extent in SIZES.get(axis, (3,))]
+    sizes = SIZES if rank < 0 else {**SIZES, "...": (2,) * (rank - len(part[2]) + 1)}
+    shape = [extent for axis in part[2] for extent in sizes.get(axis, (extents.get(axis, 3),))]
     count = prod(shape)
     chosen = "f32" if "f32" in allowed else "i64" if "i64" in allowed else allowed[0]
     numbers = {"f32": f"np.arange(1, {count + 1}, dtype=np.float32) / 8", "bool": f"np.arange({count}) % 2 == 0"}

@@ -28,6 +28,8 @@ class device:
         name = type.type if isinstance(type, device) else type
         if not isinstance(name, str):
             raise CallTypeError(f"{name!r} is no device", hint='a device is a text: "cpu"')
+        if index is not None and not isinstance(index, int):
+            raise CallTypeError(f"index={index!r} is no number of a device", hint='"cpu" is the only device')
         name, _, number = name.partition(":")
         if name in _PLANNED:
             raise UnsupportedError(f"tensors cannot be on {name!r} yet", hint='"cpu" is the only device')

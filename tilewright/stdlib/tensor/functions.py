@@ -7,7 +7,8 @@ from functools import cache, wraps
 from typing import Any
 
 from tilewright.runtime import Tensor
-from tilewright.stdlib.tensor import forms, indexing, special, table
+from tilewright.stdlib.tensor import forms, indexing, joining, special, statistics, table
+from tilewright.stdlib.tensor.conversion import assign
 
 _SYMBOLS = {
     "add": "add", "sub": "sub", "mul": "mul", "truediv": "true_divide", "floordiv": "floor_divide", "mod": "remainder",
@@ -24,19 +25,22 @@ OPERATORS = {
 }
 """The functions of Python's operators."""
 
+BY_HAND: dict[str, Any] = {n: getattr(room, n) for room in (special, statistics, joining) for n in room.__all__}
+"""The functions that are more than a choice among ops."""
+
 
 @cache
 def names() -> tuple[str, ...]:
     """The names of all functions, those that write into an operand left out."""
-    return tuple(dict.fromkeys([*special.__all__, *table.names(), *table.ALIASES]))
+    return tuple(dict.fromkeys([*BY_HAND, *table.names(), *table.ALIASES]))
 
 
 @cache
 def get(name: str) -> Any:
     """The function called ``name``; AttributeError if there is none."""
     plain = table.ALIASES.get(name, name)
-    if plain in special.__all__:
-        return getattr(special, plain)
+    if plain in BY_HAND:
+        return BY_HAND[plain]
     if plain in table.names():
         return table.get(plain)
     if name.endswith("_") and name[:-1] in names():
@@ -46,17 +50,17 @@ def get(name: str) -> Any:
 
 def _writing(name: str) -> Any:
     plain = table.ALIASES.get(name[:-1], name[:-1])
-    if plain not in special.__all__ and table.writes(plain):
+    if plain not in BY_HAND and table.writes(plain):
         return table.get(plain + "_")
     if plain in special.IN_PLACE:
-        return _written(getattr(special, plain), name)
+        return _written(BY_HAND[plain], name)
     raise AttributeError(f"there is no function {name!r}")
 
 
 def _written(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     @wraps(function)
     def call(input: Tensor, *args: Any, **keywords: Any) -> Any:
-        return special.assign(name, input, function(input, *args, **keywords))
+        return assign(name, input, function(input, *args, **keywords))
 
     call.__name__ = call.__qualname__ = name
     return call
@@ -71,9 +75,9 @@ def methods() -> dict[str, Any]:
 
 def _is_method(name: str) -> bool:
     plain = table.ALIASES.get(name, name)
-    return plain in special.__all__ or forms.is_method(table.form(plain))
+    return plain in BY_HAND or forms.is_method(table.form(plain))
 
 
 def _writes(name: str) -> bool:
     plain = table.ALIASES.get(name, name)
-    return plain in special.IN_PLACE or (plain not in special.__all__ and table.writes(plain))
+    return plain in special.IN_PLACE or (plain not in BY_HAND and table.writes(plain))

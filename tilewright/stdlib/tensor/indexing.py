@@ -15,9 +15,9 @@ from tilewright.runtime import Tensor, _core, to_tensor
 from tilewright.runtime.dtypes import bool_, int32, int64
 from tilewright.stdlib import ops
 from tilewright.stdlib.tensor import creation
+from tilewright.stdlib.tensor.conversion import converted, copy_into
 from tilewright.stdlib.tensor.creation import fill
 from tilewright.stdlib.tensor.places import around
-from tilewright.stdlib.tensor.special import converted, copy_into
 from tilewright.stdlib.tensor.views import broadcast_shapes
 
 __all__ = ["argwhere", "index_put", "masked_select", "nonzero", "take"]
@@ -249,6 +249,8 @@ def assign(view: Any, value: Any) -> None:
 def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
     """The places of the elements that are not 0, row by row: int64 of ``[n, rank]``, or one tensor of n per axis.
 
+    Any shape and dtype. CallTypeError for what is no tensor.
+
     >>> import tilewright as tw
     >>> tw.nonzero(tw.tensor([[0, 5], [7, 0]])).tolist()
     [[0, 1], [1, 0]]
@@ -270,7 +272,7 @@ def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
 
 
 def argwhere(input: Any) -> Tensor:
-    """As :func:`nonzero`, of int64 and shape ``[n, rank]``.
+    """As :func:`nonzero`, of int64 and shape ``[n, rank]``. CallTypeError for what is no tensor.
 
     >>> import tilewright as tw
     >>> tw.argwhere(tw.tensor([0, 3])).tolist()
@@ -281,7 +283,9 @@ def argwhere(input: Any) -> Tensor:
 
 
 def masked_select(input: Any, mask: Any) -> Tensor:
-    """The elements of ``input`` where ``mask``, of bools, holds, as one axis; both are broadcast.
+    """The elements of ``input`` where ``mask``, of bools, holds, as one axis; both are broadcast. The dtype stays.
+
+    CallTypeError for another mask, CallError for shapes that do not broadcast.
 
     >>> import tilewright as tw
     >>> tw.masked_select(tw.arange(4), tw.arange(4) > 1).tolist()
@@ -296,7 +300,11 @@ def masked_select(input: Any, mask: Any) -> Tensor:
 
 
 def take(input: Any, index: Any) -> Tensor:
-    """The elements of ``input``, counted row by row, that ``index`` names, in its shape.
+    """The elements of ``input``, counted row by row, that ``index`` names, in its shape; negative ones count from the
+    end.
+
+    ``index`` has integers, ``input`` any dtype, which stays. CallTypeError for other indices, KernelIndexError for an
+    element that there is not.
 
     >>> import tilewright as tw
     >>> tw.take(tw.arange(6).reshape(2, 3), tw.tensor([4, -1])).tolist()
@@ -308,7 +316,16 @@ def take(input: Any, index: Any) -> Tensor:
 
 
 def index_put_(self: Any, indices: Sequence[Any], values: Any, accumulate: bool = False) -> Any:
-    """``self[indices] = values``, or ``+=`` where each of equal places counts; returns ``self``."""
+    """``self[indices] = values``, or ``+=`` where each of equal places counts; returns ``self``.
+
+    ``indices``: one array of integers or mask per axis; ``values`` broadcast to what they name and are converted to the
+    dtype of ``self``. CallTypeError for other indices and for bools that are to add up, CallError for shapes that do
+    not broadcast, KernelIndexError for an element that there is not.
+
+    >>> import tilewright as tw
+    >>> tw.zeros(3).index_put_((tw.tensor([0, 2]),), tw.tensor([1.0, 2.0])).tolist()
+    [1.0, 0.0, 2.0]
+    """
     if accumulate and self.dtype is bool_:
         raise CallTypeError("index_put_(): bools do not add up", hint="leave accumulate=True out, or use integers")
     found = taken(self, tuple(indices))
@@ -317,7 +334,7 @@ def index_put_(self: Any, indices: Sequence[Any], values: Any, accumulate: bool 
 
 
 def index_put(input: Any, indices: Sequence[Any], values: Any, accumulate: bool = False) -> Tensor:
-    """As the method :func:`index_put_`, of a copy of ``input``.
+    """As the method :func:`index_put_`, of a copy of ``input``, whose shape and dtype it has; the errors are the same.
 
     >>> import tilewright as tw
     >>> tw.index_put(tw.zeros(3), (tw.tensor([0, 0]),), tw.ones(2), accumulate=True).tolist()

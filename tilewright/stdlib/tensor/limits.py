@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from tilewright.errors import CallTypeError
 from tilewright.runtime import Tensor
 from tilewright.runtime.dtypes import dtype
+from tilewright.stdlib.tensor.arguments import source, span
 from tilewright.stdlib.tensor.creation import get_default_dtype
 
 __all__ = ["finfo", "iinfo", "is_floating_point", "is_tensor"]
@@ -44,9 +45,9 @@ def finfo(type: dtype | Tensor | None = None, /) -> FloatLimits:
     >>> tw.finfo(tw.float16).max, tw.finfo(tw.bfloat16).eps
     (65504.0, 0.0078125)
     """
-    of: Any = get_default_dtype() if type is None else getattr(type, "dtype", type)
+    of: Any = get_default_dtype() if type is None else type.dtype if isinstance(type, Tensor) else type
     if not isinstance(of, dtype) or not of.is_floating_point:
-        raise CallTypeError(f"finfo(): {of!r} is no float", hint="iinfo(dtype) is of integers")
+        raise CallTypeError(f"finfo(): {of!r} is no float", hint="as in finfo(tw.float32); iinfo is of integers")
     digits, bias, decimals = _FORMS[of.code]
     largest, smallest = (2.0 - 2.0**-digits) * 2.0**bias, 2.0 ** (1 - bias)
     return FloatLimits(8 * of.itemsize, 2.0**-digits, largest, -largest, smallest, smallest, 10.0**-decimals, of)
@@ -59,12 +60,11 @@ def iinfo(type: dtype | Tensor, /) -> IntLimits:
     >>> tw.iinfo(tw.int8).min, tw.iinfo(tw.uint16).max
     (-128, 65535)
     """
-    of: Any = getattr(type, "dtype", type)
+    of: Any = type.dtype if isinstance(type, Tensor) else type
     if not isinstance(of, dtype) or of.kind not in ("signed", "unsigned"):
-        raise CallTypeError(f"iinfo(): {of!r} is no integer", hint="finfo(dtype) is of floats")
-    bits = 8 * of.itemsize
-    low = -(1 << bits - 1) if of.is_signed else 0
-    return IntLimits(bits, low + (1 << bits) - 1, low, of)
+        raise CallTypeError(f"iinfo(): {of!r} is no integer", hint="as in iinfo(tw.int32); finfo is of floats")
+    low, high = span(of)
+    return IntLimits(8 * of.itemsize, high, low, of)
 
 
 def is_tensor(obj: object, /) -> bool:
@@ -78,10 +78,10 @@ def is_tensor(obj: object, /) -> bool:
 
 
 def is_floating_point(input: Tensor, /) -> bool:
-    """Whether the dtype of a tensor is a float.
+    """Whether the dtype of a tensor, of any shape, is a float. CallTypeError for what is no tensor.
 
     >>> import tilewright as tw
     >>> tw.is_floating_point(tw.zeros(1))
     True
     """
-    return input.dtype.is_floating_point
+    return source("is_floating_point", input).dtype.is_floating_point

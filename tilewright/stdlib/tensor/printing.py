@@ -11,6 +11,7 @@ from typing import Any
 from tilewright.errors import CallError
 from tilewright.runtime import Tensor
 from tilewright.runtime.dtypes import bool_, float32, int64
+from tilewright.stdlib.tensor.arguments import flag, number, whole
 
 __all__ = ["set_printoptions"]
 
@@ -53,11 +54,23 @@ def set_printoptions(
     tensor([0.12])
     >>> tw.set_printoptions(profile="default")
     """
-    if profile is not None and profile not in _PROFILES:
+    if profile is not None and (not isinstance(profile, str) or profile not in _PROFILES):
         raise CallError(f"there is no profile {profile!r}", hint=f"one of {', '.join(_PROFILES)}")
+    if sci_mode is not None:
+        flag("sci_mode", sci_mode)
+    counts = {"precision": precision, "edgeitems": edgeitems, "linewidth": linewidth}
+    given: dict[str, Any] = {k: _count(k, v) for k, v in counts.items() if v is not None}
+    if threshold is not None:
+        given["threshold"] = number("set_printoptions", "threshold", threshold)
     options = _options[0] if profile is None else _PROFILES[profile]
-    given = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth}
-    _options[0] = replace(options, **{k: v for k, v in given.items() if v is not None}, sci_mode=sci_mode)  # type: ignore[arg-type]
+    _options[0] = replace(options, **given, sci_mode=sci_mode)
+
+
+def _count(name: str, value: int) -> int:
+    found = whole(f"set_printoptions(): {name}", value)
+    if found < 0:
+        raise CallError(f"set_printoptions(): {name}={found} is negative", hint="it is 0 or more")
+    return found
 
 
 # --- numbers --------------------------------------------------------------------------------

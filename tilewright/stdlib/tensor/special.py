@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Sequence
-from functools import cache, reduce
+from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 from tilewright.errors import CallError, CallTypeError, UnsupportedError
-from tilewright.runtime import Tensor, _core, promote_types, to_tensor
+from tilewright.runtime import Tensor, to_tensor
 from tilewright.runtime.dtypes import (
     bfloat16,
     bool_,
@@ -24,87 +23,49 @@ from tilewright.runtime.dtypes import (
 )
 from tilewright.stdlib import ops
 from tilewright.stdlib.tensor import table
+from tilewright.stdlib.tensor.arguments import source
+from tilewright.stdlib.tensor.conversion import Operand, alike, converted, ints
+from tilewright.stdlib.tensor.joining import tile
 
 __all__ = [
-    "addmm", "allclose", "bincount", "cat", "clamp", "diff", "div", "equal", "flip", "hstack", "isclose",
-    "layer_norm", "max", "median", "min", "nanmedian", "norm", "one_hot", "positive", "quantile",
-    "repeat_interleave", "rms_norm", "roll", "scaled_dot_product_attention", "stack", "std", "std_mean", "tensordot",
-    "tile", "unique", "unique_consecutive", "var", "var_mean", "vstack",
+    "addmm", "allclose", "clamp", "div", "equal", "isclose", "layer_norm", "positive", "rms_norm",
+    "scaled_dot_product_attention", "tensordot",
 ]  # fmt: skip
 
 Number: TypeAlias = bool | int | float
-Operand: TypeAlias = Any
-"""A tensor, an array or a number."""
 
 NO_METHODS = (
-    "cat",
-    "hstack",
-    "layer_norm",
-    "one_hot",
-    "rms_norm",
-    "scaled_dot_product_attention",
-    "stack",
-    "vstack",
-    "where",
-)
+    "cat", "hstack", "layer_norm", "one_hot", "rms_norm", "scaled_dot_product_attention", "stack", "vstack", "where",
+)  # fmt: skip
 IN_PLACE = ("clamp", "div")
-
-
-def converted(x: Any, to: dtype) -> Any:
-    """``x`` in another dtype; ``x`` itself if that is its own."""
-    return x if x.dtype is to else ops.get("convert")(x, _like(to))
-
-
-@cache
-def _like(to: dtype) -> Any:
-    """A tensor without axes that stands for a dtype."""
-    return _core.empty((), to)
-
-
-def _category(of: dtype) -> int:
-    return ("bool", "unsigned", "signed", "float").index("signed" if of.kind == "unsigned" else of.kind)
-
-
-def assign(name: str, target: Any, values: Any) -> Any:
-    """Writes ``values`` into ``target``, which it gives back."""
-    if _category(values.dtype) > _category(target.dtype):
-        message = f"{name}(): the result, of {values.dtype}, cannot be written into a tensor of {target.dtype}"
-        raise CallTypeError(message, hint="assign it instead: x = x + y")
-    if values.shape != target.shape:
-        message = f"{name}(): the result, of shape {[*values.shape]}, cannot be written into one of {[*target.shape]}"
-        raise CallError(message, hint="assign it instead: x = x + y")
-    copy_into(target, values)
-    return target
-
-
-def coerce(value: object, name: str, operand: int) -> Tensor:
-    """The tensor of an operand, counted from 0, of the function ``name``."""
-    try:
-        return to_tensor(value)
-    except CallTypeError as error:
-        raise CallTypeError(f"{name}(): operand {operand + 1}: {error.message}", hint=error.hint) from None
-
-
-def copy_into(target: Any, values: Any) -> None:
-    """Writes ``values``, of the same shape, into the memory of ``target``."""
-    if values.dtype is target.dtype:
-        ops.get("clone")(values, out=target)
-    else:
-        ops.get("convert")(values, _like(target.dtype), out=target)
 
 
 # --- elements -------------------------------------------------------------------------------
 
 
-def positive(input: Tensor) -> Tensor:
-    """``input`` itself."""
-    if input.dtype.kind == "bool":
+def positive(input: Operand) -> Tensor:
+    """``input`` itself, of any shape. CallTypeError for bools and for what is no tensor.
+
+    >>> import tilewright as tw
+    >>> tw.positive(tw.tensor([1, -1])).tolist()
+    [1, -1]
+    """
+    x = source("positive", input)
+    if x.dtype is bool_:
         raise CallTypeError("positive(): a tensor of bools has no signs", hint="x.to(dtype) converts a tensor")
-    return input
+    return x
 
 
 def div(input: Operand, other: Operand, *, rounding_mode: Literal["floor", "trunc"] | None = None) -> Tensor:
-    """``input / other``; rounded down with ``rounding_mode="floor"``, towards 0 with ``"trunc"``."""
+    """``input / other``; rounded down with ``rounding_mode="floor"``, towards 0 with ``"trunc"``.
+
+    Shapes broadcast. Operands are promoted to one dtype; without a rounding mode integers and bools count as the
+    default float, with one they stay integers. CallError for another mode and shapes that do not broadcast.
+
+    >>> import tilewright as tw
+    >>> tw.div(tw.tensor([7, -7]), 2).tolist(), tw.div(tw.tensor([7, -7]), 2, rounding_mode="floor").tolist()
+    ([3.5, -3.5], [3, -4])
+    """
     names = {None: "true_divide", "floor": "floor_divide", "trunc": "trunc_divide"}
     if rounding_mode not in names:
         raise CallError(f"div(): rounding_mode is not {rounding_mode!r}", hint="None, 'floor' or 'trunc'")
@@ -113,7 +74,15 @@ def div(input: Operand, other: Operand, *, rounding_mode: Literal["floor", "trun
 
 
 def clamp(input: Operand, min: Operand = None, max: Operand = None) -> Tensor:
-    """``input`` where it is between ``min`` and ``max``, else the nearer of them; each a number, a tensor or None."""
+    """``input`` where it is between ``min`` and ``max``, else the nearer of them; each a number, a tensor or None.
+
+    Shapes broadcast. Integers and floats keep their dtype, but for integers and a bound that is a float number:
+    float32. CallTypeError for bools, CallError without bounds and for shapes that do not broadcast.
+
+    >>> import tilewright as tw
+    >>> tw.clamp(tw.tensor([-1, 2, 5]), 0, 3).tolist(), tw.clamp(tw.tensor([-1, 2]), min=0.5).tolist()
+    ([0, 2, 3], [0.5, 2.0])
+    """
     if min is None and max is None:
         raise CallError("clamp(): neither min nor max is given", hint="as in clamp(x, min=0)")
     x: Tensor = to_tensor(input)
@@ -127,16 +96,34 @@ def clamp(input: Operand, min: Operand = None, max: Operand = None) -> Tensor:
     return x if max is None else table.get("minimum")(x, max)
 
 
+CAST = """``self`` in tw.{to}, of the same shape; itself if it has that dtype. See ``to`` for what becomes of numbers.
+
+>>> import tilewright as tw
+>>> tw.tensor([0, 1]).{name}().dtype
+tilewright.{to}
+"""
+
+
 def _cast(name: str, to: dtype) -> Callable[[Any], Any]:
     def cast(self: Any) -> Any:
         return converted(self, to)
 
-    cast.__name__, cast.__qualname__, cast.__doc__ = name, name, f"``self`` in {to!r}."
+    cast.__name__ = cast.__qualname__ = name
+    cast.__doc__ = CAST.format(name=name, to=to.name)
     return cast
 
 
 def _where(self: Any, condition: Operand, other: Operand) -> Any:
-    """``self`` where ``condition`` holds, else ``other``."""
+    """``self`` where ``condition``, of bools, holds, else ``other``: ``where`` with the first two operands swapped.
+
+    Shapes broadcast; ``self`` and ``other`` are promoted to one dtype. CallTypeError for another condition, CallError
+    for shapes that do not broadcast.
+
+    >>> import tilewright as tw
+    >>> x = tw.tensor([1, -1])
+    >>> x.where(x > 0, 0).tolist()
+    [1, 0]
+    """
     return table.get("where")(condition, self, other)
 
 
@@ -147,7 +134,15 @@ CASTS = {
 
 
 def isclose(input: Operand, other: Operand, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
-    """Whether elements differ by at most ``atol + rtol * abs(other)``, or are equal; NaNs only with ``equal_nan``."""
+    """Whether elements differ by at most ``atol + rtol * abs(other)``, or are equal; NaNs only with ``equal_nan``.
+
+    Shapes broadcast; the result has bools, the operands are integers or floats, promoted to one dtype. CallTypeError
+    for bools, CallError for shapes that do not broadcast.
+
+    >>> import tilewright as tw
+    >>> tw.isclose(tw.tensor([1.0, 2.0]), tw.tensor([1.0 + 1e-7, 2.1])).tolist()
+    [True, False]
+    """
     x: Any = to_tensor(input)
     y: Any = to_tensor(other)
     near: Tensor = (x == y) | ((x - y).abs() <= atol + rtol * y.abs()) & y.isfinite()
@@ -155,227 +150,42 @@ def isclose(input: Operand, other: Operand, rtol: float = 1e-5, atol: float = 1e
 
 
 def allclose(input: Operand, other: Operand, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
-    """Whether all elements are close: :func:`isclose`."""
+    """Whether all elements are close: operands and errors as in :func:`isclose`, the result is a Python bool.
+
+    >>> import tilewright as tw
+    >>> tw.allclose(tw.tensor([1.0, 2.0]), tw.tensor([1.0, 2.0 + 1e-7]))
+    True
+    """
     return bool(table.get("all")(isclose(input, other, rtol, atol, equal_nan)).item())
 
 
 def equal(input: Operand, other: Operand) -> bool:
-    """Whether two tensors have the same shape and equal elements."""
+    """Whether two tensors have the same shape and equal elements, as a Python bool; dtypes may differ, they are
+    promoted.
+
+    CallTypeError for what is no tensor or array.
+
+    >>> import tilewright as tw
+    >>> tw.equal(tw.tensor([1, 2]), tw.tensor([1.0, 2.0])), tw.equal(tw.zeros(2), tw.zeros(1, 2))
+    (True, False)
+    """
     x, y = to_tensor(input), to_tensor(other)
     return x.shape == y.shape and bool(table.get("all")(table.get("eq")(x, y)).item())
 
 
-# --- reductions -----------------------------------------------------------------------------
-
-
-def _extreme(name: str, input: Operand, dim: Any, keepdim: bool) -> Any:
-    if dim is None:
-        return table.get(f"a{name}")(input)
-    if isinstance(dim, int):
-        return table.get(name)(input, dim, keepdim)
-    return table.get(f"{name}imum")(input, dim)
-
-
-def max(input: Operand, dim: int | Operand = None, keepdim: bool = False) -> Any:
-    """The greatest element; along ``dim``, with its places, ``(values, indices)``; or the greater of two tensors'."""
-    return _extreme("max", input, dim, keepdim)
-
-
-def min(input: Operand, dim: int | Operand = None, keepdim: bool = False) -> Any:
-    """The least element; along ``dim``, with its places, ``(values, indices)``; or the lesser of two tensors'."""
-    return _extreme("min", input, dim, keepdim)
-
-
-def _flat(name: str, input: Operand, dim: int | None, *rest: Any) -> Any:
-    """A function along one dim, or of all elements without their places."""
-    if dim is not None:
-        return table.get(name)(input, *rest[:-1], dim, rest[-1])
-    result = table.get(name)(to_tensor(input).reshape(-1), *rest[:-1], 0, False)
-    return result[0] if isinstance(result, tuple) else result
-
-
-def median(input: Operand, dim: int | None = None, keepdim: bool = False) -> Any:
-    """The lower median of all elements; along ``dim``, with its places, ``(values, indices)``."""
-    return _flat("median", input, dim, keepdim)
-
-
-def nanmedian(input: Operand, dim: int | None = None, keepdim: bool = False) -> Any:
-    """As :func:`median`, of what is not NaN."""
-    return _flat("nanmedian", input, dim, keepdim)
-
-
-def quantile(input: Operand, q: float, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """The ``q`` quantile, of all elements or along ``dim``."""
-    result: Tensor = _flat("quantile", input, dim, q, keepdim)
-    return result
-
-
-def norm(input: Operand, p: float | str = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
-    """The root of the sum of the ``p``-th powers of sizes; ``"fro"`` is 2, infinities give the greatest and least."""
-    if isinstance(p, str) and p != "fro":
-        raise CallError(f"norm(): p is not {p!r}", hint="a number or 'fro'")
-    result: Tensor = table.get("norm")(input, 2.0 if isinstance(p, str) else p, dim, keepdim, dtype)
-    return result
-
-
-def _spread(
-    name: str, input: Operand, dim: Any, unbiased: bool | None, keepdim: bool, correction: int | None
-) -> Tensor:
-    if isinstance(dim, bool):
-        dim, unbiased = None, dim
-    if correction is None:
-        correction = 1 if unbiased is None else int(unbiased)
-    result: Tensor = table.get(name)(input, dim, keepdim, correction)
-    return result
-
-
-def var(
-    input: Operand,
-    dim: Any = None,
-    unbiased: bool | None = None,
-    keepdim: bool = False,
-    *,
-    correction: int | None = None,
-) -> Tensor:
-    """The variance: squares of distances to the mean, summed, over the number of elements less ``correction`` (1)."""
-    return _spread("var", input, dim, unbiased, keepdim, correction)
-
-
-def std(
-    input: Operand,
-    dim: Any = None,
-    unbiased: bool | None = None,
-    keepdim: bool = False,
-    *,
-    correction: int | None = None,
-) -> Tensor:
-    """The root of :func:`var`."""
-    return _spread("std", input, dim, unbiased, keepdim, correction)
-
-
-def var_mean(
-    input: Operand,
-    dim: Any = None,
-    unbiased: bool | None = None,
-    keepdim: bool = False,
-    *,
-    correction: int | None = None,
-) -> tuple[Tensor, Tensor]:
-    """:func:`var` and the mean."""
-    spread = _spread("var", input, dim, unbiased, keepdim, correction)
-    return spread, table.get("mean")(input, None if isinstance(dim, bool) else dim, keepdim)
-
-
-def std_mean(
-    input: Operand,
-    dim: Any = None,
-    unbiased: bool | None = None,
-    keepdim: bool = False,
-    *,
-    correction: int | None = None,
-) -> tuple[Tensor, Tensor]:
-    """:func:`std` and the mean."""
-    spread = _spread("std", input, dim, unbiased, keepdim, correction)
-    return spread, table.get("mean")(input, None if isinstance(dim, bool) else dim, keepdim)
-
-
-def diff(input: Operand, n: int = 1, dim: int = -1) -> Tensor:
-    """The differences between neighbours along ``dim``, ``n`` times."""
-    x: Tensor = to_tensor(input)
-    for _ in range(n):
-        x = table.get("diff")(x, dim)
-    return x
-
-
-# --- places ---------------------------------------------------------------------------------
-
-
-def _ints(values: Any) -> tuple[int, ...]:
-    return tuple(values) if isinstance(values, (tuple, list)) else (values,)
-
-
-def flip(input: Operand, *dims: Any) -> Tensor:
-    """``input`` with the order along ``dims`` turned round."""
-    x: Tensor = to_tensor(input)
-    for dim in _ints(dims[0]) if len(dims) == 1 else dims:
-        x = table.get("flip")(x, dim)
-    return x
-
-
-def roll(input: Operand, shifts: Any, dims: Any = None) -> Tensor:
-    """``input`` moved on by ``shifts`` along ``dims``, or as one row; what falls off comes in again at the start."""
-    x: Tensor = to_tensor(input)
-    if dims is None:
-        rolled: Tensor = table.get("roll")(x.reshape(-1), shifts, 0).reshape(x.shape)
-        return rolled
-    if len(_ints(shifts)) != len(_ints(dims)):
-        raise CallError(f"roll(): {shifts!r} shifts for the dims {dims!r}", hint="one shift per dim")
-    for shift, dim in zip(_ints(shifts), _ints(dims), strict=True):
-        x = table.get("roll")(x, shift, dim)
-    return x
-
-
-def repeat_interleave(input: Operand, repeats: int, dim: int | None = None) -> Tensor:
-    """Each element ``repeats`` times in a row, along ``dim`` or of all elements."""
-    x: Tensor = to_tensor(input)
-    result: Tensor = table.get("repeat_interleave")(x.reshape(-1) if dim is None else x, dim or 0, repeats)
-    return result
-
-
-def tile(input: Operand, *dims: Any) -> Tensor:
-    """``input`` put side by side ``dims[a]`` times along axis ``a``; axes of 1 are added in front as needed."""
-    x: Tensor = to_tensor(input)
-    counts = _ints(dims[0]) if len(dims) == 1 else dims
-    x = x.reshape((1,) * builtins.max(len(counts) - len(x.shape), 0) + tuple(x.shape))
-    for axis, count in enumerate(reversed(counts), 1):
-        if count != 1:
-            x = table.get("tile")(x, -axis, count)
-    return x
-
-
-def _alike(name: str, tensors: Sequence[Operand]) -> list[Any]:
-    """The tensors in one dtype."""
-    if not isinstance(tensors, (tuple, list)) or not tensors:
-        what = "an empty one" if isinstance(tensors, (tuple, list)) else type(tensors).__name__
-        raise CallTypeError(f"{name}() takes a tuple or list of tensors, not {what}", hint=f"as in {name}((x, y))")
-    given: list[Any] = [to_tensor(t) for t in tensors]
-    common = reduce(promote_types, [t.dtype for t in given])
-    return [converted(t, common) for t in given]
-
-
-def cat(tensors: Sequence[Operand], dim: int = 0) -> Tensor:
-    """The tensors one after the other along ``dim``, in the dtype that all of them fit into."""
-    result: Tensor = ops.concat(_alike("cat", tensors), dim)
-    return result
-
-
-def stack(tensors: Sequence[Operand], dim: int = 0) -> Tensor:
-    """The tensors, of one shape, side by side along a new axis ``dim``."""
-    result: Tensor = ops.stack(_alike("stack", tensors), dim)
-    return result
-
-
-def vstack(tensors: Sequence[Operand]) -> Tensor:
-    """The tensors one after the other along the first axis; those of one axis are rows."""
-    return cat([t if len(t.shape) > 1 else t.reshape(1, -1) for t in _alike("vstack", tensors)])
-
-
-def hstack(tensors: Sequence[Operand]) -> Tensor:
-    """The tensors one after the other along the second axis, those of one axis along it."""
-    given = [t if t.shape else t.reshape(1) for t in _alike("hstack", tensors)]
-    return cat(given, 0 if len(given[0].shape) == 1 else 1)
-
-
-def one_hot(input: Operand, num_classes: int = -1) -> Tensor:
-    """A new last axis of ``num_classes``, 1 where its number is the element of ``input``, else 0."""
-    x: Tensor = to_tensor(input)
-    count = int(max(x).item()) + 1 if num_classes == -1 else num_classes
-    result: Tensor = table.get("one_hot")(x, count)
-    return result
+# --- products -------------------------------------------------------------------------------
 
 
 def addmm(input: Operand, mat1: Operand, mat2: Operand, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
-    """``beta * input + alpha * mat1 @ mat2``; ``input`` is broadcast."""
+    """``beta * input + alpha * mat1 @ mat2``; ``input`` is broadcast.
+
+    Shapes: ``mat1`` [M, K], ``mat2`` [K, N] -> [M, N]; integers or floats, promoted to one dtype. CallError for shapes
+    that do not fit, CallTypeError for bools.
+
+    >>> import tilewright as tw
+    >>> tw.addmm(tw.ones(2), tw.eye(2), tw.eye(2), alpha=3).tolist()
+    [[4.0, 1.0], [1.0, 4.0]]
+    """
     x, a, b = to_tensor(input), to_tensor(mat1), to_tensor(mat2)
     if len(a.shape) == len(b.shape) == 2:
         x = x.expand(a.shape[0], b.shape[1])
@@ -384,11 +194,20 @@ def addmm(input: Operand, mat1: Operand, mat2: Operand, *, beta: Number = 1, alp
 
 
 def tensordot(a: Operand, b: Operand, dims: Any = 2) -> Tensor:
-    """Products summed over the last ``dims`` axes of ``a`` and the first of ``b``, or over a pair of lists of axes."""
-    x, y = _alike("tensordot", (a, b))
+    """Products summed over the last ``dims`` axes of ``a`` and the first of ``b``, or over a pair of lists of axes.
+
+    Shapes: the other axes of ``a``, then those of ``b``; integers or floats, promoted to one dtype. CallError where
+    axes that are summed over have different extents, CallTypeError for bools.
+
+    >>> import tilewright as tw
+    >>> x = tw.arange(6).reshape(2, 3)
+    >>> tw.tensordot(x, x, ([1], [1])).tolist(), tw.tensordot(x, x.T, 1).shape
+    ([[5, 14], [14, 50]], (2, 2))
+    """
+    x, y = alike("tensordot", (a, b))
     if isinstance(dims, int):
         return _dotted(x, y, dims)
-    left, right = ([d % builtins.max(len(t.shape), 1) for d in _ints(ds)] for t, ds in ((x, dims[0]), (y, dims[1])))
+    left, right = ([d % builtins.max(len(t.shape), 1) for d in ints(ds)] for t, ds in ((x, dims[0]), (y, dims[1])))
     x = x.permute((*(d for d in range(len(x.shape)) if d not in left), *left))
     y = y.permute((*right, *(d for d in range(len(y.shape)) if d not in right)))
     return _dotted(x, y, len(left))
@@ -397,35 +216,6 @@ def tensordot(a: Operand, b: Operand, dims: Any = 2) -> Tensor:
 def _dotted(x: Tensor, y: Tensor, axes: int) -> Tensor:
     result: Tensor = ops.get("tensordot")(x, y, K=axes)
     return result
-
-
-# --- sizes that depend on the elements ------------------------------------------------------
-
-
-def bincount(input: Operand, minlength: int = 0) -> Tensor:
-    """How often each whole number from 0 up to the greatest, or ``minlength - 1``, is among the elements."""
-    x: Tensor = to_tensor(input)
-    most = int(max(x).item()) + 1 if x.nbytes else 0
-    result: Tensor = ops.get("bincount")(x, bins=builtins.max(most, minlength))
-    return result
-
-
-def _distinct(count: str, fill: str, x: Tensor, inverse: bool, counts: bool) -> Any:
-    flat = x.reshape(-1)
-    size = int(ops.get(count)(flat).item())
-    values, places, numbers = ops.get(fill)(flat, _core.empty((size,), x.dtype))
-    found = (values, *[places.reshape(x.shape)] * inverse, *[numbers] * counts)
-    return found if len(found) > 1 else values
-
-
-def unique(input: Operand, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False) -> Any:
-    """The distinct elements in order; then for each element which of them it is, and how often each occurs."""
-    return _distinct("unique_count", "unique", to_tensor(input), return_inverse, return_counts)
-
-
-def unique_consecutive(input: Operand, return_inverse: bool = False, return_counts: bool = False) -> Any:
-    """The elements without those equal to the one before; then as :func:`unique`."""
-    return _distinct("count_runs", "unique_consecutive", to_tensor(input), return_inverse, return_counts)
 
 
 # --- attention and normalisation ------------------------------------------------------------
@@ -444,12 +234,21 @@ def scaled_dot_product_attention(
 ) -> Tensor:
     """The mean of ``value`` weighted by the softmax of the scaled products of ``query`` and ``key``.
 
-    ``attn_mask``: bools that say what takes part, or numbers added to the products. With ``enable_gqa`` several heads
-    of ``query`` share one of ``key`` and ``value``. UnsupportedError for dropout.
+    Shapes: ``query`` [..., L, D], ``key`` [..., S, D], ``value`` [..., S, E] -> [..., L, E], where ... broadcasts;
+    floats, promoted to one dtype. ``attn_mask`` [..., L, S]: bools that say what takes part, or numbers added to the
+    products; with ``is_causal`` row i takes part up to column i. ``scale`` is 1/sqrt(D) for None. With ``enable_gqa``
+    several heads of ``query`` share one of ``key`` and ``value`` (Ainslie et al., "GQA", 2023). CallError for shapes
+    that do not fit, CallTypeError for other dtypes, UnsupportedError for dropout. Source: Vaswani et al., "Attention is
+    all you need", 2017.
+
+    >>> import tilewright as tw
+    >>> q, k, v = tw.zeros(1, 4), tw.zeros(2, 4), tw.tensor([[1.0], [3.0]])
+    >>> tw.scaled_dot_product_attention(q, k, v).tolist()
+    [[2.0]]
     """
     if dropout_p:
         raise UnsupportedError("attention has no dropout yet", hint="leave dropout_p out")
-    tensors = _alike("scaled_dot_product_attention", (query, key, value))
+    tensors = alike("scaled_dot_product_attention", (query, key, value))
     mask = None if attn_mask is None else to_tensor(attn_mask)
     masks = (mask, None) if mask is not None and mask.dtype is bool_ else (None, mask)
     settings = {"is_causal": is_causal, "scale": scale or 0.0}
@@ -463,10 +262,10 @@ def scaled_dot_product_attention(
 
 def _normed(name: str, input: Operand, shape: Any, operands: tuple[Operand, ...], eps: float) -> Tensor:
     x: Tensor = to_tensor(input)
-    axes = len(_ints(shape))
-    if tuple(x.shape[len(x.shape) - axes :]) != _ints(shape):
+    axes = len(ints(shape))
+    if tuple(x.shape[len(x.shape) - axes :]) != ints(shape):
         raise CallError(
-            f"{name}(): the last axes of {[*x.shape]} are not {[*_ints(shape)]}",
+            f"{name}(): the last axes of {[*x.shape]} are not {[*ints(shape)]}",
             hint="normalized_shape has their extents",
         )
     result: Tensor = ops.get(name)(x, *operands, R=axes, eps=eps)
@@ -476,12 +275,31 @@ def _normed(name: str, input: Operand, shape: Any, operands: tuple[Operand, ...]
 def layer_norm(
     input: Operand, normalized_shape: Any, weight: Operand = None, bias: Operand = None, eps: float = 1e-5
 ) -> Tensor:
-    """Elements less their mean over the last axes, of ``normalized_shape``, over the root of their variance."""
+    """Elements less their mean over the last axes, of ``normalized_shape``, over the root of their variance plus
+    ``eps``.
+
+    The result has the shape and dtype of ``input``, floats; ``weight`` and ``bias``, of ``normalized_shape``, scale and
+    shift it. CallError for axes that ``input`` does not end with, CallTypeError for other dtypes. Source: Ba, Kiros,
+    Hinton, "Layer normalization", 2016.
+
+    >>> import tilewright as tw
+    >>> tw.layer_norm(tw.tensor([[1.0, 3.0]]), (2,), eps=0.0).tolist()
+    [[-1.0, 1.0]]
+    """
     return _normed("layer_norm", input, normalized_shape, (weight, bias), eps)
 
 
 def rms_norm(input: Operand, normalized_shape: Any, weight: Operand = None, eps: float = 1e-6) -> Tensor:
-    """Elements over the root of their mean square over the last axes, of ``normalized_shape``."""
+    """Elements over the root of their mean square plus ``eps`` over the last axes, of ``normalized_shape``.
+
+    The result has the shape and dtype of ``input``, floats; ``weight``, of ``normalized_shape``, scales it. CallError
+    for axes that ``input`` does not end with, CallTypeError for other dtypes. Source: Zhang, Sennrich, "Root mean
+    square layer normalization", 2019.
+
+    >>> import tilewright as tw
+    >>> tw.rms_norm(tw.tensor([[1.0, 7.0]]), (2,), eps=0.0).tolist()
+    [[0.20000000298023224, 1.399999976158142]]
+    """
     return _normed("rms_norm", input, normalized_shape, (weight,), eps)
 
 

@@ -72,7 +72,7 @@ def _common(name: str, extents: tuple[int, ...], shapes: list[tuple[int, ...]]) 
 
 
 def broadcast_tensors(*tensors: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """Views of all tensors with the one shape that they broadcast to. CallError where they do not.
+    """Views of all tensors with the one shape that they broadcast to; the dtypes stay. CallError where they do not.
 
     >>> import numpy as np
     >>> import tilewright as tw
@@ -89,7 +89,7 @@ def meshgrid(*tensors: Tensor | Sequence[Tensor], indexing: Literal["ij", "xy"] 
     """For n vectors (or single numbers), n views with n axes: the i-th varies along axis i as the i-th vector does.
 
     ``indexing="xy"`` swaps the first two axes, as NumPy does by default. CallError for tensors with more axes, and for
-    another ``indexing``.
+    another ``indexing``. Any dtypes, which stay.
 
     >>> import numpy as np
     >>> import tilewright as tw
@@ -131,6 +131,8 @@ def _several(name: str, given: Sequence[Tensor | Sequence[Tensor]]) -> list[Tens
 def atleast_1d(*tensors: Tensor | Sequence[Tensor]) -> Tensor | tuple[Tensor, ...]:
     """A view with one axis of a tensor that has none, else the tensor; of several, a tuple.
 
+    Any dtype, which stays. CallTypeError for what is no tensor.
+
     >>> import numpy as np
     >>> import tilewright as tw
     >>> tw.atleast_1d(tw.tensor(np.array(3.0))).shape
@@ -141,6 +143,8 @@ def atleast_1d(*tensors: Tensor | Sequence[Tensor]) -> Tensor | tuple[Tensor, ..
 
 def atleast_2d(*tensors: Tensor | Sequence[Tensor]) -> Tensor | tuple[Tensor, ...]:
     """A view with two axes of a tensor that has fewer (a vector is a row), else the tensor; of several, a tuple.
+
+    Any dtype, which stays. CallTypeError for what is no tensor.
 
     >>> import numpy as np
     >>> import tilewright as tw
@@ -153,7 +157,7 @@ def atleast_2d(*tensors: Tensor | Sequence[Tensor]) -> Tensor | tuple[Tensor, ..
 def atleast_3d(*tensors: Tensor | Sequence[Tensor]) -> Tensor | tuple[Tensor, ...]:
     """A view with three axes of a tensor that has fewer (of shape ``(1, n, 1)`` or ``(m, n, 1)``), else the tensor.
 
-    Of several tensors, a tuple.
+    Of several tensors, a tuple. Any dtype, which stays. CallTypeError for what is no tensor.
 
     >>> import numpy as np
     >>> import tilewright as tw
@@ -180,7 +184,7 @@ def _each(
 def hsplit(input: Tensor, indices_or_sections: int | Sequence[int]) -> tuple[Tensor, ...]:
     """``tensor_split`` along the columns: axis 1, or of a vector axis 0.
 
-    A number of parts must divide the extent: CallError if it does not, or without axes.
+    A number of parts must divide the extent: CallError if it does not, or without axes. Any dtype, which stays.
 
     >>> import numpy as np
     >>> import tilewright as tw
@@ -193,7 +197,7 @@ def hsplit(input: Tensor, indices_or_sections: int | Sequence[int]) -> tuple[Ten
 def vsplit(input: Tensor, indices_or_sections: int | Sequence[int]) -> tuple[Tensor, ...]:
     """``tensor_split`` along the rows, axis 0 of a tensor with two or more axes, else CallError.
 
-    A number of parts must divide the extent: CallError if it does not.
+    A number of parts must divide the extent: CallError if it does not. Any dtype, which stays.
 
     >>> import numpy as np
     >>> import tilewright as tw
@@ -206,7 +210,7 @@ def vsplit(input: Tensor, indices_or_sections: int | Sequence[int]) -> tuple[Ten
 def dsplit(input: Tensor, indices_or_sections: int | Sequence[int]) -> tuple[Tensor, ...]:
     """``tensor_split`` along axis 2 of a tensor with three or more axes, else CallError.
 
-    A number of parts must divide the extent: CallError if it does not.
+    A number of parts must divide the extent: CallError if it does not. Any dtype, which stays.
 
     >>> import numpy as np
     >>> import tilewright as tw
