@@ -349,3 +349,29 @@ def test_extents_decide_quotients_and_remainders() -> None:
     after = simplify_indices(before)
     assert print_function(after).splitlines()[1].strip() == "y[i: N, j: M] = x[i, j]"
     check_same(before, after)
+
+
+@pytest.mark.parametrize(
+    ("place", "inlined"),
+    [
+        ("u[i // 5, i % 5]", True),
+        ("u[i // 5, i % 4]", False),
+        ("u[i // 5, i % 5 // 2]", False),
+        ("u[i // 5, (i % 5 + 1) % 5]", False),
+        ("w[i // 10, i // 5 % 2, i % 5]", True),
+        ("w[i // 10, i % 5 % 2, i % 5]", False),
+    ],
+)
+def test_a_quotient_and_its_remainder_tell_the_number(place: str, inlined: bool) -> None:
+    op = tw.op(
+        f"""
+op f(z: f32[4, 5], v: f32[2, 2, 5]) -> y: f32[20]:
+    u[a: 4, b: 5] = exp(z[a, b])
+    w[a: 2, b: 2, c: 5] = exp(v[a, b, c])
+    y[i: 20] = {place}
+"""
+    )
+    before = op.compilation(op.default_request({}, 1, {})).function
+    after = inline(before)
+    assert results(after) == (["y"] if inlined else [place[0], "y"])
+    check_same(before, after)
