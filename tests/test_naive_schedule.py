@@ -21,13 +21,14 @@ from tilewright.ir.scalar import Read, literal
 from tilewright.ir.tensor import Compute, Function, Order, Scatter
 from tilewright.ir.text_loops import print_kernel
 from tilewright.ir.types import F32, F64, I64
+from tilewright.passes.loops.expand import Expand
 from tilewright.passes.loops.parallel import Parallel
 from tilewright.passes.loops.split import Split
 from tilewright.passes.loops.vectorize import Vectorize
 from tilewright.passes.lower import lower
 from tilewright.passes.pipeline import Pass
 from tilewright.passes.schedule import naive
-from tilewright.passes.schedule.lanes import Clip, ExpandRegisters, Once, SinkLanes, Tidy
+from tilewright.passes.schedule.lanes import Clip, Once, SinkLanes, Tidy
 from tilewright.passes.schedule.naive import Naive, schedule
 from tilewright.passes.tensor.set_order import SetOrder
 from tilewright.testing.compare import assert_plan_means, random_inputs
@@ -77,8 +78,9 @@ def test_steps_of_a_contraction() -> None:
         "split{loop=j_in factor=8 tail=cut names=[j_in_v, j_in_l, j_in_rest]}",
         "split{loop=j_in_rest factor=8 tail=mask names=[j_in_rest_v, j_in_rest_l]}",
         "once{loop=j_in_rest_v}",
-        "expand-registers{loops=[j_in_l, j_in_rest_l]}",
+        "expand{loop=j_in_l}",
         "vectorize{loop=j_in_l}",
+        "expand{loop=j_in_rest_l}",
         "vectorize{loop=j_in_rest_l}",
         "sink-lanes",
         "tidy",
@@ -283,12 +285,12 @@ def test_clip_leaves_out_what_no_block_does(first: str, second: str, extent: Ind
 
 
 def test_a_register_of_several_cells_has_all_of_them_for_each_lane() -> None:
-    kernel = ExpandRegisters(("i",)).run(parse_kernel(TWO_BLOCKS.format(first="", second="")))
+    kernel = Expand("i").run(parse_kernel(TWO_BLOCKS.format(first="", second="")))
     assert body_text(Vectorize("i").run(kernel)) == [
         "    register r: f32[2, 8] strides [32, 4]",
         "    for i in 0..8 vectorized:",
-        "            r[1, i_lane] = x[i]",
-        "            y[i] = r[1, i_lane]",
+        "            r[1, i_cell] = x[i]",
+        "            y[i] = r[1, i_cell]",
     ]
 
 
@@ -296,23 +298,23 @@ def test_lanes_get_their_own_registers_and_go_inside() -> None:
     kernel = Split("i", 4).run(rows())
     with pytest.raises(ScheduleError, match="depend on each other"):
         Vectorize("i_i").run(kernel)
-    kernel = Vectorize("i_i").run(ExpandRegisters(("i_i",)).run(kernel))
+    kernel = Vectorize("i_i").run(Expand("i_i").run(kernel))
     assert body_text(SinkLanes().run(kernel)) == [
         "    register acc: f32[4] strides [4]",
         "    for i_o in 0..((N + 3) // 4):",
         "        for i_i in 0..4 vectorized:",
-        "                acc[i_i_lane] = 0.0:f32",
+        "                acc[i_i_cell] = 0.0:f32",
         "        for k in 0..K:",
         "            for i_i2 in 0..4 vectorized:",
-        "                    acc[i_i_lane] = acc[i_i_lane] + x[k, i]",
+        "                    acc[i_i_cell] = acc[i_i_cell] + x[k, i]",
         "        for i_i3 in 0..4 vectorized:",
-        "                y[i] = acc[i_i_lane]",
+        "                y[i] = acc[i_i_cell]",
     ]
 
 
-def test_registers_need_one_constant_extent() -> None:
-    with pytest.raises(ScheduleError, match="one constant extent"):
-        ExpandRegisters(("i",)).run(rows())
+def test_registers_need_a_constant_extent() -> None:
+    with pytest.raises(ScheduleError, match="the extent of i, N, is not constant"):
+        Expand("i").run(rows())
 
 
 def test_tidy_takes_away_loops_of_one_iteration_and_of_none() -> None:

@@ -14,6 +14,7 @@ from loop_oracle import brute_force_legal
 
 from tilewright.dsl.parse_loops import parse_condition, parse_kernel
 from tilewright.errors import ScheduleError
+from tilewright.ir.index import const
 from tilewright.ir.interpret import EXACT, TYPED, Memory, run_kernel
 from tilewright.ir.interpret.indices import Env, evaluate
 from tilewright.ir.loops import Kernel, Loop, blocks, walk
@@ -21,6 +22,8 @@ from tilewright.ir.text_loops import print_kernel
 from tilewright.ir.verify_loops import verify_kernel
 from tilewright.passes.loops import (
     DecomposeReduction,
+    Expand,
+    Fission,
     Fuse,
     Parallel,
     Reorder,
@@ -207,6 +210,89 @@ def test_marks() -> None:
 """
     )
     verify_kernel(kernel)
+
+
+def test_fission() -> None:
+    kernel = DecomposeReduction("c", "k").run(matmul())
+    assert (
+        body(Fission("j").run(kernel))
+        == """\
+    for i in 0..M:
+        for j in 0..N:
+            block c_init:
+                iter i: parallel 0..M = i
+                iter j: parallel 0..N = j
+                c[i, j] = 0.0:f32
+        for j2 in 0..N:
+            for k in 0..K:
+                block c:
+                    iter i: parallel 0..M = i
+                    iter j: parallel 0..N = j2
+                    iter k: reduce 0..K = k
+                    c[i, j] = fma(a[i, k], b[k, j], c[i, j])
+"""
+    )
+    assert body(Fission("j", inside=True).run(kernel)).splitlines()[6:9] == [
+        "        for k in 0..K:",
+        "            for j2 in 0..N:",
+        "                block c:",
+    ]
+
+
+def test_expand() -> None:
+    kernel = Expand("i").run(parse_kernel(SUMS))
+    assert kernel.buffer("r").shape == (const(4),)
+    assert (
+        body(kernel)
+        == """\
+    for i in 0..4:
+        block start:
+            iter i: parallel 0..4 = i
+            iter i_cell: parallel 0..4 = i
+            r[i_cell] = 0.0:f32
+        for k in 0..K:
+            block step:
+                iter i: parallel 0..4 = i
+                iter k: reduce 0..K = k
+                iter i_cell: parallel 0..4 = i
+                r[i_cell] = r[i_cell] + x[i, k]
+        block store:
+            iter i: parallel 0..4 = i
+            iter i_cell: parallel 0..4 = i
+            y[i] = r[i_cell]
+"""
+    )
+    turned = Fission("i", inside=True).run(kernel)
+    assert [o.var for o, _ in walk(turned.body) if isinstance(o, Loop)] == ["i", "k", "i2", "i3"]
+    with pytest.raises(ScheduleError, match="iterations of i would change their order"):
+        Fission("i", inside=True).run(parse_kernel(SUMS))
+
+
+SUMS = """\
+kernel sums():
+    global x: f32[4, K] strides [K*4, 4]
+    global y: f32[4] strides [4]
+    register r: f32[] strides []
+    for i in 0..4:
+        block start:
+            iter i: parallel 0..4 = i
+            r[] = 0.0:f32
+        for k in 0..K:
+            block step:
+                iter i: parallel 0..4 = i
+                iter k: reduce 0..K = k
+                r[] = r[] + x[i, k]
+        block store:
+            iter i: parallel 0..4 = i
+            y[i] = r[]
+"""
+
+
+def test_a_remainder_has_registers_of_its_own() -> None:
+    kernel = Split("i", 3, "cut").run(parse_kernel(SUMS))
+    assert [b.name for b in kernel.buffers if b.scope == "register"] == ["r", "r_tail"]
+    used = [{w.buffer for w in b.writes} for b, _ in blocks(kernel)]
+    assert used == [{"r"}, {"r"}, {"y"}, {"r_tail"}, {"r_tail"}, {"y"}]
 
 
 def test_decompose_reduction() -> None:
@@ -421,6 +507,34 @@ REFUSED: dict[str, tuple[Pass, Kernel, str]] = {
         "writes r[0] before y reads it\nhelp: r is a register buffer",
     ),
     "an unrolled loop of any extent": (Unroll("k"), matmul(), "the extent of k, K, is not constant"),
+    "a loop whose statements need each other": (
+        Fission("i"),
+        one_loop(
+            "N",
+            "y[i]",
+            "x[i]",
+            "        block z:\n            iter i: parallel 0..N = i\n            x[i + 1] = y[i]\n",
+        ),
+        "iterations of i would change their order: z at i=0 and y at i=1 both touch x[1] (for N=3)",
+    ),
+    "turns that a chain does not take": (
+        Fission("i", inside=True),
+        parse_kernel(MATMUL.replace("c[i, j]", "c[0, j]")),
+        "iterations of i would change their order: ",
+    ),
+    "turns in a triangle": (
+        Fission("i", inside=True),
+        parse_kernel(MATMUL.replace("for j in 0..N", "for j in 0..i")),
+        "the extent of j, i, depends on i",
+    ),
+    "turns of lanes": (Fission("i"), Vectorize("i").run(one_loop("8")), "loop i is vectorized"),
+    "registers for any number": (Expand("i"), one_loop("N", "r[0]", "x[i]"), "the extent of i, N, is not constant"),
+    "registers that live on": (Expand("i"), one_loop("8", "r[0]", "r[0] + x[i]"), "writes r[0] before y reads it"),
+    "registers that others use": (
+        Expand("i"),
+        one_loop("8", "r[0]", "x[i]", "    block z:\n        x[0] = r[0]\n"),
+        "r is used outside of i too",
+    ),
     "no init": (DecomposeReduction("c", "j"), DecomposeReduction("c", "k").run(matmul()), "block c has no init"),
     "a loop elsewhere": (
         DecomposeReduction("c_tail", "j"),
@@ -581,6 +695,13 @@ STEPS: list[Pass] = [
     Vectorize("j_k"),
     Parallel("i_j"),
     Split("i_j", 4, "cut"),
+    Fission("i"),
+    Fission("j"),
+    Fission("k"),
+    Fission("i", inside=True),
+    Fission("j", inside=True),
+    Fission("k2"),
+    Fission("j2", inside=True),
 ]
 
 

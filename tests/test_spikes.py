@@ -32,10 +32,10 @@ from tilewright.ir.text_tensor import print_function
 from tilewright.ir.types import FIELD
 from tilewright.ir.verify_loops import verify_plan
 from tilewright.passes.legalise import legalise
-from tilewright.passes.loops import Reorder, Simplify, Split, Vectorize
+from tilewright.passes.loops import Expand, Reorder, Simplify, Split, Vectorize
 from tilewright.passes.lower import lower
 from tilewright.passes.pipeline import Pass, Pipeline
-from tilewright.passes.schedule.lanes import ExpandRegisters, SinkLanes
+from tilewright.passes.schedule.lanes import SinkLanes
 from tilewright.passes.tensor.differentiate import differentiate
 from tilewright.targets.target import get_target
 from tilewright.testing.compare import assert_same_bits, random_array, random_inputs
@@ -176,7 +176,7 @@ TILED = (
     Split("i", 2),
     Split("j", 8, "mask"),
     Reorder(("j_o", "i_o", "i_i", "j_i")),
-    ExpandRegisters(("j_i",)),
+    Expand("j_i"),
     Vectorize("j_i"),
     SinkLanes(),
     Simplify(),
@@ -188,7 +188,7 @@ SCHEDULES: dict[str, tuple[Pass, ...]] = {
     "reorder{loops=[j, i]}": (Reorder(("j", "i")),),
     "split{loop=j factor=4},reorder{loops=[j_o, i, j_i]}": (Split("j", 4), Reorder(("j_o", "i", "j_i"))),
     "split{loop=i factor=2},split{loop=j factor=8 tail=mask},reorder{loops=[j_o, i_o, i_i, j_i]},"
-    "expand-registers{loops=[j_i]},vectorize{loop=j_i},sink-lanes,simplify": TILED,
+    "expand{loop=j_i},vectorize{loop=j_i},sink-lanes,simplify": TILED,
 }  # fmt: skip
 
 

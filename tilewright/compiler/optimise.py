@@ -19,7 +19,7 @@ from tilewright.ir.verify_loops import verify_kernel, verify_plan
 from tilewright.ir.verify_tensor import verify
 from tilewright.passes import loops
 from tilewright.passes.pipeline import Pass, Pipeline
-from tilewright.passes.schedule.lanes import Clip, ExpandRegisters, Once, SinkLanes, Tidy
+from tilewright.passes.schedule.lanes import Clip, Once, SinkLanes, Tidy
 from tilewright.passes.tensor import simplify as tensor_simplify
 from tilewright.passes.tensor.differentiate import Differentiate
 from tilewright.passes.tensor.eliminate_dead import EliminateDead
@@ -45,7 +45,7 @@ TENSOR_PASSES: dict[str, type[Pass]] = {
 """The passes over functions by name."""
 LOOP_PASSES: dict[str, type[Pass]] = {
     **loops.PASSES,
-    **{p.name: p for p in (Clip, ExpandRegisters, Once, SinkLanes, Tidy)},
+    **{p.name: p for p in (Clip, Once, SinkLanes, Tidy)},
 }
 """The passes over kernels by name."""
 

@@ -46,6 +46,7 @@ LOOPS = Kind("two or more different names of loops", lambda v: _tuple_of(_is_nam
 BLOCK = Kind("the name of a block", _is_name)
 FACTOR = Kind("an integer above 1", lambda v: _is_int(v) and v > 1)
 TAIL = _choice(*TAILS)
+FLAG = Kind("true or false", lambda v: isinstance(v, bool))
 NAME = Kind("a name", lambda v: isinstance(v, str))
 NAMES = Kind("a tuple of names", _tuple_of(_is_name))
 CONDITIONS = Kind("a tuple of conditions", _tuple_of(lambda v: isinstance(v, Condition)))
@@ -99,6 +100,13 @@ PRIMITIVES: dict[str, Signature] = dict(
         ),
         _signature("fuse", "two perfectly nested loops become one", makes=(1, 1), outer=LOOP, inner=LOOP, into=(NAME,)),
         _signature("reorder", "perfectly nested loops change places, outermost first", loops=LOOPS),
+        _signature(
+            "fission",
+            "each statement of a loop gets a loop of its own; `inside`: also those of the loops in it",
+            loop=LOOP,
+            inside=(FLAG,),
+        ),
+        _signature("expand", "each iteration of a loop gets registers of its own", loop=LOOP),
         _signature("vectorize", "the iterations of a loop run at once, as lanes", becomes="vectorized", loop=LOOP),
         _signature("parallel", "the iterations of the outermost loop become tasks", becomes="parallel", loop=LOOP),
         _signature("unroll", "the iterations of a loop are written out", becomes="unrolled", loop=LOOP),

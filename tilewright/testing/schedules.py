@@ -14,6 +14,8 @@ from tilewright.ir.plan import Phase, Plan, Repeat, Step
 from tilewright.ir.schedule import TAILS
 from tilewright.passes.loops import (
     DecomposeReduction,
+    Expand,
+    Fission,
     Fuse,
     Parallel,
     Reorder,
@@ -97,11 +99,23 @@ def _decompose(choices: Choices, loops: list[Loop], blocks: list[str]) -> Pass:
     return DecomposeReduction(choices.pick(blocks), choices.pick(loops).var)
 
 
+def _fission(choices: Choices, loops: list[Loop], blocks: list[str]) -> Pass:
+    return Fission(choices.pick(loops).var, choices.chance(2))
+
+
+def _expand(choices: Choices, loops: list[Loop], blocks: list[str]) -> Pass:
+    constant = [o for o in loops if o.extent.constant is not None]
+    return Expand(choices.pick(constant or loops).var)
+
+
 def _simplify(choices: Choices, loops: list[Loop], blocks: list[str]) -> Pass:
     return Simplify()
 
 
-_STEPS = (_split, _vectorize, _reorder, _fuse, _parallel, _unroll, _decompose, _split, _vectorize, _simplify)
+_STEPS = (
+    _split, _vectorize, _reorder, _fuse, _parallel, _unroll, _decompose, _split, _vectorize, _simplify, _fission,
+    _expand,
+)  # fmt: skip
 
 
 def make_schedule(choices: Choices, kernel: Kernel, steps: int = 5) -> Scheduled:

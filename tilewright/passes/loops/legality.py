@@ -6,19 +6,22 @@ iterations that conflict, the refusal shows them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
-from tilewright.errors import ScheduleError
+from tilewright.errors import InternalError, ScheduleError
 from tilewright.ir.facts import Facts
 from tilewright.ir.index import Index, const, ge, lt, substitute, substitute_condition, symbol, symbols
-from tilewright.ir.loops import Iter, Kernel, Loop, Write, blocks, walk
+from tilewright.ir.loops import Block, Iter, Kernel, Loop, Stmt, Write, blocks, walk
 from tilewright.passes.loops.cover import Box, Part, Unproved, covered_box, partitions
 from tilewright.passes.loops.dependence import Access, Comparison, Distance, accesses, conflicts, tells
 from tilewright.passes.loops.nest import facts as kernel_facts
 from tilewright.passes.loops.witness import Point, witness
 
-__all__ = ["Part", "check_cover", "check_domains", "check_lanes", "check_order", "check_private"]
+__all__ = [
+    "Part", "check_cover", "check_domains", "check_lanes", "check_order", "check_private", "check_turns",
+    "private_registers",
+]  # fmt: skip
 
 
 def check_cover(step: object, loops: Sequence[Loop], parts: Iterable[Part], facts: Facts) -> None:
@@ -81,7 +84,7 @@ def check_order(
     """
     names = [o.var for o in old]
     compare = Comparison(kernel_facts(kernel, around))
-    private = _private_registers(kernel, old[-1])
+    private = private_registers(kernel, old[-1])
     for a, b in conflicts([x for x in accesses((old[0],)) if x.buffer not in private]):
         apart = compare.distance(a, b)
         turned = None if apart is None else _turned(names, new, apart)
@@ -109,6 +112,68 @@ def _turned(old: Sequence[str], new: Sequence[str], apart: Distance) -> list[str
 
 def _sign(value: int) -> int:
     return (value > 0) - (value < 0)
+
+
+def check_turns(step: object, kernel: Kernel, around: tuple[Loop, ...], loop: Loop, inside: bool) -> None:
+    """Refuses ``step`` unless each statement of ``loop`` may run for all its iterations before the next one does.
+
+    With ``inside`` it is the innermost statements that do, at each point of the loops in ``loop``.
+    """
+    compare = Comparison(kernel_facts(kernel, around))
+    paths = {b.name: path for b, path in _paths(loop.body)}
+    for a, b in conflicts(accesses((loop,))):
+        apart = compare.distance(a, b)
+        if apart is None or not _takes_turns_wrongly(a, b, paths, apart, inside) or compare.disjoint(a, b):
+            continue
+
+        def broken(x: Point, y: Point) -> bool:
+            return _turn(y, paths, loop.var, inside) < _turn(x, paths, loop.var, inside)
+
+        _refuse(step, kernel, around, loop, a, b, broken, f"iterations of {loop.var} would change their order")
+
+
+_Path = tuple[int | str, ...]
+"""Where a block stands in a loop: the number of a statement, and where that is a loop, its variable, and so on."""
+
+
+def _paths(body: Sequence[Stmt], before: _Path = ()) -> Iterator[tuple[Block, _Path]]:
+    for n, s in enumerate(body):
+        if isinstance(s, Block):
+            yield s, (*before, n)
+        else:
+            yield from _paths(s.body, (*before, n, s.var))
+
+
+def _turn(point: Point, paths: Mapping[str, _Path], var: str, inside: bool) -> list[int]:
+    """When a point has its turn: to be compared with others item by item."""
+    path = [point.values[p] if isinstance(p, str) else p for p in paths[point.block]]
+    at = point.values[var]
+    return [*path, at] if inside else [path[0], at, *path[1:]]
+
+
+def _takes_turns_wrongly(a: Access, b: Access, paths: Mapping[str, _Path], apart: Distance, inside: bool) -> bool:
+    """Whether two points so far ``apart`` may change their order."""
+    mine, yours = paths[a.block.name], paths[b.block.name]
+    shared = next((n for n, (p, q) in enumerate(zip(mine, yours, strict=False)) if p != q), len(mine))
+    common = [p for p in mine[:shared] if isinstance(p, str)]
+    side = 0 if mine == yours else _sign(_number(yours[shared]) - _number(mine[shared]))
+    if not inside and shared > 0:
+        return False
+    var = a.loops[0].var
+    choices = [(_sign(apart[v]),) if v in apart else (1, 0, -1) for v in (var, *common)]
+    for first, *rest in product(*choices):
+        old = next((s for s in (first, *rest, side) if s), 0)
+        new = next((s for s in ((*rest, side, first) if inside else (side, first)) if s), 0)
+        if old != new:
+            return True
+    return False
+
+
+def _number(place: int | str) -> int:
+    """Blocks side by side differ in a number: variables of loops follow these."""
+    if isinstance(place, str):
+        raise InternalError(f"{place} stands where a statement is numbered")
+    return place
 
 
 def check_lanes(
@@ -151,7 +216,7 @@ def check_private(step: object, kernel: Kernel, loop: Loop, buffers: Iterable[st
         )
 
 
-def _private_registers(kernel: Kernel, loop: Loop) -> set[str]:
+def private_registers(kernel: Kernel, loop: Loop) -> set[str]:
     """The registers that only ``loop`` touches, each iteration writing what it reads before it reads it."""
     inside = {id(s) for s, _ in walk(loop.body)}
     outside = {a.buffer for a in accesses(kernel.body) if id(a.block) not in inside}

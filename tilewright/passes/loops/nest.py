@@ -11,7 +11,8 @@ from tilewright.errors import ScheduleError
 from tilewright.ir import index as ix
 from tilewright.ir.facts import Facts, of_sizes
 from tilewright.ir.index import Condition, Index, const
-from tilewright.ir.loops import Block, Kernel, Loop, Stmt, walk
+from tilewright.ir.loops import Block, Kernel, Loop, Stmt, Write, walk
+from tilewright.ir.scalar import CheckedIndex, Expr, Read, rewrite
 from tilewright.ir.schedule import check_arguments
 from tilewright.passes.pipeline import Pass
 
@@ -101,6 +102,28 @@ def renamed(body: tuple[Stmt, ...], suffix: str, taken: set[str]) -> tuple[Stmt,
             inner = substitute(s.body, {s.var: ix.symbol(var)})
             result.append(replace(s, var=var, body=renamed(inner, suffix, taken)))
     return tuple(result)
+
+
+def with_buffers(body: tuple[Stmt, ...], names: Mapping[str, str]) -> tuple[Stmt, ...]:
+    """``body`` with other buffers in the place of those named."""
+
+    def rule(e: Expr) -> Expr:
+        if isinstance(e, Read) and e.tensor in names:
+            return Read(names[e.tensor], e.indices, e.dtype, e.guard, e.otherwise)
+        return e
+
+    def place(i: Index | CheckedIndex) -> Index | CheckedIndex:
+        found = i if isinstance(i, Index) else rewrite(i, rule)
+        return found if isinstance(found, (Index, CheckedIndex)) else i
+
+    def block(b: Block) -> Block:
+        writes = tuple(Write(names.get(w.buffer, w.buffer), tuple(map(place, w.indices))) for w in b.writes)
+        values, init = (tuple(rewrite(v, rule) for v in several) for several in (b.values, b.init))
+        return replace(b, writes=writes, values=values, init=init)
+
+    if not names:
+        return body
+    return tuple(block(s) if isinstance(s, Block) else replace(s, body=with_buffers(s.body, names)) for s in body)
 
 
 def fresh(name: str, taken: set[str]) -> str:

@@ -7,8 +7,17 @@ from typing import ClassVar
 
 from tilewright.ir.index import Condition, ceildiv, const, eq, lt, symbol
 from tilewright.ir.loops import Kernel, Loop, Stmt
-from tilewright.passes.loops.legality import Part, check_cover
-from tilewright.passes.loops.nest import Primitive, facts, fresh, renamed, replace_stmt, substitute, taken_names
+from tilewright.passes.loops.legality import Part, check_cover, private_registers
+from tilewright.passes.loops.nest import (
+    Primitive,
+    facts,
+    fresh,
+    renamed,
+    replace_stmt,
+    substitute,
+    taken_names,
+    with_buffers,
+)
 
 
 @dataclass(frozen=True)
@@ -20,7 +29,7 @@ class Split(Primitive):
         cut           as perfect, then            for i_t in 0..N - N//f*f:  B(N//f*f + i_t)
 
     ``mask`` is ``guard`` whose predicate is meant to become the mask of the vectorized inner loop. ``cut`` gives the
-    loops and blocks of the remainder names of their own, ending in ``_tail``. ``names`` are those of the
+    loops, blocks and registers of the remainder names of their own, ending in ``_tail``. ``names`` are those of the
     new loops: outer, inner and, for ``cut``, the remainder. A parallel loop stays parallel in the outer one.
 
     Obligation: every iteration runs once, in the same order. For ``perfect`` that f divides N has to follow from
@@ -53,7 +62,10 @@ class Split(Primitive):
             done = tiles * self.factor
             remainder = Loop(rest, loop.extent - done, "serial", ())
             copy = renamed(substitute(loop.body, {loop.var: done + symbol(rest)}), "_tail", taken)
-            new.append(replace(remainder, body=copy))
+            own = {r: fresh(f"{r}_tail", taken) for r in sorted(private_registers(kernel, loop))}
+            copies = [replace(kernel.buffer(r), name=name) for r, name in own.items()]
+            kernel = replace(kernel, buffers=(*kernel.buffers, *copies))
+            new.append(replace(remainder, body=with_buffers(copy, own)))
             parts.append(Part((done + symbol(rest),), (remainder,), ()))
         whole = self._whole_tiles(loop, kernel, around) if self.tail == "perfect" else ()
         check_cover(self, (loop,), parts, facts(kernel, around, (*self.given, *whole)))

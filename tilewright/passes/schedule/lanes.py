@@ -9,8 +9,7 @@ from typing import ClassVar
 from tilewright.errors import ScheduleError
 from tilewright.ir.facts import Facts
 from tilewright.ir.index import Condition, Index, coefficient, const, ge, minimum, symbol, symbols
-from tilewright.ir.loops import Block, Buffer, Iter, Kernel, Loop, Stmt, Write, row_major, walk
-from tilewright.ir.scalar import CheckedIndex, Expr, Read, rewrite
+from tilewright.ir.loops import Block, Kernel, Loop, Stmt, walk
 from tilewright.passes.loops.nest import facts, fresh, replace_stmt, substitute, taken_names
 from tilewright.passes.pipeline import Pass
 
@@ -53,81 +52,6 @@ def _without(body: tuple[Stmt, ...], condition: Condition) -> tuple[Stmt, ...]:
         if isinstance(s, Loop)
         else replace(s, predicate=tuple(c for c in s.predicate if c is not condition))
         for s in body
-    )
-
-
-@dataclass(frozen=True)
-class ExpandRegisters(Pass):
-    """Every register buffer used inside ``loops`` gets a last axis with a cell for each of their iterations.
-
-    The loops must have one constant extent, and the buffers must not be used outside of them.
-    """
-
-    name: ClassVar[str] = "expand-registers"
-    loops: tuple[str, ...]
-
-    def run(self, kernel: Kernel) -> Kernel:
-        found = [find(kernel, v)[0] for v in self.loops]
-        if len({o.extent for o in found}) != 1 or found[0].extent.constant is None:
-            raise ScheduleError(f"{self}: the loops do not have one constant extent")
-        registers = {b.name for b in kernel.buffers if b.scope == "register"}
-        inside = registers.intersection(*({n for o in found for n in _touched(o.body)},))
-        taken = taken_names(kernel)
-        for loop in found:
-            lane = fresh(f"{loop.var}_lane", taken)
-            body = _with_lane(loop.body, Iter(lane, "parallel", loop.extent), loop.var, inside)
-            kernel = replace_stmt(kernel, find(kernel, loop.var)[0], [replace(loop, body=body)])
-        buffers = tuple(_wider(b, found[0].extent) if b.name in inside else b for b in kernel.buffers)
-        return replace(kernel, buffers=buffers)
-
-
-def _touched(body: tuple[Stmt, ...]) -> set[str]:
-    """The buffers that blocks in ``body`` read or write."""
-    found = [s for s, _ in walk(body) if isinstance(s, Block)]
-    return {r.tensor for b in found for r in b.reads} | {w.buffer for b in found for w in b.writes}
-
-
-def _wider(b: Buffer, extent: Index) -> Buffer:
-    shape = (*b.shape, extent)
-    return replace(b, shape=shape, strides=row_major(shape, b.dtype))
-
-
-def _with_lane(body: tuple[Stmt, ...], lane: Iter, var: str, buffers: set[str]) -> tuple[Stmt, ...]:
-    """``body`` with the accesses of ``buffers`` at the lane that ``var`` is."""
-    made: list[Stmt] = []
-    for s in body:
-        if isinstance(s, Loop):
-            made.append(replace(s, body=_with_lane(s.body, lane, var, buffers)))
-        elif buffers & _touched((s,)):
-            made.append(_block_with_lane(s, lane, var, buffers))
-        else:
-            made.append(s)
-    return tuple(made)
-
-
-def _block_with_lane(b: Block, lane: Iter, var: str, buffers: set[str]) -> Block:
-    at = symbol(lane.name)
-
-    def rule(e: Expr) -> Expr:
-        if isinstance(e, Read) and e.tensor in buffers:
-            return Read(e.tensor, (*e.indices, at), e.dtype, e.guard, e.otherwise)
-        return e
-
-    def place(i: Index | CheckedIndex) -> Index | CheckedIndex:
-        found = i if isinstance(i, Index) else rewrite(i, rule)
-        return found if isinstance(found, (Index, CheckedIndex)) else i
-
-    def write(w: Write) -> Write:
-        indices = tuple(map(place, w.indices))
-        return Write(w.buffer, (*indices, at) if w.buffer in buffers else indices)
-
-    return replace(
-        b,
-        iters=(*b.iters, lane),
-        bindings=(*b.bindings, symbol(var)),
-        writes=tuple(map(write, b.writes)),
-        values=tuple(rewrite(v, rule) for v in b.values),
-        init=tuple(rewrite(v, rule) for v in b.init),
     )
 
 

@@ -83,7 +83,8 @@ def _told(level: Level) -> str:
 def _capabilities(level: Level) -> Capabilities:
     has = level.needs
     if not level.machine[0].startswith("x86_64"):
-        return Capabilities(16, native(fma=True, half=True, rounding=True))
+        return Capabilities(16, native(fma=True, half=True, rounding=True), vector_registers=32)
     width = next((bytes_ for feature, bytes_ in _VECTOR_BYTES if feature in has), 16)
     own = native(fma="fma" in has, half="f16c" in has, rounding="sse4.1" in has)
-    return Capabilities(width, own, native(fma=True, half=True, rounding=True) - own)
+    emulated = native(fma=True, half=True, rounding=True) - own
+    return Capabilities(width, own, emulated, vector_registers=32 if width == 64 else 16)

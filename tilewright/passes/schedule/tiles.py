@@ -1,0 +1,132 @@
+"""Sums that use what they read again: tiles of the result stay in registers while their sums grow.
+
+In ``c[i, j] = sum[k](a[i, k] * b[k, j])`` a row of a serves all j, and a column of b all i. A tile of some rows and
+some vectors of columns reads each of its operands once per k and keeps its sums in registers. So it is with whatever
+is summed up, or folded otherwise, along loops inside of two free ones of which each leaves some operand where it is:
+products, convolutions, distances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tilewright.errors import ScheduleError
+from tilewright.ir.index import Index, symbols
+from tilewright.ir.loops import Block, Kernel, Loop, walk
+from tilewright.passes.loops.expand import Expand
+from tilewright.passes.loops.fission import Fission
+from tilewright.passes.loops.parallel import Parallel
+from tilewright.passes.loops.reorder import Reorder
+from tilewright.passes.loops.split import Split
+from tilewright.passes.loops.unroll import Unroll
+from tilewright.passes.loops.vectorize import Vectorize
+from tilewright.passes.schedule.lanes import Clip, SinkLanes, Tidy, find
+from tilewright.passes.schedule.making import Making, partials
+
+TASK_ROWS, TASK_COLUMNS = 6, 10
+"""A task takes so many tiles of rows, and of columns."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Of a tile: its rows, and its columns as so many vectors of so many lanes."""
+
+    rows: int
+    vectors: int
+    lanes: int
+
+
+class Tiles(Making):
+    """The schedule of such a kernel; ScheduleError where it is not of this form."""
+
+    def run(self) -> Tiles:
+        """Applies all steps."""
+        axes = self.free_axes()
+        row = None if partials(self.kernel) else self.row(axes)
+        rows = _reused_along(self.kernel, axes) if row else None
+        if row is None or rows is None or not all(map(self.is_native, _folds(self.kernel))):
+            raise ScheduleError(f"{self.kernel.name} reads nothing again along two loops")
+        shape = self._shape(self.width(row))
+        outer = [v for v in axes[:-1] if v != rows]
+        inner_row, inner_column = self._tasks(outer, rows, row.var, shape)
+        self._columns(inner_column, inner_row, shape)
+        self.apply(SinkLanes(), "vectors are innermost")
+        self.apply(Tidy(), "loops of one iteration are none")
+        return self
+
+    def _shape(self, lanes: int) -> Shape:
+        """With what is read for them the sums of a tile fill the registers."""
+        registers = self.capabilities.vector_registers
+        vectors = 3 if registers >= 32 else 2
+        return Shape(min(8, (registers - vectors - 1) // vectors), vectors, lanes)
+
+    def _tasks(self, outer: list[str], rows: str, columns: str, shape: Shape) -> tuple[str, str]:
+        """Cuts the result into tasks; the loops over the rows and the columns of one, the latter outside."""
+        if (*outer, rows, columns) != tuple(self.free_axes()):
+            self.apply(Reorder((*outer, rows, columns)), "tiles are of the innermost loops")
+        row_task, row, column_task, column = self.new(f"{rows}_task", f"{rows}_in", f"{columns}_task", f"{columns}_in")
+        most = TASK_COLUMNS * shape.vectors * shape.lanes
+        self.apply(Split(rows, TASK_ROWS * shape.rows, "guard", (row_task, row)), "a task takes some rows,")
+        self.apply(Split(columns, most, "guard", (column_task, column)), "and some columns of these")
+        self.apply(Reorder((row_task, column_task, column, row)), "for all rows the same columns are read again")
+        tasks = [*outer, row_task, column_task]
+        for var in tasks:
+            self.apply(Parallel(var), "its iterations are independent")
+        self.tasks(tasks)
+        for var in (row, column):
+            self.apply(Clip(var), "the last task is smaller")
+        return row, column
+
+    def _columns(self, column: str, row: str, shape: Shape) -> None:
+        """Cuts the columns of a task into tiles of whole vectors, and what is left into vectors with a mask."""
+        tile, inside, rest, vector, lane = self.new(*(f"{column}_{n}" for n in ("tile", "i", "rest", "v", "l")))
+        width = shape.vectors * shape.lanes
+        self.apply(Split(column, width, "cut", (tile, inside, rest)), "tiles of whole vectors need no mask")
+        self.apply(Split(inside, shape.lanes, "perfect", (vector, lane)), "a tile is some vectors wide")
+        masked = ""
+        if self.has(rest):
+            last, masked = self.new(f"{rest}_v", f"{rest}_l")
+            self.apply(Split(rest, shape.lanes, "mask", (last, masked)), "what is left is vectors, the last masked")
+        for lanes, vectors in ((lane, vector), (masked, "")):
+            if lanes:
+                self._rows(self._inside(lanes, row), lanes, vectors, shape)
+
+    def _inside(self, outer: str, like: str) -> str:
+        """The loop in ``outer``: the one called ``like`` or its copy in a remainder."""
+        loop, _ = find(self.kernel, outer)
+        return next(s.var for s, _ in walk(loop.body) if isinstance(s, Loop) and s.var.startswith(like))
+
+    def _rows(self, row: str, lane: str, vector: str, shape: Shape) -> None:
+        """Cuts the rows into tiles; the sums of a tile take turns at each step of the fold."""
+        tile, inside, rest = self.new(f"{row}_tile", f"{row}_i", f"{row}_rest")
+        self.apply(Split(row, shape.rows, "cut", (tile, inside, rest)), "tiles of whole rows keep sums in registers")
+        for var in filter(None, (inside, vector, lane)):
+            self.apply(Expand(var), "each point of a tile has its own sum")
+        self.apply(Vectorize(lane), "the lanes store neighbouring elements")
+        for var in filter(None, (inside, vector)):
+            self.apply(Unroll(var), "the sums are in registers")
+            self.apply(Fission(var, inside=True), "all sums take a step of the fold before the next one")
+
+
+def _reused_along(kernel: Kernel, axes: list[str]) -> str | None:
+    """Of the free loops but the last, the innermost that moves an operand of a fold that the last one leaves where it
+    is, and leaves one that the last one moves; None if there is none."""
+    moves = [_moving(kernel, a) for b in _folds(kernel) for a in b.accesses]
+    for var in reversed(axes[:-1]):
+        if any(var in m and axes[-1] not in m for m in moves) and any(axes[-1] in m and var not in m for m in moves):
+            return var
+    return None
+
+
+def _folds(kernel: Kernel) -> Iterator[Block]:
+    """The blocks that take a step of a fold."""
+    return (s for s, _ in walk(kernel.body) if isinstance(s, Block) and any(i.kind == "reduce" for i in s.iters))
+
+
+def _moving(kernel: Kernel, access: tuple[str, tuple[Index | None, ...], bool]) -> frozenset[str]:
+    """The loops that move an operand that is read."""
+    buffer, indices, writes = access
+    if writes or kernel.buffer(buffer).scope == "register" or None in indices:
+        return frozenset()
+    return frozenset().union(*(symbols(i) for i in indices if i is not None))
