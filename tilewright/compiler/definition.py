@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 from tilewright.compiler import driver
@@ -21,6 +20,7 @@ from tilewright.dsl.signature import Signature, signature
 from tilewright.dsl.stretch import at_rest
 from tilewright.ir.tensor import Function
 from tilewright.ir.types import F32, DType
+from tilewright.records import dataclass
 from tilewright.runtime import Artifact
 from tilewright.source import Span
 from tilewright.targets.target import TARGETS, Target, get_target

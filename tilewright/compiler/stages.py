@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar, cast
 
@@ -23,6 +22,7 @@ from tilewright.passes.pipeline import Hook, Pass, Pipeline
 from tilewright.passes.schedule.naive import schedule
 from tilewright.passes.tensor.form_fma import FormFma
 from tilewright.passes.tensor.set_order import SetOrder
+from tilewright.records import dataclass
 from tilewright.runtime import Artifact, Program
 from tilewright.targets.target import Numbering, Target, numbering
 

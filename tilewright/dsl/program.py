@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from difflib import get_close_matches
 
 from tilewright.dsl import syntax as ast
@@ -16,6 +16,7 @@ from tilewright.ir.index import Condition, Index, const
 from tilewright.ir.scalar import Expr, Var
 from tilewright.ir.tensor import ScalarInput, Statement, Tensor, computes
 from tilewright.ir.types import DType
+from tilewright.records import dataclass
 from tilewright.source import Span
 
 CONSTANTS = {"inf": float("inf"), "nan": float("nan")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from operator import is_
 from typing import NoReturn
 
@@ -14,6 +14,7 @@ from tilewright.ir.index import Condition, Index, const
 from tilewright.ir.loops import Block, Kernel, Loop, Stmt, walk
 from tilewright.ir.schedule import check_arguments
 from tilewright.passes.pipeline import Pass
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True)

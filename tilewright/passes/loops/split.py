@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from tilewright.ir.index import Condition, ceildiv, const, eq, lt, symbol
 from tilewright.ir.loops import Kernel, Loop, Stmt
 from tilewright.passes.loops.legality import Part, check_cover
 from tilewright.passes.loops.nest import Primitive, facts, fresh, renamed, replace_stmt, substitute, taken_names
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from tilewright.errors import ScheduleError
@@ -13,6 +13,7 @@ from tilewright.ir.loops import Block, Buffer, Iter, Kernel, Loop, Stmt, Write, 
 from tilewright.ir.scalar import CheckedIndex, Expr, Read, rewrite
 from tilewright.passes.loops.nest import facts, fresh, replace_stmt, substitute, taken_names
 from tilewright.passes.pipeline import Pass
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tilewright.errors import ScheduleError
 from tilewright.ir.capabilities import Capabilities
@@ -22,6 +22,7 @@ from tilewright.passes.loops.split import Split
 from tilewright.passes.loops.vectorize import Vectorize
 from tilewright.passes.pipeline import Hook, Pass, Pipeline
 from tilewright.passes.schedule.lanes import Clip, ExpandRegisters, Once, SinkLanes, Tidy, find
+from tilewright.records import dataclass
 
 CHUNK_POINTS = 16384
 """So many points are worth a claim of work."""
