@@ -7,10 +7,10 @@ a text of its own. It is valid for just this text and just this language; what d
 from __future__ import annotations
 
 import json
+from _blake2 import blake2b
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,7 @@ def fingerprint() -> str:
 
 
 def _hash(data: bytes) -> str:
-    return sha256(data).hexdigest()
+    return blake2b(data, digest_size=20).hexdigest()
 
 
 def _encoded(value: Any) -> Any:
