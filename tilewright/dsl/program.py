@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import field, replace
-from difflib import get_close_matches
 
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.mend import Fix, replaced
@@ -203,6 +202,8 @@ def closest(name: str, choices: Iterable[str]) -> str | None:
     names = list(dict.fromkeys(choices))
     if ELSEWHERE.get(name) in names:
         return ELSEWHERE[name]
+    from difflib import get_close_matches
+
     return next(iter(get_close_matches(name, names, 1, 0.6)), None)
 
 
