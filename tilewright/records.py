@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from functools import cache
 from operator import attrgetter
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 __all__ = ["dataclass"]
@@ -99,23 +101,34 @@ def _deferred(cls: type, frozen: bool) -> Callable[..., None]:
 
 def _initialiser(cls: type, frozen: bool) -> Callable[..., None]:
     """The ``__init__`` that says the fields by name."""
-    known: dict[str, Any] = {"set_": object.__setattr__, "missing_": _MISSING, "__name__": cls.__module__}
-    parameters, body = ["self"], []
-    for f in dataclasses.fields(cls):
-        value = f.name
-        if f.default is not _MISSING:
-            known[f"default_{f.name}"] = f.default
-            parameters.append(f"{f.name}=default_{f.name}")
-        elif f.default_factory is not _MISSING:
-            known[f"make_{f.name}"] = f.default_factory
-            parameters.append(f"{f.name}=missing_")
-            value = f"make_{f.name}() if {f.name} is missing_ else {f.name}"
-        else:
-            parameters.append(f.name)
-        body.append(f"set_(self, {f.name!r}, {value})" if frozen else f"self.{f.name} = {value}")
-    if hasattr(cls, "__post_init__"):
-        body.append("self.__post_init__()")
-    exec(f"def __init__({', '.join(parameters)}):\n  " + "\n  ".join(body or ["pass"]), known)
-    made: Callable[..., None] = known["__init__"]
-    made.__qualname__ = f"{cls.__qualname__}.__init__"
-    return made
+    fields = dataclasses.fields(cls)
+    factories = {n: f.default_factory for n, f in enumerate(fields) if f.default_factory is not _MISSING}
+    defaults = tuple(f.default for f in fields if f.default is not _MISSING or f.default_factory is not _MISSING)
+    code = _template(len(fields), tuple(factories), frozen, hasattr(cls, "__post_init__"))
+    names = {f"_{n}": f.name for n, f in enumerate(fields)}
+
+    def named(texts: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(names.get(text, text) for text in texts)
+
+    own = code.replace(
+        co_name="__init__",
+        co_qualname=f"{cls.__qualname__}.__init__",
+        co_varnames=named(code.co_varnames),
+        co_names=named(code.co_names),
+        co_consts=named(code.co_consts),
+    )
+    known = {"set_": object.__setattr__, "missing_": _MISSING, "__name__": cls.__module__}
+    return FunctionType(own, {**known, **{f"make_{n}": f for n, f in factories.items()}}, "__init__", defaults)
+
+
+@cache
+def _template(count: int, factories: tuple[int, ...], frozen: bool, checks: bool) -> CodeType:
+    """The code of an ``__init__`` of the fields ``_0``, ``_1``, ...: to compile it takes longer than to rename them."""
+    body = ["self.__post_init__()"] if checks else ["pass"]
+    for n in reversed(range(count)):
+        value = f"make_{n}() if _{n} is missing_ else _{n}" if n in factories else f"_{n}"
+        body.insert(0, f"set_(self, '_{n}', {value})" if frozen else f"self._{n} = {value}")
+    known: dict[str, Any] = {}
+    exec(f"def template({', '.join(['self', *(f'_{n}' for n in range(count))])}):\n  " + "\n  ".join(body), known)
+    code: CodeType = known["template"].__code__
+    return code
