@@ -135,6 +135,29 @@ def test_every_class_has_its_own_initialiser() -> None:
         base(1, 2)
 
 
+@pytest.mark.parametrize("options", [{}, {"frozen": True}], ids=["plain", "frozen"])
+def test_classes_of_both_kinds_are_derived_from_each_other(options: dict[str, bool]) -> None:
+    def three(*dataclass: Decorator) -> Any:
+        @dataclass[0](**options)
+        class First:
+            first: int
+
+        @dataclass[1](**options)
+        class Second(First):
+            second: int = 5
+
+        @dataclass[2](**options)
+        class Third(Second):
+            third: str = "three"
+
+        return Third
+
+    ours, theirs = records.dataclass, dataclasses.dataclass
+    plain = facts(three(theirs, theirs, theirs))
+    for kinds in ((ours, ours, theirs), (ours, theirs, ours), (theirs, ours, theirs)):
+        assert facts(three(*kinds)) == plain
+
+
 def test_classes_with_slots_have_no_dict() -> None:
     @records.dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
     class Slotted(metaclass=Interned):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import cache
 from operator import attrgetter
 from types import CodeType, FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 __all__ = ["dataclass"]
 
@@ -32,7 +32,7 @@ def _dataclass(cls: type | None = None, /, *, eq: bool = True, frozen: bool = Fa
     if cls is None:
         return lambda cls: _dataclass(cls, eq=eq, frozen=frozen, **layout)
     cls.__doc__ = cls.__doc__ or cls.__name__  # else its signature is taken apart for one
-    made: type[Any] = dataclasses.dataclass(init=False, repr=False, eq=False, **layout)(cls)
+    made = _with_fields(cls, frozen, layout)
     fields = dataclasses.fields(made)
     for f in fields:
         if not f.init or f.kw_only or f.hash is not None:
@@ -52,6 +52,23 @@ if TYPE_CHECKING:
     from dataclasses import dataclass
 else:
     dataclass = _dataclass
+
+
+def _with_fields(cls: type, frozen: bool, layout: dict[str, bool]) -> type[Any]:
+    """The class with its fields told apart by the standard library.
+
+    It hears that a class is frozen only afterwards, for classes that are derived by it: else it would compile methods.
+    """
+    told = [p for base in cls.__mro__[1:] if (p := base.__dict__.get("__dataclass_params__")) and p.frozen]
+    for params in told:
+        params.frozen = False
+    try:
+        made: Any = dataclasses.dataclass(init=False, repr=False, eq=False, **layout)(cls)
+    finally:
+        for params in told:
+            params.frozen = True
+    made.__dataclass_params__.frozen = frozen
+    return cast(type, made)
 
 
 def attributes(*names: str) -> Callable[[Any], tuple[Any, ...]]:
