@@ -14,8 +14,6 @@ from tilewright.dsl.signature import bind, signature
 from tilewright.dsl.specialise import specialise
 from tilewright.ir.plan import Phase, Plan, Repeat, Step, head, tail
 from tilewright.ir.tensor import Function, Tensor
-from tilewright.ir.verify_loops import verify_plan
-from tilewright.ir.verify_tensor import verify
 from tilewright.passes.legalise import legalise
 from tilewright.passes.lower import fit_sizes, lower
 from tilewright.passes.pipeline import Hook, Pass, Pipeline
@@ -134,6 +132,9 @@ class Compilation:
 
     def verify(self) -> None:
         """Checks every stage's IR; VerifyError names the broken rule."""
+        from tilewright.ir.verify_loops import verify_plan
+        from tilewright.ir.verify_tensor import verify
+
         verify(self.function)
         verify(self.tensor)
         verify_plan(self.loops)
