@@ -171,10 +171,11 @@ def test_a_child_that_is_forked_while_the_library_is_loaded_compiles(waits: str)
     assert said(code + "if child: assert os.waitpid(child, 0)[1] == 0").count("[1. 1. 1.]") == 2
 
 
-@pytest.mark.parametrize("ends", ["", "raise SystemExit(0)", "library.llvm()"])
-def test_a_process_may_end_while_the_library_is_loaded(ends: str) -> None:
-    code = f"from tilewright.targets.cpu import library\nlibrary.begin()\nprint('end', flush=True)\n{ends}"
-    assert [said(code) for _ in range(5)] == ["end\n"] * 5
+def test_a_process_that_ends_waits_for_the_library() -> None:
+    count = "len(os.listdir('/proc/self/task'))"
+    code = f"import atexit, os\nfrom tilewright.targets.cpu import library\nbefore = {count}\nlibrary.begin()\n"
+    assert said(f"{code}atexit._run_exitfuncs()\nprint({count} - before, flush=True)") == "0\n"
+    assert said(f"{code}print('end')") == "end\n"
 
 
 def test_threads_that_ask_for_the_library_at_once_get_it() -> None:
