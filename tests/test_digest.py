@@ -15,6 +15,7 @@ import tilewright
 from tilewright.dsl import digest as digests
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.digest import Digest, digest
+from tilewright.dsl.grammar import TABLE
 from tilewright.dsl.parse import parse
 from tilewright.runtime import _core
 from tilewright.stdlib import ops
@@ -93,6 +94,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(_core.__file__, package / "runtime")
     read = package / "stdlib" / "ops"
     subprocess.run([sys.executable, ROOT / "cmake" / "digest.py", read], check=True, timeout=300)
+    (read / TABLE).rename(package / "dsl" / TABLE)
     return folder
 
 

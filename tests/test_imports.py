@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "tilewright"
-LAYERS = ["source", "errors", "ir", "dsl", "passes", "runtime", "targets", "compiler", "stdlib"]
+LAYERS = ["records", "source", "errors", "ir", "dsl", "passes", "runtime", "targets", "compiler", "stdlib"]
 FACES = {"array_api", "cli", "__init__", "__main__"}
 BESIDE = {"testing"}
 
@@ -36,7 +36,7 @@ def may_import(importer: str, target: str) -> bool:
     if importer not in LAYERS or target not in LAYERS:
         return False
     if importer == "runtime":  # the runtime knows no IR
-        return target in ("source", "errors", "runtime")
+        return target in ("records", "source", "errors", "runtime")
     return LAYERS.index(target) <= LAYERS.index(importer)
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from importlib import import_module
+from pkgutil import iter_modules
 from random import Random
 from typing import Any
 
@@ -29,6 +31,7 @@ from tilewright.ir.tensor import ScalarInput
 from tilewright.ir.types import BF16, BY_NAME, F16, F32, F64, FIELD, I64, U16, U64, DType
 from tilewright.ir.verify_loops import verify_plan
 from tilewright.passes.legalise import legalise
+from tilewright.passes.legalise import math as functions
 from tilewright.passes.legalise.expand import EXPANSIONS, signature
 from tilewright.targets.target import get_target
 from tilewright.testing.compare import assert_same_bits
@@ -92,6 +95,16 @@ def test_every_operation(name: str) -> None:
     for dtype in (d for n, d in OPERATIONS if n == name):
         dtypes = operand_dtypes(name, BY_NAME[dtype])
         check(op(name, *dtypes), combinations(dtypes, 500), SPARSE)
+
+
+def test_every_function_is_found_in_its_file() -> None:
+    tables = {m.name: import_module(f"{functions.__name__}.{m.name}") for m in iter_modules(functions.__path__)}
+    found = {name: set(m.TABLE) for name, m in tables.items() if "TABLE" in vars(m)}
+    said = {
+        family: {(name, dtype) for name in names for dtype in ("f32", "f64")}
+        for family, names in functions.FAMILIES.items()
+    }
+    assert found == said and set().union(*said.values()) <= set(EXPANSIONS)
 
 
 @pytest.mark.parametrize("source", sorted({c.split(">")[0] for c in CASTS}))

@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from tilewright.errors import InternalError
+from tilewright.errors import InternalError, UnsupportedError
 from tilewright.runtime import Llvm, Object
-from tilewright.targets.cpu import build
+from tilewright.targets.cpu import build, library
 
 FUNCTION = """\
 define i64 @f{n}(i64 %x) {{
@@ -123,12 +123,70 @@ def test_after_its_threads_have_ended_who_waits_compiles() -> None:
 
 
 def test_the_library_is_the_one_that_was_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build, "LLVMLITE", "0.49")
+    monkeypatch.setattr(library, "LLVMLITE", "0.49")
     build.llvm.cache_clear()
-    with pytest.raises(build.UnsupportedError, match=r"the cpu target needs llvmlite 0\.49, not 0\.50"):
+    with pytest.raises(UnsupportedError, match=r"the cpu target needs llvmlite 0\.49, not 0\.50"):
         build.llvm()
     monkeypatch.undo()
     assert isinstance(build.llvm(), Llvm)
+
+
+def said(code: str) -> str:
+    """What a process that runs ``code`` prints; it must end well."""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+FIRST_CALL = """\
+import os
+os.environ["TILEWRIGHT_CACHE"] = "off"
+import numpy as np, tilewright as tw
+from tilewright.targets.cpu import library
+def first_call():
+    try:
+        print(tw.ops.exp(np.zeros(3, np.float32)))
+    except tw.UnsupportedError as e:
+        print(e)
+"""
+
+
+def test_a_library_that_cannot_be_loaded_is_an_error_of_the_call() -> None:
+    wrong = FIRST_CALL + "right = library.path\nlibrary.path = lambda: '/nowhere.so'\nlibrary.begin()\nfirst_call()\n"
+    missing, made = said(wrong + "library.path = right\nfirst_call()\n").rsplit("\n", 2)[:2]
+    assert "llvmlite's library cannot be used: /nowhere.so" in missing and "install llvmlite anew" in missing
+    assert made == "[1. 1. 1.]"
+    none = FIRST_CALL + "import sys\nsys.modules['llvmlite'] = None\nfirst_call()\n"
+    assert "the cpu target needs llvmlite 0.50, not none" in said(none)
+
+
+def test_a_call_begins_to_load_the_library_and_not_twice() -> None:
+    watch = "begun = []\nfrom tilewright.runtime import Llvm\n"
+    watch += "class Watched:\n    begin, settle = begun.append, Llvm.settle\n    __new__ = lambda cls, at: Llvm(at)\n"
+    code = FIRST_CALL + watch + "library.Llvm = Watched\nfirst_call()\nfirst_call()\nprint(begun == [library.path()])"
+    assert said(code) == "[1. 1. 1.]\n[1. 1. 1.]\nTrue\n"
+
+
+@pytest.mark.parametrize("waits", ["", "time.sleep(0.002)", "time.sleep(0.01)", "library.llvm()"])
+def test_a_child_that_is_forked_while_the_library_is_loaded_compiles(waits: str) -> None:
+    code = FIRST_CALL + f"import time\nlibrary.begin()\n{waits}\nchild = os.fork()\nfirst_call()\n"
+    assert said(code + "if child: assert os.waitpid(child, 0)[1] == 0").count("[1. 1. 1.]") == 2
+
+
+def test_a_process_that_ends_waits_for_the_library() -> None:
+    count = "len(os.listdir('/proc/self/task'))"
+    code = f"import atexit, os\nfrom tilewright.targets.cpu import library\nbefore = {count}\nlibrary.begin()\n"
+    assert said(f"{code}atexit._run_exitfuncs()\nprint({count} - before, flush=True)") == "0\n"
+    assert said(f"{code}print('end')") == "end\n"
+
+
+def test_threads_that_ask_for_the_library_at_once_get_it() -> None:
+    code = (
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from tilewright.targets.cpu import library\n"
+        "library.begin()\n"
+        "with ThreadPoolExecutor(4) as pool:\n"
+        "    print({x.result().host() == library.llvm().host() for x in [pool.submit(library.llvm) for _ in range(4)]})"
+    )
+    assert said(code) == "{True}\n"
 
 
 ABORTS = """\

@@ -6,12 +6,13 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tilewright.compiler.request import Attribute, OperandClass, Request
 from tilewright.errors import InternalError, UnsupportedError, UserError
+from tilewright.records import dataclass
 
 FOLDER = "TILEWRIGHT_BUNDLES"
 """The environment variable that says where bundles go; without it, the system's folder for temporary files."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 from tilewright.compiler import driver
@@ -14,13 +13,13 @@ from tilewright.compiler.request import Attribute, OperandClass, Request
 from tilewright.compiler.stages import Job, definition_passes, specialise_request, still_axes, unit_axes
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.calls import called, in_module
-from tilewright.dsl.describe import header
 from tilewright.dsl.header import Header
 from tilewright.dsl.program import Resolver, no_ops
 from tilewright.dsl.signature import Signature, signature
 from tilewright.dsl.stretch import at_rest
 from tilewright.ir.tensor import Function
 from tilewright.ir.types import F32, DType
+from tilewright.records import dataclass
 from tilewright.runtime import Artifact
 from tilewright.source import Span
 from tilewright.targets.target import TARGETS, Target, get_target
@@ -41,6 +40,8 @@ class Definition:
     @cached_property
     def header(self) -> Header:
         """What calling it takes."""
+        from tilewright.dsl.describe import header
+
         return header(self.tree, self.resolver)
 
     def on(self, target: str = "cpu", level: str | None = None) -> Op:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from _blake2 import blake2b
 from collections.abc import Callable, Mapping
-from hashlib import blake2b
 from typing import Any
 
 from tilewright.compiler import cache, driver

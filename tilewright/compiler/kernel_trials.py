@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from tilewright.compiler.outcomes import fault_difference, said
@@ -13,6 +12,7 @@ from tilewright.ir.interpret import Domain, Env, IndexFault, Memory, Status, eva
 from tilewright.ir.interpret.arrays import HostArray
 from tilewright.ir.loops import Kernel
 from tilewright.ir.plan import Phase, Plan, Step, count_steps
+from tilewright.records import dataclass
 
 Cells = dict[int, Any]
 ROUNDS = 3

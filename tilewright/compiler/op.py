@@ -80,6 +80,9 @@ class Op(CoreOp):
         found = cache.find(entry)
         if found is not None:
             return found
+        from tilewright.targets import begin
+
+        begin(self.place[0])
         made = self.definition.artifact(key, self.target)
         cache.keep(entry, made)
         return made.program()

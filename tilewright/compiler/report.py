@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Any
 
 from tilewright.compiler.op import Op
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True)

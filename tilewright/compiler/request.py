@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from tilewright.dsl.program import Attribute
 from tilewright.ir.types import BY_NAME, DType
+from tilewright.records import dataclass
 from tilewright.runtime import Tensor
 
 __all__ = ["Attribute", "OperandClass", "Request"]

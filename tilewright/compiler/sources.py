@@ -51,6 +51,9 @@ def _definer(header: Header, text: str, name: str, shared: Resolver) -> Callable
 
 
 def _parsed(text: str, name: str, target: str, level: str | None, shared: Resolver) -> Ops:
+    from tilewright.targets import begin
+
+    begin(target)
     from tilewright.compiler import definition
 
     ops = definition.load_ops(text, name, target, level, shared)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar, cast
 
@@ -15,14 +14,13 @@ from tilewright.dsl.signature import bind, signature
 from tilewright.dsl.specialise import specialise
 from tilewright.ir.plan import Phase, Plan, Repeat, Step, head, tail
 from tilewright.ir.tensor import Function, Tensor
-from tilewright.ir.verify_loops import verify_plan
-from tilewright.ir.verify_tensor import verify
 from tilewright.passes.legalise import legalise
 from tilewright.passes.lower import fit_sizes, lower
 from tilewright.passes.pipeline import Hook, Pass, Pipeline
 from tilewright.passes.schedule.naive import schedule
 from tilewright.passes.tensor.form_fma import FormFma
 from tilewright.passes.tensor.set_order import SetOrder
+from tilewright.records import dataclass
 from tilewright.runtime import Artifact, Program
 from tilewright.targets.target import Numbering, Target, numbering
 
@@ -134,6 +132,9 @@ class Compilation:
 
     def verify(self) -> None:
         """Checks every stage's IR; VerifyError names the broken rule."""
+        from tilewright.ir.verify_loops import verify_plan
+        from tilewright.ir.verify_tensor import verify
+
         verify(self.function)
         verify(self.tensor)
         verify_plan(self.loops)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from numbers import Integral, Real
 from typing import Any
 
@@ -27,6 +27,7 @@ from tilewright.passes.tensor.compose import Call, compose
 from tilewright.passes.tensor.eliminate_dead import EliminateDead
 from tilewright.passes.tensor.inline import Inline
 from tilewright.passes.tensor.simplify_indices import SimplifyIndices
+from tilewright.records import dataclass
 from tilewright.targets.target import get_target
 
 

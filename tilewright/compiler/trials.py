@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeVar
 
@@ -19,6 +18,7 @@ from tilewright.ir.interpret.exact import P, Q, cell
 from tilewright.ir.loops import Kernel, Loop, blocks, walk
 from tilewright.ir.tensor import Compute, Function, Tensor
 from tilewright.ir.types import DType
+from tilewright.records import dataclass
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -37,6 +37,7 @@ from tilewright.ir.verify_loops import verify_kernel, verify_plan
 from tilewright.ir.verify_tensor import verify
 from tilewright.passes.pipeline import Pass
 from tilewright.passes.tensor.in_field import InField
+from tilewright.records import dataclass
 from tilewright.runtime import Op as CoreOp
 from tilewright.runtime import Program, cells, threads, to_tensor
 from tilewright.runtime import Tensor as Array

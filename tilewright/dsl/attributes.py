@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.mend import replaced
 from tilewright.dsl.program import CONSTANTS, TRUTHS, Attribute, error
 from tilewright.ir.types import BOOL, DType
+from tilewright.records import dataclass
 
 _BASES: Mapping[str, type] = {"int": int, "float": float, "bool": bool}
 MAX_LENGTH = 32

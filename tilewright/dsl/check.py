@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from tilewright.dsl import syntax as ast
@@ -17,6 +16,7 @@ from tilewright.dsl.signature import Signature, signature
 from tilewright.dsl.specialise import specialise
 from tilewright.errors import UserError
 from tilewright.ir.types import BF16, BOOL, F16, F32, I32, I64, U8, DType
+from tilewright.records import dataclass
 
 _RANKS = (0, 1, 2)
 _TYPICAL = (F32, F16, BF16, I32, I64, U8, BOOL)

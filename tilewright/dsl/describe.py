@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+from _blake2 import blake2b
 from collections.abc import Mapping
 from dataclasses import fields
-from hashlib import blake2b
 from typing import Any, Literal
 
 from tilewright.dsl import syntax as ast

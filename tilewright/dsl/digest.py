@@ -1,16 +1,17 @@
 """Syntax trees as plain data: what is parsed when the package is built is not parsed again when it is used.
 
-A digest is a JSON object: the fingerprint of the language, and per source file the hash of its text and its trees, each
-a text of its own. It is valid for just this text and just this language; what does not fit is parsed.
+A digest is lines of JSON. The first has the fingerprint of the language, and per source file the hash of its text and
+the numbers of the lines that are its trees, so that only trees that are asked for are read. It is valid for just this
+text and just this language; what does not fit is parsed.
 """
 
 from __future__ import annotations
 
 import json
+from _blake2 import blake2b
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ class Digest:
     """
 
     def __init__(self, text: str | None) -> None:
-        data: Mapping[str, Any] = {"language": ""} if text is None else json.loads(text)
+        self._lines = (text or '{"language": ""}').split("\n")
+        data: Mapping[str, Any] = json.loads(self._lines[0])
         self._files: Mapping[str, Any] = data["files"] if data["language"] == fingerprint() else {}
 
     def ops(self, text: str, name: str) -> dict[str, Callable[[], ast.Op]] | None:
@@ -36,7 +38,7 @@ class Digest:
         if known is None or known["text"] != _hash(text.encode()):
             return None
         source = Source(text, name)
-        return {op: partial(_read, tree, source) for op, tree in known["ops"].items()}
+        return {op: partial(self._read, line, source) for op, line in known["ops"].items()}
 
     def module(self, text: str, name: str) -> ast.Module | None:
         """The module that ``text``, the file called ``name``, says; None if the digest does not know this text."""
@@ -44,29 +46,34 @@ class Digest:
         if ops is None:
             return None
         source = Source(text, name)
-        schedules = [_read(tree, source) for tree in self._files[name]["schedules"]]
+        schedules = [self._read(line, source) for line in self._files[name]["schedules"]]
         return ast.Module(source, tuple(make() for make in ops.values()), tuple(schedules))
+
+    def _read(self, line: int, source: Source) -> Any:
+        return _decoded(json.loads(self._lines[line]), source)
 
 
 def digest(modules: Mapping[str, ast.Module]) -> str:
-    """The text of the digest of parsed files by name. Each tree is a text in it, to be read by itself."""
+    """The text of the digest of parsed files by name."""
+    lines: list[str] = []
+
+    def line(node: ast.Node) -> int:
+        lines.append(_json(_encoded(node)))
+        return len(lines)
+
     files = {
         name: {
             "text": _hash(m.source.text.encode()),
-            "ops": {op.name: _written(op) for op in m.ops},
-            "schedules": [_written(s) for s in m.schedules],
+            "ops": {op.name: line(op) for op in m.ops},
+            "schedules": [line(s) for s in m.schedules],
         }
         for name, m in modules.items()
     }
-    return json.dumps({"language": fingerprint(), "files": files}, separators=(",", ":"))
+    return "\n".join([_json({"language": fingerprint(), "files": files}), *lines])
 
 
-def _written(node: ast.Node) -> str:
-    return json.dumps(_encoded(node), separators=(",", ":"))
-
-
-def _read(tree: str, source: Source) -> Any:
-    return _decoded(json.loads(tree), source)
+def _json(data: Any) -> str:
+    return json.dumps(data, separators=(",", ":"))
 
 
 def fingerprint() -> str:
@@ -75,7 +82,7 @@ def fingerprint() -> str:
 
 
 def _hash(data: bytes) -> str:
-    return sha256(data).hexdigest()
+    return blake2b(data, digest_size=20).hexdigest()
 
 
 def _encoded(value: Any) -> Any:

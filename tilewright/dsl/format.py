@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from tilewright.dsl.grammar import any_token, keywords
 from tilewright.dsl.parse import parse
+from tilewright.records import dataclass
 
 WIDTH = 120
 _SPACED = {

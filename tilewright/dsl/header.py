@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from _blake2 import blake2b
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -61,6 +63,25 @@ class Header(NamedTuple):
 
 def _frozen(value: Any) -> Any:
     return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+def written(headers: Sequence[Header], of: Mapping[str, str]) -> str:
+    """The text that :func:`read` reads: the stamp of the sources and the names, then a line for each header."""
+    first = {"stamp": stamp(of), "names": [h.name for h in headers]}
+    return "\n".join(json.dumps(data, separators=(",", ":")) for data in (first, *headers))
+
+
+def read(text: str, of: Mapping[str, str]) -> dict[str, Callable[[], Header]]:
+    """By name what makes each header that was written; none if it was of other sources than these."""
+    first, *lines = text.split("\n")
+    data = json.loads(first)
+    if data["stamp"] != stamp(of):
+        return {}
+    return {name: partial(_header, line) for name, line in zip(data["names"], lines, strict=True)}
+
+
+def _header(line: str) -> Header:
+    return Header.of_json(json.loads(line))
 
 
 def stamp(texts: Mapping[str, str]) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from tilewright.dsl import mend
 from tilewright.dsl.program import error
 from tilewright.errors import CheckError
 from tilewright.ir.scalar import OPS, Expr, OpInfo, apply
 from tilewright.ir.types import BOOL, DType
+from tilewright.records import dataclass
 from tilewright.source import Span
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
+from dataclasses import field, replace
 
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.mend import Fix, replaced
@@ -16,6 +15,7 @@ from tilewright.ir.index import Condition, Index, const
 from tilewright.ir.scalar import Expr, Var
 from tilewright.ir.tensor import ScalarInput, Statement, Tensor, computes
 from tilewright.ir.types import DType
+from tilewright.records import dataclass
 from tilewright.source import Span
 
 CONSTANTS = {"inf": float("inf"), "nan": float("nan")}
@@ -202,6 +202,8 @@ def closest(name: str, choices: Iterable[str]) -> str | None:
     names = list(dict.fromkeys(choices))
     if ELSEWHERE.get(name) in names:
         return ELSEWHERE[name]
+    from difflib import get_close_matches
+
     return next(iter(get_close_matches(name, names, 1, 0.6)), None)
 
 

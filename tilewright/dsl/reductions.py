@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from tilewright.dsl import bounds, mend
 from tilewright.dsl import syntax as ast
@@ -14,6 +13,7 @@ from tilewright.ir import scalar
 from tilewright.ir.index import Index, const, ge, symbol
 from tilewright.ir.scalar import Const, Expr, IndexValue, Var, apply
 from tilewright.ir.types import BOOL, I64, U8, DType
+from tilewright.records import dataclass
 from tilewright.source import Span
 
 

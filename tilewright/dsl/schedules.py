@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from tilewright.dsl import syntax as ast
 from tilewright.dsl.attributes import Kind, kind_of
@@ -25,6 +25,7 @@ from tilewright.ir.schedule import (
     Signature,
     check_argument,
 )
+from tilewright.records import dataclass
 
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 _ARITHMETIC = ("+", "-", "*", "//", "%")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from tilewright.dsl import syntax as ast
@@ -12,6 +12,7 @@ from tilewright.dsl.mend import behind
 from tilewright.dsl.program import ELSEWHERE, Attribute, error, nearest, unknown
 from tilewright.errors import CallError, CallTypeError, UserError
 from tilewright.ir.types import BY_NAME, CONSTRAINTS, DType
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True)

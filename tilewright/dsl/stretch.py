@@ -6,7 +6,7 @@ No copy is made: the callee's reads leave out the axes that an operand has not, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial, reduce
 
 from tilewright.dsl.program import error
@@ -16,6 +16,7 @@ from tilewright.ir.index import Index, const
 from tilewright.ir.scalar import Expr, IndexValue, Read, apply, convert, literal
 from tilewright.ir.tensor import Compute, Function, Tensor
 from tilewright.ir.types import I64
+from tilewright.records import dataclass
 from tilewright.source import Span
 
 

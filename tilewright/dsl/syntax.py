@@ -17,10 +17,11 @@ Grammar::
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from functools import cache, cached_property
 from typing import Any, Union
 
+from tilewright.records import dataclass
 from tilewright.source import Source, Span
 
 

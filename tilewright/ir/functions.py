@@ -9,7 +9,8 @@ missing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True)

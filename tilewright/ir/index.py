@@ -16,12 +16,12 @@ Grammar::
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache, reduce
 from typing import Union
 
 from tilewright.errors import InternalError
 from tilewright.ir.intern import Interned
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)

@@ -32,7 +32,7 @@ Buffer scopes: ``global`` (an operand or output), ``scratch`` (one per call, all
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Union
 
@@ -40,6 +40,7 @@ from tilewright.ir.index import Condition, Index, const, substitute, symbols
 from tilewright.ir.scalar import CheckedIndex, Expr, Read, index_symbols, reads
 from tilewright.ir.tensor import ScalarInput
 from tilewright.ir.types import DType
+from tilewright.records import dataclass
 from tilewright.source import Span
 
 LOOP_KINDS = ("serial", "parallel", "vectorized", "unrolled")

@@ -19,12 +19,12 @@ number of the first check that fails. A kernel reads any slot by number.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Union
 
 from tilewright.ir.index import Condition, Index, ceildiv, const, product, symbol
 from tilewright.ir.loops import Kernel
 from tilewright.ir.tensor import ScalarInput, Tensor
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ Grammar::
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Union
 
@@ -24,6 +23,7 @@ from tilewright.ir.functions import FUNCTIONS
 from tilewright.ir.index import Condition, Index
 from tilewright.ir.intern import Interned
 from tilewright.ir.types import BOOL, I64, U32, DType
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)

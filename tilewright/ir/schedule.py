@@ -8,11 +8,11 @@ against this table.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from tilewright.errors import ScheduleError
 from tilewright.ir.index import Condition
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from tilewright.ir import index as ix
 from tilewright.ir import scalar
 from tilewright.ir.index import Condition, Index
 from tilewright.ir.scalar import Expr, Param, Read
 from tilewright.ir.tensor import Axis, Compute, Function, Reduction, Scan, Sort, Statement, Steps, Tensor, computes
+from tilewright.records import dataclass
 
 Rule = Callable[[Expr], Expr]
 

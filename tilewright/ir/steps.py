@@ -6,7 +6,6 @@ The interpreters do not use this: they see which cells are empty.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import takewhile
 
 from tilewright.ir import index as ix
@@ -14,6 +13,7 @@ from tilewright.ir.facts import Facts
 from tilewright.ir.index import Index, const
 from tilewright.ir.scalar import Expr
 from tilewright.ir.tensor import Axis, Compute, Statement, Steps
+from tilewright.records import dataclass
 
 Path = tuple[Steps, ...]
 """The steps around a statement, outermost first."""

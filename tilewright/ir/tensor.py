@@ -36,13 +36,14 @@ A compute defines each result at every point of ``axes``: ``results[j][axes] = v
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Union
 
 from tilewright.ir.index import Condition, Index
 from tilewright.ir.scalar import Expr, Var
 from tilewright.ir.types import DType
+from tilewright.records import dataclass
 from tilewright.source import Span
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tilewright.errors import UserError
 from tilewright.ir.intern import Interned
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)

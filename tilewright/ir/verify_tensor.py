@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from tilewright.errors import VerifyError
 from tilewright.ir import index as ix
@@ -15,6 +15,7 @@ from tilewright.ir.scalar import OPS, Apply, CheckedIndex, Const, Expr, IndexVal
 from tilewright.ir.steps import Path, Pending
 from tilewright.ir.tensor import SCATTERS, Compute, Function, Reduction, Scan, Sort, Steps, Tensor, computes
 from tilewright.ir.types import BOOL, I64, DType
+from tilewright.records import dataclass
 
 _RESERVED = {"op", "edition", "if", "else", "where", "for", "or", "and", "not", "true", "false", "inf", "nan"}
 _AFFINE = ("add", "sub", "mul", "neg", "floordiv", "mod", "min", "max")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, fields
 from typing import Any, ClassVar
 
 from tilewright.errors import InternalError, UnsupportedError, UserError
 from tilewright.ir.index import Condition
+from tilewright.records import dataclass
 
 _PLAIN = re.compile(r"(?!(?:true|false|none|inf|nan)\b)[A-Za-z_][A-Za-z0-9_-]*\Z")
 

@@ -196,7 +196,20 @@ class Llvm:
     and code of modules is made by its threads, at most one fewer than it may use CPUs, and by those that wait for it.
     """
 
-    def __init__(self, library: str) -> None: ...
+    def __init__(self, library: str) -> None:
+        """Waits for the library where it is being loaded, and loads it where not."""
+
+    @staticmethod
+    def begin(library: str) -> None:
+        """Begins to load the library on a thread of its own, if the process may use two CPUs.
+
+        Raises nothing: who makes an Llvm of the library waits for it, and gets the RuntimeError.
+        """
+
+    @staticmethod
+    def settle() -> None:
+        """Returns when nothing is being loaded: a process must not end in the midst of it."""
+
     def host(self) -> tuple[str, str, str]:
         """This machine."""
 

@@ -7,7 +7,7 @@ A target is a folder whose manifest has a function ``level -> Target``. The rest
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib import import_module
 from types import ModuleType
 from typing import cast
@@ -15,6 +15,7 @@ from typing import cast
 from tilewright.errors import InternalError, UserError
 from tilewright.ir.capabilities import Capabilities
 from tilewright.ir.plan import Plan, Repeat, Step, head, tail
+from tilewright.records import dataclass
 from tilewright.runtime import SIZES, Code, Form
 
 

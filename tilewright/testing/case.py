@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -28,6 +28,7 @@ from tilewright.passes.lower import lower
 from tilewright.passes.pipeline import Pass, Pipeline
 from tilewright.passes.schedule.naive import schedule
 from tilewright.passes.tensor.in_field import InField
+from tilewright.records import dataclass
 from tilewright.targets.target import Loaded, Target, get_target
 from tilewright.testing import abi
 from tilewright.testing.compare import assert_same_bits

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
+
+from tilewright.records import dataclass
 
 T = TypeVar("T")
 Draw = Callable[[st.SearchStrategy[Any]], Any]

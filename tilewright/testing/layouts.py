@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from hypothesis import strategies as st
 
 from tilewright.ir.interpret.arrays import HostArray
+from tilewright.records import dataclass
 from tilewright.testing.choices import Choices, strategy
 from tilewright.testing.memory import Canaries, Memory
 

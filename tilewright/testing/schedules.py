@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from hypothesis import strategies as st
 
@@ -25,6 +25,7 @@ from tilewright.passes.loops import (
     Vectorize,
 )
 from tilewright.passes.pipeline import Pass, Pipeline
+from tilewright.records import dataclass
 from tilewright.testing.choices import Choices, strategy
 
 FACTORS = (2, 4, 8, 3, 16, 5)

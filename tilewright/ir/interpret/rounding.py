@@ -8,9 +8,9 @@ from __future__ import annotations
 import ctypes
 import math
 import struct
-from dataclasses import dataclass
 
 from tilewright.ir.types import BF16, F16, F32, F64, DType
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from tilewright.errors import InternalError, UnsupportedError
@@ -14,6 +14,7 @@ from tilewright.ir.scalar import Apply, CheckedIndex, Const, Expr, Param, Read, 
 from tilewright.ir.types import BF16, F16, FIELD, U16, U64, DType
 from tilewright.passes.legalise import basic, bits, casts, field, fma, halves, math
 from tilewright.passes.legalise.term import Term, number
+from tilewright.records import dataclass
 
 Expansion = Callable[..., Term]
 

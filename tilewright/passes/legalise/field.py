@@ -7,7 +7,6 @@ Products are reduced by folding: with m = 2^k - c, high * 2^k + low = high * c +
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial, reduce
 from math import inf, isfinite
@@ -15,6 +14,7 @@ from math import inf, isfinite
 from tilewright.ir.functions import FUNCTIONS
 from tilewright.ir.types import ALL, BOOL, F64, FIELD, I64, U64, DType
 from tilewright.passes.legalise.term import Term, Termish, where, word
+from tilewright.records import dataclass
 
 NONE = 0xFFFFFFFF
 MINUS_INF = 0xFFFFFFFFFFFFFFFE

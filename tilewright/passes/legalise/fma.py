@@ -9,10 +9,10 @@ operands (which are not normalised) included.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from tilewright.ir.types import F32, F64, U64
 from tilewright.passes.legalise.term import Term, where, word
+from tilewright.records import dataclass
 
 
 def fma_f32(a: Term, b: Term, c: Term) -> Term:

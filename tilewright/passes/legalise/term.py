@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Union
 
 from tilewright.ir.scalar import Const, Expr, apply, convert
 from tilewright.ir.types import BOOL, F32, U64, DType
+from tilewright.records import dataclass
 
 Termish = Union["Term", bool, int, float]
 

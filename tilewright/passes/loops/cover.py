@@ -9,7 +9,6 @@ may cut off the top of such a number. Whatever is not of this form is not proved
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from operator import is_
 
 from tilewright.ir.facts import Facts
@@ -35,6 +34,7 @@ from tilewright.ir.index import (
     total,
 )
 from tilewright.ir.loops import Loop
+from tilewright.records import dataclass
 
 Box = tuple[tuple[Index, Index], ...]
 """Per dimension: the first index, and the one past the last."""

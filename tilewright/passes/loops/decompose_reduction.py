@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from tilewright.ir import scalar
@@ -10,6 +10,7 @@ from tilewright.ir.index import Condition, Index, const, eq, ge, substitute, sub
 from tilewright.ir.loops import Block, Kernel, Loop, Stmt, Write
 from tilewright.passes.loops.dependence import Access, Comparison, accesses
 from tilewright.passes.loops.nest import Primitive, facts, fresh, replace_stmt, taken_names
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ everything else (data-dependent indices included) nothing is known, which is sou
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from tilewright.ir import index as ix
 from tilewright.ir.facts import Facts
 from tilewright.ir.index import Atom, Index, Mod, coefficient, const, eq, floordiv, ge, lt, of_atom, substitute, symbol
 from tilewright.ir.loops import Block, Loop, Stmt, walk
 from tilewright.passes.loops.cover import Unproved, linear
+from tilewright.records import dataclass
 
 Distance = dict[str, int]
 """y - x per loop variable, for those of which it is known."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from tilewright.ir.index import Index, symbol
@@ -10,6 +10,7 @@ from tilewright.ir.loops import Block, Buffer, Iter, Kernel, Loop, Stmt, Write, 
 from tilewright.ir.scalar import CheckedIndex, Expr, Read, rewrite
 from tilewright.passes.loops.legality import check_private
 from tilewright.passes.loops.nest import Primitive, fresh, replace_stmt, taken_names
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True)

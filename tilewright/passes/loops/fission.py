@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from tilewright.ir.index import symbol, symbols
 from tilewright.ir.loops import Kernel, Loop, Stmt
 from tilewright.passes.loops.legality import check_turns
 from tilewright.passes.loops.nest import Primitive, fresh, replace_stmt, substitute, taken_names
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True)

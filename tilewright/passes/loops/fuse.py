@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from tilewright.ir.index import symbol, symbols
 from tilewright.ir.loops import Kernel, Loop
 from tilewright.passes.loops.nest import Primitive, fresh, replace_stmt, substitute, taken_names
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True)

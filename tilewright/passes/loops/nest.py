@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from operator import is_
 from typing import NoReturn
 
@@ -15,6 +15,7 @@ from tilewright.ir.loops import Block, Kernel, Loop, Stmt, Write, walk
 from tilewright.ir.scalar import CheckedIndex, Expr, Read, rewrite
 from tilewright.ir.schedule import check_arguments
 from tilewright.passes.pipeline import Pass
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True)

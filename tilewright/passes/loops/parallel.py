@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from tilewright.ir.loops import Kernel
 from tilewright.passes.loops.legality import check_lanes, check_private
 from tilewright.passes.loops.nest import Primitive, replace_stmt
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from tilewright.ir import scalar
@@ -13,6 +13,7 @@ from tilewright.ir.loops import Block, Kernel, Loop, Stmt, Write
 from tilewright.ir.scalar import Apply, CheckedIndex, Const, Expr, IndexValue, Read, literal
 from tilewright.passes.loops.nest import facts, substitute
 from tilewright.passes.pipeline import Pass
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True)

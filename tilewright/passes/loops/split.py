@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from tilewright.ir.index import Condition, ceildiv, const, eq, lt, symbol
@@ -18,6 +18,7 @@ from tilewright.passes.loops.nest import (
     taken_names,
     with_buffers,
 )
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from tilewright.ir.loops import Kernel
 from tilewright.passes.loops.nest import Primitive, replace_stmt
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True)

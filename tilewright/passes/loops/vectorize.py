@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from tilewright.ir.index import symbols
 from tilewright.ir.loops import Kernel, Loop, walk
 from tilewright.passes.loops.legality import check_lanes
 from tilewright.passes.loops.nest import Primitive, replace_stmt
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tilewright.ir.index import Condition, Index, const, substitute
 from tilewright.ir.loops import Kernel, Loop, Stmt
 from tilewright.passes.loops.dependence import block_accesses
+from tilewright.records import dataclass
 
 _SIZES = (3, 2, 5, 9, 17)
 _POINTS = 600

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fractions import Fraction
 
 from tilewright.errors import UserError
@@ -42,6 +42,7 @@ from tilewright.ir.loops import Loop, Stmt
 from tilewright.ir.plan import Check, Plan, dim, tail
 from tilewright.ir.tensor import Tensor
 from tilewright.passes.lower.sizes import places_text
+from tilewright.records import dataclass
 
 LARGEST = 1 << 48
 """The bytes of the largest tensor: ``kLargest`` of the runtime."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from tilewright.ir.index import Condition, Index, ceildiv, const, ctz, eq, ge, lt, maximum, minimum, pow2
 from tilewright.ir.loops import Stmt
 from tilewright.ir.scalar import Expr, Var, substitute
 from tilewright.ir.tensor import Axis, Order
 from tilewright.passes.lower.kernel import Cell, Cells, KernelBuilder, Level, Nest, loops
+from tilewright.records import dataclass
 
 LEVELS = 48
 """Chunk results are kept per level of the pairwise tree: enough for any axis that fits in memory."""

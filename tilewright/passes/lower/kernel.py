@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
 
 from tilewright.ir.facts import Facts
 from tilewright.ir.index import Condition, Index, const, symbol
@@ -16,6 +15,7 @@ from tilewright.ir.types import DType
 from tilewright.passes.loops.nest import fresh
 from tilewright.passes.lower.reads import Shapes
 from tilewright.passes.lower.rings import Rings, in_rings
+from tilewright.records import dataclass
 from tilewright.source import Span
 
 

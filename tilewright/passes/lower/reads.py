@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial, reduce
 
 from tilewright.ir.facts import Facts
@@ -22,6 +22,7 @@ from tilewright.ir.index import (
 from tilewright.ir.scalar import CheckedIndex, Expr, IndexValue, Read, apply, convert, literal, reads, rewrite
 from tilewright.ir.steps import Pending
 from tilewright.ir.types import I64
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True)

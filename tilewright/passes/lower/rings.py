@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from tilewright.ir import index as ix
@@ -14,6 +13,7 @@ from tilewright.ir.loops import Write
 from tilewright.ir.scalar import Expr, Read
 from tilewright.ir.steps import Clock
 from tilewright.ir.tensor import Compute, Function, Steps, computes
+from tilewright.records import dataclass
 
 DEEPEST = 7
 """Rings reach at most so many steps back."""

@@ -9,7 +9,6 @@ stays. Two planes of scratch memory take turns. Several keys are one number with
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from tilewright.ir.index import Index, const, minimum
 from tilewright.ir.loops import Kernel, Stmt
@@ -18,6 +17,7 @@ from tilewright.ir.tensor import Axis, Compute, Tensor
 from tilewright.ir.types import I64, U8, U16, U32, U64, DType
 from tilewright.passes.loops.nest import fresh
 from tilewright.passes.lower.kernel import Cell, KernelBuilder, Level, Nest, World, loops, positions
+from tilewright.records import dataclass
 
 LONG = 32
 """From so many elements on a row is long."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from tilewright.ir import index as ix
 from tilewright.ir.index import Index, ceildiv, minimum
@@ -13,6 +12,7 @@ from tilewright.ir.tensor import Compute, Reduction, Scan, Scatter, Tensor
 from tilewright.passes.lower.fold import Fold, Where
 from tilewright.passes.lower.kernel import KernelBuilder, Nest, World, loops, positions
 from tilewright.passes.lower.sort import Sorting
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True)

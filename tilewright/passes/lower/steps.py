@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from tilewright.ir import statements
 from tilewright.ir.index import Index, const, symbol
@@ -16,6 +16,7 @@ from tilewright.passes.lower.fold import Where
 from tilewright.passes.lower.kernel import KernelBuilder, Nest, World, loops
 from tilewright.passes.lower.reads import Waiting
 from tilewright.passes.lower.statements import Lowering
+from tilewright.records import dataclass
 
 Places = Mapping[str, Index]
 """Where the axes of the steps around a statement are."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from tilewright.errors import ScheduleError
@@ -12,6 +12,7 @@ from tilewright.ir.index import Condition, Index, coefficient, const, ge, minimu
 from tilewright.ir.loops import Block, Kernel, Loop, Stmt, walk
 from tilewright.passes.loops.nest import facts, fresh, replace_stmt, substitute, taken_names
 from tilewright.passes.pipeline import Pass
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from tilewright.ir.capabilities import Capabilities
 from tilewright.ir.index import Index, symbols
@@ -17,6 +16,7 @@ from tilewright.passes.loops.nest import fresh, taken_names
 from tilewright.passes.loops.reorder import Reorder
 from tilewright.passes.pipeline import Hook, Pass, Pipeline
 from tilewright.passes.schedule.lanes import find
+from tilewright.records import dataclass
 
 
 class Making:

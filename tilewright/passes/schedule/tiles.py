@@ -9,7 +9,6 @@ products, convolutions, distances.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from tilewright.errors import ScheduleError
 from tilewright.ir.index import Index, symbols
@@ -23,6 +22,7 @@ from tilewright.passes.loops.unroll import Unroll
 from tilewright.passes.loops.vectorize import Vectorize
 from tilewright.passes.schedule.lanes import Clip, SinkLanes, Tidy, find
 from tilewright.passes.schedule.making import Making, partials
+from tilewright.records import dataclass
 
 TASK_ROWS, TASK_COLUMNS = 6, 10
 """A task takes so many tiles of rows, and of columns."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from tilewright.errors import CallError, CallTypeError
 from tilewright.ir import index as ix
@@ -12,6 +12,7 @@ from tilewright.ir.index import Condition, Index
 from tilewright.ir.scalar import Expr
 from tilewright.ir.statements import Names
 from tilewright.ir.tensor import Function, ScalarInput, Statement, Tensor, computes
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True)

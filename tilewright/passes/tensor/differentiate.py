@@ -8,7 +8,7 @@ backwards. Each sends the cotangent of its result to its reads (``derivatives``)
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial, reduce
 from typing import ClassVar
 
@@ -27,6 +27,7 @@ from tilewright.passes.tensor.derivatives import pull_back
 from tilewright.passes.tensor.eliminate_dead import eliminate_dead
 from tilewright.passes.tensor.steps import explicit, stepwise
 from tilewright.passes.tensor.transpose import Flow, Gathered, gather, scatter, total
+from tilewright.records import dataclass
 
 
 def differentiate(f: Function, wrt: Sequence[str]) -> Function:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from tilewright.ir import statements
 from tilewright.ir.tensor import Compute, Function, Statement, Steps
 from tilewright.passes.pipeline import Pass
+from tilewright.records import dataclass
 
 
 def eliminate_dead(f: Function) -> Function:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from tilewright.ir.scalar import Apply, Expr, apply, rewrite
 from tilewright.ir.statements import map_computes
 from tilewright.ir.tensor import Compute, Function
 from tilewright.passes.pipeline import Pass
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from tilewright.errors import UnsupportedError
@@ -12,6 +12,7 @@ from tilewright.ir.tensor import Compute, Function, Tensor
 from tilewright.ir.text_tensor import print_expr
 from tilewright.ir.types import FIELD, DType
 from tilewright.passes.pipeline import Pass
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar
 
@@ -14,6 +14,7 @@ from tilewright.ir.scalar import Apply, Expr, Read
 from tilewright.ir.tensor import Axis, Compute, Function, Statement, Steps, Tensor
 from tilewright.passes.pipeline import Pass
 from tilewright.passes.tensor.eliminate_dead import eliminate_dead
+from tilewright.records import dataclass
 
 _Uses = Mapping[str, "list[tuple[Compute, Read]]"]
 

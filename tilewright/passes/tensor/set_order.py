@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from tilewright.ir import index as ix
@@ -11,6 +11,7 @@ from tilewright.ir.index import Index
 from tilewright.ir.scalar import Apply, Expr, Read, index_symbols, reads
 from tilewright.ir.tensor import CHAIN, TREE_STRIDED, TREE_UNIT, Compute, Function, Order, Reduction, Statement, Steps
 from tilewright.passes.pipeline import Pass
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from tilewright.ir import scalar, statements
@@ -11,6 +11,7 @@ from tilewright.ir.scalar import Apply, Const, Expr, literal
 from tilewright.ir.tensor import Function
 from tilewright.ir.types import BOOL, DType
 from tilewright.passes.pipeline import Pass
+from tilewright.records import dataclass
 
 
 def simplify(f: Function) -> Function:

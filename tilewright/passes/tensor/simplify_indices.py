@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar
 
@@ -13,6 +13,7 @@ from tilewright.ir.index import Index, const
 from tilewright.ir.scalar import Expr, IndexValue, Read
 from tilewright.ir.tensor import Compute, Function
 from tilewright.passes.pipeline import Pass
+from tilewright.records import dataclass
 
 
 def simplify_indices(f: Function) -> Function:

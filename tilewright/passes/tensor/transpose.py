@@ -8,7 +8,7 @@ of ``x`` (:func:`gather`). Everything else is a scatter-add, in the order of the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tilewright.ir import index as ix
 from tilewright.ir import scalar
@@ -19,6 +19,7 @@ from tilewright.ir.tensor import CHAIN, Axis, Compute, Reduction, Scatter, Tenso
 from tilewright.ir.types import BOOL, I64
 from tilewright.passes.tensor.cotangents import zero
 from tilewright.passes.tensor.derivatives import condition, conjunction
+from tilewright.records import dataclass
 from tilewright.source import Span
 
 

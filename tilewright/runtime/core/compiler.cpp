@@ -2,6 +2,9 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <exception>
+#include <memory>
+#include <utility>
 
 #include "cpus.h"
 #include "llvm.h"
@@ -10,16 +13,83 @@ namespace tw {
 
 namespace {
 
+// A library that a thread loads.
+struct Loading {
+    std::string path;
+    std::unique_ptr<const Llvm> made;
+    std::exception_ptr error;
+    std::thread thread;
+
+    void run() {
+        try {
+            made = std::make_unique<const Llvm>(path);
+        } catch (...) {
+            error = std::current_exception();
+        }
+    }
+
+    void finish() {
+        if (thread.joinable()) thread.join();
+    }
+
+    Llvm result() const {
+        if (error) std::rethrow_exception(error);
+        return *made;
+    }
+};
+
+std::mutex opening;  // held by those that look at these two
 Compiler* the_compiler = nullptr;
-std::string the_library;
+Loading* loading = nullptr;
+
+// A thread that signals, which are for Python's own, do not interrupt; std::system_error where the system gives none.
+template <class Work>
+std::thread started(Work work) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    try {
+        std::thread thread(work);
+        pthread_sigmask(SIG_SETMASK, &before, nullptr);
+        return thread;
+    } catch (...) {
+        pthread_sigmask(SIG_SETMASK, &before, nullptr);
+        throw;
+    }
+}
 
 }  // namespace
 
+void Compiler::prepare_forks() {
+    static const int prepared = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+    (void)prepared;
+}
+
+void Compiler::begin(const std::string& library) {
+    std::lock_guard lock(opening);
+    if (the_compiler || loading || usable_cpus() < 2) return;
+    prepare_forks();
+    auto* begun = new Loading{library, nullptr, nullptr, {}};
+    try {
+        begun->thread = started([begun] { begun->run(); });
+        loading = begun;
+    } catch (const std::exception&) {  // no thread: `open` loads it
+        delete begun;
+    }
+}
+
+void Compiler::settle() {
+    std::lock_guard lock(opening);
+    if (loading) loading->finish();
+}
+
 Compiler& Compiler::open(const std::string& library) {
+    std::lock_guard lock(opening);
     if (!the_compiler) {
-        the_compiler = new Compiler(library);
-        the_library = library;
-        pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+        std::unique_ptr<Loading> begun(std::exchange(loading, nullptr));
+        if (begun) begun->finish();
+        the_compiler = new Compiler(begun && begun->path == library ? begun->result() : Llvm(library));
+        prepare_forks();
     }
     return *the_compiler;
 }
@@ -33,17 +103,13 @@ void Compiler::submit(std::shared_ptr<Compilation> job) {
     changed_.notify_all();
 }
 
-// Starts another worker if there is a CPU for it besides the caller's; signals are for Python's own threads.
+// Starts another worker if there is a CPU for it besides the caller's.
 void Compiler::hire() {
     if (stopping_ || static_cast<int>(workers_.size()) >= usable_cpus() - 1) return;
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     try {
-        workers_.emplace_back([this] { work(); });
+        workers_.push_back(started([this] { work(); }));
     } catch (const std::exception&) {  // the system gives no more threads: those there are do the work
     }
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void Compiler::work() {
@@ -98,15 +164,24 @@ void Compiler::stop() {
     workers_.clear();
 }
 
-// The child has only the thread that forks, so no other may hold a lock of LLVM's then.
+// The child has only the thread that forks, so no other may hold a lock of LLVM's or of the loader's then.
 void Compiler::before_fork() {
+    opening.lock();
+    if (loading) loading->finish();
+    if (!the_compiler) return;
     Lock lock(the_compiler->mutex_);
     the_compiler->changed_.wait(lock, [] { return the_compiler->running_ == 0; });
     lock.release();
 }
 
-void Compiler::after_fork_in_parent() { the_compiler->mutex_.unlock(); }
+void Compiler::after_fork_in_parent() {
+    if (the_compiler) the_compiler->mutex_.unlock();
+    opening.unlock();
+}
 
-void Compiler::after_fork_in_child() { the_compiler = new Compiler(the_library); }
+void Compiler::after_fork_in_child() {
+    if (the_compiler) the_compiler = new Compiler(the_compiler->llvm);
+    opening.unlock();
+}
 
 }  // namespace tw

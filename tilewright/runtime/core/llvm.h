@@ -52,7 +52,7 @@ class Llvm {
 // The modules that wait, and the threads that compile them.
 class Compiler {
   public:
-    explicit Compiler(const std::string& library) : llvm(library) {}
+    explicit Compiler(const Llvm& library) : llvm(library) {}
 
     const Llvm llvm;
 
@@ -62,6 +62,10 @@ class Compiler {
     // Ends the workers; what still waits is left.
     void stop();
 
+    // Begins to load the library on a thread of its own, for `open` to wait for; what goes wrong is thrown there.
+    static void begin(const std::string& library);
+    // Returns when nothing is being loaded.
+    static void settle();
     // The compiler of this process, made of the library that is given first.
     static Compiler& open(const std::string& library);
     // The one that is open.
@@ -69,6 +73,7 @@ class Compiler {
 
   private:
     using Lock = std::unique_lock<std::mutex>;
+    static void prepare_forks();
     static void before_fork();
     static void after_fork_in_parent();
     static void after_fork_in_child();

@@ -25,6 +25,7 @@ struct Pending {
 };
 
 Library open_library(const std::string& path) {
+    py::gil_scoped_release others_run;
     Compiler::open(path);
     return {};
 }
@@ -65,6 +66,10 @@ void add_llvm_types(py::module_& m) {
         .def("result", &result, "The object file or the listing; ValueError says why there is none.");
     py::class_<Library>(m, "Llvm", "LLVM's code generator.")
         .def(py::init(&open_library), py::arg("library"))
+        .def_static("begin", &Compiler::begin, py::arg("library"), py::call_guard<py::gil_scoped_release>(),
+                    "Begins to load the library on a thread of its own.")
+        .def_static("settle", &Compiler::settle, py::call_guard<py::gil_scoped_release>(),
+                    "Returns when nothing is being loaded.")
         .def("host", &host, "This machine: (triple, cpu, features).")
         .def("data_layout", &data_layout, py::arg("machine"), "What a module must say of how data lie in memory.")
         .def("submit", &submit, py::arg("text"), py::arg("machine"), py::arg("optimisation"), py::arg("reduce_strides"),

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tilewright.compiler.op import Op
-from tilewright.stdlib.ops.folder import built_headers, texts
+from tilewright.stdlib.ops.folder import built_headers
 
 if TYPE_CHECKING:
     from tilewright.compiler.definition import Definition
@@ -41,7 +41,7 @@ def _definition(name: str) -> Definition:
 @cache
 def _headers() -> Mapping[str, Header]:
     """The headers of all shipped operators by name, as the build wrote them if the files are those that it saw."""
-    return built_headers(texts()) or {name: _definition(name).header for name in _definitions()}
+    return built_headers() or {name: _definition(name).header for name in _definitions()}
 
 
 @cache

@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from typing import TypeVar
 
-from tilewright.dsl.header import Header, stamp
+from tilewright.dsl import header
+from tilewright.dsl.header import Header
 
-HEADERS, TREES = "headers.json", "digest.json"
+HEADERS, TREES = "headers.jsonl", "digest.jsonl"
+
+T = TypeVar("T")
+
+
+class Made(Mapping[str, T]):
+    """By name, each made when it is asked for."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], T]]) -> None:
+        self._makers = makers
+        self._made: dict[str, T] = {}
+
+    def __getitem__(self, name: str) -> T:
+        if name not in self._made:
+            self._made[name] = self._makers[name]()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._makers
 
 
 @cache
@@ -23,14 +48,13 @@ def text(name: str) -> str | None:
     return _folder()[name].read_text(encoding="utf-8") if name in _folder() else None
 
 
-def texts() -> dict[str, str]:
+@cache
+def texts() -> Mapping[str, str]:
     """The sources by file name."""
     return {name: str(text(name)) for name in sorted(_folder()) if name.endswith(".tw")}
 
 
-def built_headers(sources: Mapping[str, str]) -> dict[str, Header]:
+def built_headers() -> Mapping[str, Header]:
     """The headers of all ops by name, as the build wrote them; none if it saw other files."""
-    data = json.loads(text(HEADERS) or '{"stamp": ""}')
-    if data["stamp"] != stamp(sources):
-        return {}
-    return {h[0]: Header.of_json(h) for h in data["headers"]}
+    written = text(HEADERS)
+    return Made({} if written is None else header.read(written, texts()))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from tilewright.errors import CallError
+from tilewright.records import dataclass
 from tilewright.runtime import Tensor
 from tilewright.runtime.dtypes import bool_, float32, int64
 from tilewright.stdlib.tensor.arguments import flag, number, whole

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tilewright.errors import InternalError, UnsupportedError
 from tilewright.ir.index import Index
 from tilewright.ir.loops import Block, Buffer, Iter, Kernel, Loop, Stmt, Write
 from tilewright.ir.scalar import Expr, Param
 from tilewright.ir.types import DType
+from tilewright.records import dataclass
 from tilewright.targets.c.emit_index import Scope, conjunction, index_text, operand_text
 from tilewright.targets.c.emit_scalar import Scalars, c_type
 from tilewright.targets.c.names import Names

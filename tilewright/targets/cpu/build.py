@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import atexit
-import importlib.metadata
-import importlib.util
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from pathlib import Path
 from typing import TypeAlias
 
-from tilewright.errors import InternalError, UnsupportedError
-from tilewright.runtime import Llvm, Pending
+from tilewright.errors import InternalError
+from tilewright.runtime import Pending
 from tilewright.targets.cpu.code import MODULE, RUN_ONCE, STRIDED
+from tilewright.targets.cpu.library import llvm
 
 Machine: TypeAlias = tuple[str, str, str]
 """The processor that code is for: triple, LLVM's name of it, its features as ``+a,-b,...``."""
@@ -28,29 +25,8 @@ library calls."""
 _INTRINSIC = re.compile(r"""@"?llvm\.([\w.]+?)((?:\.(?:v\d+)?(?:[ifp]|bf)\d+)*)(?![\w.])""")
 """The name, then the types that it is used for."""
 
-LLVMLITE = "0.50"
-"""The version whose library is called: its functions have no header that could be checked."""
-
 OPTIMISATION = 1
 """How hard LLVM's code generator works: 0 to 3. Level 0 is three times quicker, its code two times slower."""
-
-
-@cache
-def llvm() -> Llvm:
-    """LLVM, in the library that llvmlite ships; UnsupportedError if that is not there or of another version."""
-    found = importlib.util.find_spec("llvmlite")
-    version = importlib.metadata.version("llvmlite") if found else "none"
-    if found is None or found.origin is None or not version.startswith(f"{LLVMLITE}."):
-        raise UnsupportedError(
-            f"the cpu target needs llvmlite {LLVMLITE}, not {version}", hint=f"pip install 'llvmlite=={LLVMLITE}.*'"
-        )
-    path = next(p for p in (Path(found.origin).parent / "binding").iterdir() if p.stem in ("libllvmlite", "llvmlite"))
-    try:
-        library = Llvm(str(path))
-    except RuntimeError as e:
-        raise UnsupportedError(f"llvmlite's library cannot be used: {e}", hint="install llvmlite anew") from e
-    atexit.register(library.stop)
-    return library
 
 
 @cache

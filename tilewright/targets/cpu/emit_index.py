@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import reduce
 from typing import Any
 
@@ -34,6 +34,7 @@ from tilewright.ir.index import (
     symbol,
     symbols,
 )
+from tilewright.records import dataclass
 from tilewright.targets.cpu.code import BasicBlock, Function
 from tilewright.targets.cpu.llvm_types import Value, count_up, mangled, vector
 

@@ -7,7 +7,6 @@ Lanes that take no part are masked; what all lanes have in common is a branch.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Union
 
 from tilewright.errors import InternalError
@@ -15,6 +14,7 @@ from tilewright.ir.index import Index, const, product, symbol, total
 from tilewright.ir.loops import Buffer, Kernel, Loop, walk
 from tilewright.ir.scalar import CheckedIndex, Param
 from tilewright.ir.types import DType
+from tilewright.records import dataclass
 from tilewright.targets.cpu.code import Function
 from tilewright.targets.cpu.emit_index import Guard, Indices
 from tilewright.targets.cpu.llvm_types import Value, mangled, memory_type, value_type, vector, zero

@@ -7,10 +7,10 @@ for it: :func:`native` reads the capabilities off them.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator
-from dataclasses import dataclass
 
 from tilewright.ir.scalar import Apply, Const
 from tilewright.ir.types import ALL, BF16, F16, F32, F64, FIELD, DType
+from tilewright.records import dataclass
 from tilewright.targets.cpu.code import Function
 from tilewright.targets.cpu.llvm_types import literal, mangled, splat, value_type, vector, zero
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ctypes
 import math
 import struct
-from dataclasses import dataclass
 
 from tilewright.errors import InternalError
 from tilewright.ir.types import BF16, DType
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True)

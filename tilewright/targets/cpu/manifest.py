@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 
 from tilewright.errors import UserError
 from tilewright.ir.capabilities import Capabilities
+from tilewright.records import dataclass
 from tilewright.targets.cpu import build
 from tilewright.targets.cpu.emit_module import emit
 from tilewright.targets.cpu.emit_scalar import native

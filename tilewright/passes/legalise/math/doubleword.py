@@ -8,11 +8,11 @@ arithmetic" (2017). Errors are a few units of 2^-105 (f64) of a result.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Union
 
 from tilewright.passes.legalise.term import Term, Termish, where
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,6 @@ others are in ``coefficients.py``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from math import factorial
 
@@ -32,6 +31,7 @@ from tilewright.passes.legalise.math.formats import (
     with_sign_of,
 )
 from tilewright.passes.legalise.term import Term, where
+from tilewright.records import dataclass
 
 
 @dataclass(frozen=True)

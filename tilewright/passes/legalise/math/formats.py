@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 
 from tilewright.ir.types import F32, F64, I32, I64, DType
 from tilewright.passes.legalise.term import Term, where
+from tilewright.records import dataclass
 
 Expansion = Callable[..., Term]
 Table = Mapping[tuple[str, str], Expansion]

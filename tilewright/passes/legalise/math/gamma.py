@@ -6,7 +6,6 @@ Both have zeros where large terms cancel. So f64 is computed in double words, an
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from math import inf, nan
@@ -20,6 +19,7 @@ from tilewright.passes.legalise.math.formats import DOUBLE, Table, by_double, ho
 from tilewright.passes.legalise.math.logarithm import log, log_pair
 from tilewright.passes.legalise.math.trigonometry import PI
 from tilewright.passes.legalise.term import Term, where
+from tilewright.records import dataclass
 
 BERNOULLI = tuple(
     Fraction(b) for b in "1/6 -1/30 1/42 -1/30 5/66 -691/2730 7/6 -3617/510 43867/798 -174611/330 854513/138".split()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from math import inf, nan
 
@@ -18,6 +17,7 @@ from tilewright.passes.legalise.math.formats import (
     with_sign_of,
 )
 from tilewright.passes.legalise.term import Term, where
+from tilewright.records import dataclass
 
 
 def round_(fmt: Format, x: Term) -> Term:

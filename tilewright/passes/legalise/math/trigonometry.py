@@ -6,7 +6,6 @@ mantissa times those bits of 2/pi that matter at its exponent, all in integers. 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from math import inf, nan
@@ -25,6 +24,7 @@ from tilewright.passes.legalise.math.formats import (
     with_sign_of,
 )
 from tilewright.passes.legalise.term import Term, where, word
+from tilewright.records import dataclass
 
 PI = Fraction("3.14159265358979323846264338327950288419716939937510582097494459230781640628620899")
 QUARTER_PI = 0.7853981633974483
