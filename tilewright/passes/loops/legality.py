@@ -122,7 +122,7 @@ def check_turns(step: object, kernel: Kernel, around: tuple[Loop, ...], loop: Lo
     compare = Comparison(kernel_facts(kernel, around))
     paths = {b.name: path for b, path in _paths(loop.body)}
     for a, b in conflicts(accesses((loop,))):
-        apart = compare.distance(a, b)
+        apart = None if _counts(a, b, loop.var) else compare.distance(a, b)
         if apart is None or not _takes_turns_wrongly(a, b, paths, apart, inside) or compare.disjoint(a, b):
             continue
 

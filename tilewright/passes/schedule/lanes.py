@@ -115,8 +115,8 @@ def _tidied(body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
 
 @dataclass(frozen=True)
 class SinkLanes(Pass):
-    """Every vectorized loop goes inside the loops in it: ``for i vectorized: (A; for k: B)`` becomes
-    ``for i vectorized: A; for k: for i vectorized: B``.
+    """Every vectorized loop goes inside the loops in it, but for unrolled ones: ``for i vectorized: (A; for k: B)``
+    becomes ``for i vectorized: A; for k: for i vectorized: B``.
 
     Lanes run in lockstep, so this is what the loop means; it only says so in a form that any emitter does well.
     """
@@ -142,9 +142,9 @@ def _sunk(body: tuple[Stmt, ...], taken: set[str]) -> tuple[Stmt, ...]:
 def _distributed(lanes: Loop, taken: set[str], names: list[str]) -> list[Stmt]:
     """The statements of ``lanes`` with a lane loop around each run of blocks; the first keeps its name in ``names``."""
     made: list[Stmt] = []
-    run: list[Stmt] = []
+    run: list[Stmt] = []  # blocks, and what comes to blocks
     for s in (*lanes.body, None):
-        if isinstance(s, Block):
+        if isinstance(s, Block) or (isinstance(s, Loop) and _is_written_out(s)):
             run.append(s)
             continue
         if run:
@@ -153,6 +153,11 @@ def _distributed(lanes: Loop, taken: set[str], names: list[str]) -> list[Stmt]:
         if s is not None:
             made.append(replace(s, body=tuple(_distributed(replace(lanes, body=s.body), taken, names))))
     return made
+
+
+def _is_written_out(loop: Loop) -> bool:
+    inside = all(isinstance(s, Block) or _is_written_out(s) for s in loop.body)
+    return loop.kind == "unrolled" and inside
 
 
 def _renamed(lanes: Loop, taken: set[str], names: list[str]) -> Loop:

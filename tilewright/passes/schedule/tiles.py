@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from tilewright.errors import ScheduleError
 from tilewright.ir.index import Index, symbols
 from tilewright.ir.loops import Block, Kernel, Loop, walk
+from tilewright.ir.scalar import Apply, Read
+from tilewright.ir.scalar import walk as walk_expr
 from tilewright.passes.loops.expand import Expand
 from tilewright.passes.loops.fission import Fission
 from tilewright.passes.loops.parallel import Parallel
@@ -26,6 +28,8 @@ from tilewright.records import dataclass
 
 TASK_ROWS, TASK_COLUMNS = 6, 10
 """A task takes so many tiles of rows, and of columns."""
+WRITTEN_OUT = 72
+"""So many operations and reads at most are written out for a tile."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Tiles(Making):
         rows = _reused_along(self.kernel, axes) if row else None
         if row is None or rows is None or not all(map(self.is_native, _folds(self.kernel))):
             raise ScheduleError(f"{self.kernel.name} reads nothing again along two loops")
-        shape = self._shape(self.width(row))
+        shape = self._shape(self.width(row), max(map(_size, _folds(self.kernel))))
         outer = [v for v in axes[:-1] if v != rows]
         inner_row, inner_column = self._tasks(outer, rows, row.var, shape)
         self._columns(inner_column, inner_row, shape)
@@ -55,11 +59,14 @@ class Tiles(Making):
         self.apply(Tidy(), "loops of one iteration are none")
         return self
 
-    def _shape(self, lanes: int) -> Shape:
-        """With what is read for them the sums of a tile fill the registers."""
-        registers = self.capabilities.vector_registers
-        vectors = 3 if registers >= 32 else 2
-        return Shape(min(8, (registers - vectors - 1) // vectors), vectors, lanes)
+    def _shape(self, lanes: int, size: int) -> Shape:
+        """With what is read for them the sums of a tile fill the registers, unless a step is of many operations."""
+        registers, most = self.capabilities.vector_registers, WRITTEN_OUT // (size + 2)
+        vectors = 1 if most < 6 else 3 if registers >= 32 else 2
+        rows = min(8, (registers - vectors - 1) // vectors, most // vectors)
+        if rows < 2:
+            raise ScheduleError(f"a step of {self.kernel.name} is of too many operations to be written out")
+        return Shape(rows, vectors, lanes)
 
     def _tasks(self, outer: list[str], rows: str, columns: str, shape: Shape) -> tuple[str, str]:
         """Cuts the result into tasks; the loops over the rows and the columns of one, the latter outside."""
@@ -122,6 +129,12 @@ def _reused_along(kernel: Kernel, axes: list[str]) -> str | None:
 def _folds(kernel: Kernel) -> Iterator[Block]:
     """The blocks that take a step of a fold."""
     return (s for s, _ in walk(kernel.body) if isinstance(s, Block) and any(i.kind == "reduce" for i in s.iters))
+
+
+def _size(block: Block) -> int:
+    """How many operations and conditions a step has."""
+    nodes = [e for v in block.values for e in walk_expr(v)]
+    return sum(isinstance(e, Apply) for e in nodes) + sum(len(e.guard) for e in nodes if isinstance(e, Read))
 
 
 def _moving(kernel: Kernel, access: tuple[str, tuple[Index | None, ...], bool]) -> frozenset[str]:

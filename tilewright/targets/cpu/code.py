@@ -64,10 +64,39 @@ class Module:
         return "\n".join([MODULE + about, self.header, *self.functions, *self.declared.values(), METADATA])
 
 
+class Known:
+    """What has been computed where the code at hand is: values that stay, and by buffer what was loaded since it was
+    last written to.
+    """
+
+    def __init__(self) -> None:
+        self.values: dict[object, str] = {}
+        self.loads: dict[str, dict[object, Value]] = {}
+        self.written: set[str] = set()
+
+    def write(self, buffer: str) -> None:
+        """The elements of ``buffer`` are no longer what they were."""
+        self.loads.pop(buffer, None)
+        self.written.add(buffer)
+
+    def inside(self, again: bool) -> Known:
+        """What is known at the start of code inside; ``again``: it may have run before, and written anything."""
+        made = Known()
+        made.values = dict(self.values)
+        made.loads = {} if again else {buffer: dict(loads) for buffer, loads in self.loads.items()}
+        return made
+
+    def after(self, inside: Known) -> None:
+        """Code inside is over."""
+        for buffer in inside.written:
+            self.write(buffer)
+
+
 class Function:
     """One function; instructions go to ``current`` unless another block is named."""
 
     def __init__(self, module: Module, signature: str) -> None:
+        self.known = Known()
         self.module = module
         self.signature = signature
         self._count = 0
@@ -111,9 +140,15 @@ class Function:
             return value.text
         if not value.text.startswith("%"):
             return splat(type_, value.text)
-        wide = vector(type_, lanes)
-        first = self.let(f"insertelement {wide} poison, {type_} {value.text}, i64 0", at)
-        return self.let(f"shufflevector {wide} {first}, {wide} poison, <{lanes} x i32> zeroinitializer", at)
+        key = type_, lanes, value.text
+        found = None if at else self.known.values.get(key)
+        if found is None:
+            wide = vector(type_, lanes)
+            first = self.let(f"insertelement {wide} poison, {type_} {value.text}, i64 0", at)
+            found = self.let(f"shufflevector {wide} {first}, {wide} poison, <{lanes} x i32> zeroinitializer", at)
+            if at is None:
+                self.known.values[key] = found
+        return found
 
     def any_lane(self, mask: str, lanes: int, at: BasicBlock | None = None) -> str:
         """Whether any bit of ``mask`` is set, as an i1."""
@@ -133,12 +168,21 @@ class Function:
     def arm(self, condition: str, likely: bool = True) -> Iterator[Arm]:
         """Code written inside runs where ``condition`` (an i1) holds; afterwards the current block is the join."""
         arm = Arm(self.current, self.start())
-        yield arm
+        with self._inside(again=False):
+            yield arm
         arm.last = self.current
         join = self.start()
         weights = "" if likely else ", !prof !1"
         arm.last.end = f"br label %{join.label}"
         arm.head.end = f"br i1 {condition}, label %{arm.first.label}, label %{join.label}{weights}"
+
+    @contextmanager
+    def _inside(self, again: bool) -> Iterator[None]:
+        """Code that need not run, or runs several times: what is known in it is not known after it."""
+        outside, self.known = self.known, self.known.inside(again)
+        yield
+        outside.after(self.known)
+        self.known = outside
 
     def merge(self, arm: Arm, type_: str, inside: str, outside: str) -> str:
         """After ``arm``: the value ``inside`` if it ran, else ``outside``."""
@@ -151,7 +195,8 @@ class Function:
         first = "true" if entered else self.let(f"icmp slt i64 {start}, {stop}")
         body = self.start()
         i = self.let("phi")
-        yield i
+        with self._inside(again=True):
+            yield i
         following = self.let(f"add nuw nsw i64 {i}, 1")
         again = self.let(f"icmp slt i64 {following}, {stop}")
         last, after = self.current, self.start()

@@ -237,6 +237,15 @@ class Memory:
         """The element where ``guard`` holds and all indices are inside, else ``fallback``; nothing is loaded there."""
         active = self.guarded(guard, places)
         address = self.address(buffer, static, places)
+        if buffer.scope == "register":
+            return self._element(buffer, address, active, fallback)
+        key = address, active, fallback, self.mask, self.lanes
+        loads = self.fn.known.loads.setdefault(buffer.name, {})
+        if key not in loads:
+            loads[key] = self._element(buffer, address, active, fallback)
+        return loads[key]
+
+    def _element(self, buffer: Buffer, address: Address, active: Guard, fallback: Value) -> Value:
         type_ = value_type(buffer.dtype)
         split = active.own is not self.mask
         lanes = self.lanes if split or not address.same or fallback.lanes > 1 else 1
@@ -285,6 +294,7 @@ class Memory:
         """Stores ``value`` in the lanes that take part, where all indices are inside."""
         active = self.guarded(Guard(), places)
         address = self.address(buffer, static, places)
+        self.fn.known.write(buffer.name)
         lanes = 1 if address.same else self.lanes
         if value.lanes > lanes:
             raise InternalError(f"kernel {self.kernel.name}: lanes write different values to one cell of {buffer.name}")

@@ -1,0 +1,162 @@
+"""Tiles of sums in registers: where they are chosen, of which steps, and that they change no bit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tilewright as tw
+from tilewright.errors import ScheduleError
+from tilewright.ir.capabilities import Capabilities
+from tilewright.ir.loops import Kernel, Loop, walk
+from tilewright.passes.lower import lower
+from tilewright.passes.schedule.tiles import Tiles
+
+NATIVE = frozenset((o, d) for o in ("fma", "mul", "add", "sub", "max", "abs") for d in ("f32", "f64", "i32"))
+WIDE = Capabilities(64, NATIVE, vector_registers=32)
+NARROW = Capabilities(32, NATIVE)
+
+MATMUL = "op matmul(a: f32[M, K], b: f32[K, N]) -> c: f32[M, N]:\n    c[i, j] = sum[k](a[i, k] * b[k, j])\n"
+
+
+def kernel(text: str) -> Kernel:
+    op = tw.op(text)
+    c = op.compilation(op.default_request({}, 1, {}))
+    return lower(c.tensor, c.layout).kernels[-1]
+
+
+def steps(text: str, capabilities: Capabilities = WIDE) -> list[str]:
+    return [str(step) for step, _ in Tiles(kernel(text), capabilities).run().steps]
+
+
+def test_the_steps() -> None:
+    assert steps(MATMUL) == [
+        "split{loop=i factor=48 names=[i_task, i_in]}",
+        "split{loop=j factor=480 names=[j_task, j_in]}",
+        "reorder{loops=[i_task, j_task, j_in, i_in]}",
+        "parallel{loop=i_task}",
+        "parallel{loop=j_task}",
+        "fuse{outer=i_task inner=j_task into=i_task_j_task}",
+        "clip{loop=i_in}",
+        "clip{loop=j_in}",
+        "split{loop=j_in factor=48 tail=cut names=[j_in_tile, j_in_i, j_in_rest]}",
+        "split{loop=j_in_i factor=16 tail=perfect names=[j_in_v, j_in_l]}",
+        "split{loop=j_in_rest factor=16 tail=mask names=[j_in_rest_v, j_in_rest_l]}",
+        "split{loop=i_in factor=8 tail=cut names=[i_in_tile, i_in_i, i_in_rest]}",
+        "expand{loop=i_in_i}",
+        "expand{loop=j_in_v}",
+        "expand{loop=j_in_l}",
+        "vectorize{loop=j_in_l}",
+        "unroll{loop=i_in_i}",
+        "fission{loop=i_in_i inside=true}",
+        "unroll{loop=j_in_v}",
+        "fission{loop=j_in_v inside=true}",
+        "split{loop=i_in_tail factor=8 tail=cut names=[i_in_tail_tile, i_in_tail_i, i_in_tail_rest]}",
+        "expand{loop=i_in_tail_i}",
+        "expand{loop=j_in_rest_l}",
+        "vectorize{loop=j_in_rest_l}",
+        "unroll{loop=i_in_tail_i}",
+        "fission{loop=i_in_tail_i inside=true}",
+        "sink-lanes",
+        "tidy",
+    ]
+
+
+def shape(text: str, capabilities: Capabilities = WIDE) -> tuple[int, ...]:
+    """The unrolled loops and the lanes of the first tile."""
+    made = Tiles(kernel(text), capabilities).run().kernel
+    found = [o for o, _ in walk(made.body) if isinstance(o, Loop) and o.kind in ("unrolled", "vectorized")][:3]
+    return tuple(o.extent.const for o in sorted(found, key=lambda o: (o.kind, o.var)))
+
+
+def test_a_tile_fills_the_registers() -> None:
+    assert shape(MATMUL) == (8, 3, 16)
+    assert shape(MATMUL, NARROW) == (6, 2, 8)
+    assert shape(MATMUL.replace("f32", "f64")) == (8, 3, 8)
+    assert shape(MATMUL.replace("a[i, k] * b[k, j]", "max(abs(a[i, k] - b[k, j]) - 1, 0) * 2")) == (3, 3, 16)
+
+
+def test_names_and_the_order_of_operands_do_not_matter() -> None:
+    renamed = """
+op scores(query: f32[L, D], store: f32[D, S]) -> w: f32[L, S]:
+    w[s, t] = sum[d](store[d, t] * query[s, d])
+"""
+    assert [s.split("{")[0] for s in steps(renamed)] == [s.split("{")[0] for s in steps(MATMUL)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "op f(x: f32[M, N]) -> y: f32[M, N]:\n    y[i, j] = x[i, j] * 2\n",
+        "op f(x: f32[M, N]) -> y: f32[N]:\n    y[j] = sum[i](x[i, j])\n",
+        "op f(x: f32[M, N]) -> y: f32[M]:\n    y[i] = sum[j](x[i, j])\n",
+        "op f(x: f32[M], y: f32[N]) -> z: f32[M, N]:\n    z[i, j] = x[i] * y[j]\n",
+        "op f(x: f32[M, K], y: f32[K]) -> z: f32[M]:\n    z[i] = sum[k](x[i, k] * y[k])\n",
+        "op f(x: f32[M, N, K]) -> z: f32[M, N]:\n    z[i, j] = sum[k](x[i, j, k])\n",
+        MATMUL.replace("a[i, k] * b[k, j]", "exp(a[i, k] * b[k, j])"),
+        MATMUL.replace("a[i, k]", "a[i, k] * a[i, k] * a[i, k] * a[i, k] * a[i, k]").replace(
+            "b[k, j]", " * ".join(["b[k, j]"] * 32)
+        ),
+    ],
+    ids=["pointwise", "columns", "rows", "outer", "vector", "nothing again", "expanded", "long"],
+)
+def test_where_nothing_is_gained_there_are_none(text: str) -> None:
+    with pytest.raises(ScheduleError):
+        Tiles(kernel(text), WIDE).run()
+
+
+EDGES = (1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 47, 48, 49, 63, 96, 97)
+
+
+def same_bits(op: Any, *operands: Any, **attributes: Any) -> None:
+    """The bits are those of C, which knows no tiles."""
+    expected = np.asarray(op.on("c")(*operands, **attributes))
+    for level in ("native", "x86-64-v3"):
+        for threads in (1, 2):
+            with tw.threads(threads):
+                found = np.asarray(op.on("cpu", level)(*operands, **attributes))
+            assert found.tobytes() == expected.tobytes()
+
+
+@given(
+    st.sampled_from(EDGES),
+    st.sampled_from((*EDGES, 479, 480, 481, 530)),
+    st.sampled_from((0, 1, 2, 5, 40)),
+    st.sampled_from(("f32", "f64", "i32", "f16")),
+    st.booleans(),
+    st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_products_of_all_sizes(rows: int, columns: int, inner: int, dtype: str, turn_a: bool, turn_b: bool) -> None:
+    rng = np.random.default_rng(rows * 1000 + columns)
+    kinds = {"f32": np.float32, "f64": np.float64, "i32": np.int32, "f16": np.float16}
+    a = (rng.standard_normal((rows, inner)) * 4).astype(kinds[dtype])
+    b = (rng.standard_normal((inner, columns)) * 4).astype(kinds[dtype])
+    a, b = (np.asfortranarray(x) if turn else x for x, turn in ((a, turn_a), (b, turn_b)))
+    same_bits(tw.ops.matmul, a, b)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 8, 9])
+@pytest.mark.parametrize("width", [5, 16, 50])
+@pytest.mark.parametrize("attributes", [{}, {"padding": 1}, {"stride": 2, "padding": 2}, {"dilation": 2}], ids=str)
+def test_windows(channels: int, width: int, attributes: dict[str, int]) -> None:
+    rng = np.random.default_rng(width)
+    x = rng.standard_normal((2, 3, 7, width)).astype(np.float32)
+    w = rng.standard_normal((channels, 3, 3, 3)).astype(np.float32)
+    same_bits(tw.ops.conv2d, x, w, **attributes)
+
+
+def test_other_folds() -> None:
+    distance = tw.op(
+        "op distance(a: f32[M, K], b: f32[K, N]) -> c: f32[M, N]:\n    c[i, j] = max[k](abs(a[i, k] - b[k, j]))\n"
+    )
+    rng = np.random.default_rng(5)
+    for rows, columns in ((9, 50), (48, 96), (1, 17)):
+        a = rng.standard_normal((rows, 6)).astype(np.float32)
+        b = rng.standard_normal((6, columns)).astype(np.float32)
+        same_bits(distance, a, b)
+        np.testing.assert_array_equal(distance(a, b), np.abs(a[:, :, None] - b[None]).max(1))
