@@ -60,6 +60,14 @@ def test_other_functions_of_several_arrays_promote_as_numpys(pair: tuple[str, st
     assert xp.result_type(ours[0], ours[2]).name == expected == xp.result_type(ours[0], ours[2].dtype, 1).name
 
 
+@pytest.mark.parametrize(
+    "shapes", [((2, 3, 4), (3, 4)), ((3, 4), (2, 3, 1)), ((0, 1, 4), (1, 4)), ((1, 3, 4), (2, 3, 4))]
+)
+def test_products_along_an_axis_of_each(shapes: tuple[tuple[int, ...], ...]) -> None:
+    x, y = (np.arange(np.prod(shape)).reshape(shape).astype(np.float64) for shape in shapes)
+    same(xp.vecdot(xp.asarray(x), xp.asarray(y), axis=-2), np.vecdot(x, y, axis=-2))
+
+
 def test_numbers_and_operators_promote_as_before() -> None:
     x, one = xp.asarray([1, 2], dtype=tw.int8), xp.asarray(1, dtype=tw.int64)
     assert [xp.add(x, 1).dtype, xp.add(1, x).dtype, xp.where(x > 1, x, 0).dtype] == [tw.int8] * 3

@@ -24,7 +24,7 @@ from tilewright.runtime.dtypes import (
 )
 from tilewright.stdlib import ops
 from tilewright.stdlib.tensor.conversion import coerce, converted
-from tilewright.stdlib.tensor.devices import CPU, checked, device
+from tilewright.stdlib.tensor.devices import CPU, checked, device, names
 from tilewright.stdlib.tensor.limits import finfo, iinfo
 
 __all__ = ["__array_namespace_info__", "astype", "can_cast", "finfo", "iinfo", "isdtype", "result_type"]
@@ -109,8 +109,8 @@ class Info:
         return {"real floating": float32, "integral": int64, "indexing": int64}
 
     def devices(self) -> list[device]:
-        """The CPU."""
-        return [CPU]
+        """Those of all targets."""
+        return [device(name) for name in names()]
 
     def dtypes(self, *, device: Any = None, kind: str | Sequence[str] | None = None) -> dict[str, dtype]:
         """The dtypes of the standard that there are, by name; those of a kind, or of several."""

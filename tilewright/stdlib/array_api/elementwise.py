@@ -97,8 +97,9 @@ def matrix_transpose(x: Tensor, /) -> Tensor:
 
 
 def vecdot(x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Any:
-    """The sums of products along ``axis``."""
-    return functions.get("vecdot")(*together("vecdot", x1, x2), dim=axis)
+    """The sums of products along ``axis`` of each; the other axes broadcast."""
+    last = [x.moveaxis(axis, -1) for x in together("vecdot", x1, x2)]
+    return functions.get("vecdot")(*last, dim=-1)
 
 
 def tensordot(x1: Tensor, x2: Tensor, /, *, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Any:

@@ -52,7 +52,8 @@ def within(name: str, argument: str, value: Any, most: float = math.inf) -> None
 
 
 def rand(
-    *size: Any,
+    *extents: Any,
+    size: Any = None,
     generator: Generator | None = None,
     dtype: dtype | None = None,
     device: Any = None,
@@ -60,15 +61,16 @@ def rand(
 ) -> Tensor:
     """Numbers of [0, 1), each of the 2^24 multiples of 2^-24 as likely as the others: 2^11 in float16, 2^8 in bfloat16.
 
-    ``size``: the extents, as ints or one tuple. Of the default dtype, or of the floats that are given. CallTypeError
-    for other dtypes, sizes and generators, CallError for negative extents. The numbers are not PyTorch's.
+    The extents are ints, or one tuple, which may be given as ``size``. Of the default dtype, or of the floats that are
+    given. CallTypeError for other dtypes, sizes and generators, CallError for negative extents. The numbers are not
+    PyTorch's.
 
     >>> import tilewright as tw
     >>> tw.rand(2, 3).shape
     (2, 3)
     """
     placed(device, requires_grad)
-    shape, to = dims("rand", size), floats("rand", dtype)
+    shape, to = dims("rand", extents, size), floats("rand", dtype)
     digits = {"f16": 11, "bf16": 8}.get(to.code)
     if digits is None:
         return drawn("uniform", _core.empty(shape, to), generator)
@@ -77,7 +79,8 @@ def rand(
 
 
 def randn(
-    *size: Any,
+    *extents: Any,
+    size: Any = None,
     generator: Generator | None = None,
     dtype: dtype | None = None,
     device: Any = None,
@@ -92,7 +95,7 @@ def randn(
     tilewright.float64
     """
     placed(device, requires_grad)
-    return drawn("normal", _core.empty(dims("randn", size), floats("randn", dtype)), generator)
+    return drawn("normal", _core.empty(dims("randn", extents, size), floats("randn", dtype)), generator)
 
 
 def randint(
