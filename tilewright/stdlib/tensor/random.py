@@ -12,7 +12,7 @@ from tilewright.runtime import Tensor, _core, promote_types
 from tilewright.runtime.dtypes import dtype, float32, float64, int32, int64
 from tilewright.stdlib import ops
 from tilewright.stdlib.tensor import table
-from tilewright.stdlib.tensor.arguments import dims, extent, flag, integer, placed, real, source, span, wanted, whole
+from tilewright.stdlib.tensor.arguments import dims, extent, flag, placed, real, source, span, wanted, whole
 from tilewright.stdlib.tensor.conversion import converted, copy_into
 from tilewright.stdlib.tensor.creation import filled, get_default_dtype
 from tilewright.stdlib.tensor.generators import Generator, chosen
@@ -331,7 +331,7 @@ def multinomial(
     [[1, 1, 1], [0, 0, 0]]
     """
     weights = source("multinomial", input)
-    count = integer("multinomial(): num_samples", num_samples)
+    count = whole("multinomial(): num_samples", num_samples)
     again = flag("replacement", replacement)
     _check_weights(weights, count, again)
     draw = _with_replacement if again else _without_replacement
@@ -356,12 +356,14 @@ def _check_weights(weights: Any, count: int, again: bool) -> None:
 
 
 def _without_replacement(weights: Any, count: int, generator: Generator) -> Tensor:
-    """The first of exponential clocks whose rates are the weights: the order of the logarithms of 1 over their times,
-    which neither overflow nor vanish."""
+    """The first to ring of clocks whose times are exponential and whose rates are the weights.
+
+    They are put in order by logarithms, which neither overflow nor vanish.
+    """
     times: Any = table.get("neg")(table.get("log")(_between(tuple(weights.shape), generator)))
     rates = table.get("sub")(table.get("log")(weights), table.get("log")(times))
     order: Any = table.get("argsort")(rates, -1, True)
-    return order[..., :count].contiguous()  # type: ignore[no-any-return]
+    return order[..., :count].clone()  # type: ignore[no-any-return]
 
 
 def _with_replacement(weights: Any, count: int, generator: Generator) -> Tensor:
@@ -371,7 +373,7 @@ def _with_replacement(weights: Any, count: int, generator: Generator) -> Tensor:
     parts: Any = _between((*weights.shape[:-1], count), generator)
     order: Any = table.get("argsort")(ops.concat((sums, parts * sums[..., -1:]), -1), -1)
     below = table.get("cumsum")(order < places, -1)
-    return order.scatter(-1, order, below)[..., places:].contiguous()  # type: ignore[no-any-return]
+    return order.scatter(-1, order, below)[..., places:].clone()  # type: ignore[no-any-return]
 
 
 def _between(shape: tuple[int, ...], generator: Generator) -> Tensor:
