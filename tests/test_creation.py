@@ -6,6 +6,9 @@ import copy
 import math
 import pickle
 import re
+import subprocess
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tilewright as tw
+from tilewright import array_api
+from tilewright.targets import target
 
 DTYPES = [tw.bool, tw.int8, tw.int16, tw.int32, tw.int64, tw.uint8, tw.uint16, tw.uint32, tw.uint64]
 FLOATS = [tw.float16, tw.bfloat16, tw.float32, tw.float64]
@@ -156,6 +161,8 @@ def test_writing_in_place() -> None:
         (lambda: tw.zeros(2, device="cuda"), "tensors cannot be on 'cuda' yet"),
         (lambda: tw.zeros(2, device="tpu"), "there is no device 'tpu'"),
         (lambda: tw.device(3), "3 is no device"),
+        (lambda: tw.device("cpu:1"), "there is no device 'cpu' of the number '1'"),
+        (lambda: tw.zeros(2, size=(2,)), "zeros(): (2,) and size=(2,) are given"),
         (lambda: tw.zeros(2, requires_grad=True), "tensors keep no gradients yet"),
         (lambda: tw.tensor([1, [2]]), "element 1 of a list has the shape [1], those before []"),
         (lambda: tw.tensor([1, "a"]), "'a' is no number"),
@@ -193,6 +200,42 @@ def test_wrong_calls(call: Any, said: str) -> None:
     assert said in str(caught.value)
 
 
+PLACES = """\
+import sys
+import tilewright as tw
+assert tw.device("cpu") == tw.device("cpu:0") == tw.device("cpu", 0) and tw.empty(2, device="cpu").device.type == "cpu"
+assert tw.empty(2).to("cpu").device == tw.device(tw.device("cpu"))
+print([m for m in sys.modules if m.startswith(("tilewright.targets", "llvmlite"))])
+"""
+
+
+def test_a_device_that_is_there_imports_no_target() -> None:
+    done = subprocess.run([sys.executable, "-c", PLACES], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_devices_are_those_of_the_targets(monkeypatch: pytest.MonkeyPatch) -> None:
+    info = array_api.__array_namespace_info__()
+    assert target.devices() == ("cpu",) and info.devices() == [tw.device("cpu")]
+    with pytest.raises(tw.UnsupportedError, match="tensors cannot be on 'cuda' yet\nhelp: devices here: 'cpu'"):
+        tw.device("cuda")
+    there = types.ModuleType("there")
+    there.__dict__.update(DEVICE="cuda", LEVELS=("sm_90",))
+    monkeypatch.setitem(sys.modules, "there", there)
+    monkeypatch.setitem(target.TARGETS, "ptx", "there")
+    assert target.devices() == ("cpu", "cuda") and repr(tw.device("cuda:0")) == "device(type='cuda')"
+    assert info.devices() == [tw.device("cpu"), tw.device("cuda")] and tw.device("cuda") != tw.device("cpu")
+    with pytest.raises(tw.CallError, match="there is no device 'gpu'\nhelp: devices here: 'cpu', 'cuda'"):
+        tw.device("gpu")
+
+
+@pytest.mark.parametrize("name", ["empty", "zeros", "ones", "rand", "randn"])
+@pytest.mark.parametrize("shape", [(), (0,), (2, 3)])
+def test_sizes_by_their_name(torch: Any, name: str, shape: tuple[int, ...]) -> None:
+    shapes = {tuple(getattr(lib, name)(size=shape).shape) for lib in (tw, torch)}
+    assert shapes == {shape} == {getattr(tw, name)(size=[*shape]).shape, tw.ones(1).new_zeros(size=shape).shape}
+
+
 PLACED = {"dtype": None, "device": None, "requires_grad": False}
 RIGHT: dict[str, dict[str, Any]] = {
     "arange": {"start": 0, "end": 4, "step": 1, **PLACED},
@@ -213,6 +256,11 @@ RIGHT: dict[str, dict[str, Any]] = {
     "randint": {"low": 0, "high": 4, "size": (2,), "generator": None, **PLACED},
     "randperm": {"n": 3, "generator": None, "dtype": None, "device": None},
     "bernoulli": {"input": tw.zeros(2), "p": None, "generator": None},
+    "dropout": {"input": tw.zeros(2), "p": 0.5, "training": True, "generator": None},
+    "feature_dropout": {"input": tw.zeros(2, 3), "p": 0.5, "training": True, "generator": None},
+    "multinomial": {"input": tw.ones(2), "num_samples": 2, "replacement": False, "generator": None},
+    **{name: {"size": (2,), **PLACED} for name in ("empty", "zeros", "ones")},
+    **{name: {"size": (2,), "generator": None, **PLACED} for name in ("rand", "randn")},
     "normal": {"mean": 0.0, "std": 1.0, "size": (2,), "generator": None, "dtype": None},
     "manual_seed": {"seed": 1},
     "set_rng_state": {"new_state": tw.get_rng_state()},

@@ -14,7 +14,7 @@ import pytest
 import tilewright as tw
 from tilewright.runtime import Tensor as CoreTensor
 from tilewright.runtime._core import Function
-from tilewright.stdlib.tensor import creation, functions, indexing, joining, sequences, special, statistics
+from tilewright.stdlib.tensor import creation, functions, indexing, joining, random, sequences, special, statistics
 
 MEMBERS = [n for n in vars(CoreTensor) if not n.startswith("__")]
 GIVEN = {"tw": tw, "np": np}
@@ -55,7 +55,7 @@ def test_methods_have_an_example_that_runs(name: str) -> None:
     assert doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test).failed == 0
 
 
-ROOMS = (creation, indexing, joining, sequences, special, statistics)
+ROOMS = (creation, indexing, joining, random, sequences, special, statistics)
 WRITTEN = {n: getattr(room, n) for room in ROOMS for n in room.__all__ if n != "get_default_dtype"}
 
 

@@ -515,6 +515,44 @@ def test_tensordot_and_products_of_fixed_ranks() -> None:
         agree(wrong, a, b)
 
 
+EINSUMS = {
+    "ij,jk->ik": ((2, 3), (3, 4)), "ij,jk": ((2, 3), (3, 4)), "bA,Ab": ((2, 3), (3, 2)), "ii->i": ((3, 3),),
+    "ij->": ((2, 3),), "i,->i": ((3,), ()), "ij,jk,kl->il": ((2, 3), (3, 4), (4, 2)),
+    "...ij,...jk": ((5, 1, 2, 3), (4, 3, 2)), "...i->...": ((2, 3, 4),), "i...->i": ((2, 3, 4),),
+    "...i,...i->": ((2, 1, 3), (4, 3)), " i , j -> ji ": ((2,), (3,)), "i,i->i": ((1,), (3,)),
+    "ij,jk->i": ((2, 1), (3, 4)), "bij,bjk->bik": ((1, 2, 3), (5, 3, 2)), "ij,j->i": ((2, 0), (0,)),
+    "ij,j->j": ((0, 1), (1,)), "...,...->...": ((3, 1), (1, 4)), "i,ii->i": ((1,), (3, 3)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("equation", EINSUMS)
+def test_einsum(equation: str) -> None:
+    pairs = [pair("float32", *shape) for shape in EINSUMS[equation]]
+    agree(lambda lib, *x: lib.einsum(equation, *x), *pairs)
+    agree(lambda lib, *x: lib.einsum(equation, [*x]), *pairs)
+    if "..." not in equation and not any(1 in shape for shape in EINSUMS[equation]):
+        whole = [np.asarray(pair("int32", *shape)[0]) for shape in EINSUMS[equation]]
+        assert tw.einsum(equation, *whole).tolist() == np.einsum(equation, *whole).tolist()
+
+
+def test_einsum_promotes_and_refuses() -> None:
+    x, y = pair("int32", 2, 3)[0], pair("float64", 3, 2)[0]
+    assert (tw.einsum("ij,jk", x, y) - tw.matmul(x, y)).abs().max().item() == 0
+    assert tw.einsum("ij,jk", x, y).dtype is tw.float64
+    assert tw.einsum("ij,jk", x.T[::-1].T, y).tolist() == (x.T[::-1].T @ y).tolist()
+    for equation, operands in (
+        ("ij,jk", (x, x)),
+        ("i", (x,)),
+        ("ii", (x,)),
+        ("ij,jk", (x,)),
+        ("i,i", (x[0], y[:2, 0])),
+    ):
+        with pytest.raises(CallError):
+            tw.einsum(equation, *operands)
+    with pytest.raises(CallTypeError):
+        tw.einsum("i,i", x[0] > 0, x[0] > 0)
+
+
 def test_several_results_have_names() -> None:
     values, places = found = pair("float32", 3, 4)[0].max(1)
     assert found._fields == ("values", "indices") and found.values is values and found.indices is places

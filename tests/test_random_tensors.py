@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from op_table.random import philox, uniform
 
 import tilewright as tw
@@ -108,3 +110,132 @@ def test_parameters_that_are_tensors() -> None:
     chances = tw.tensor([0.0, 1.0])
     assert tw.zeros(3, 2).bernoulli_(chances).tolist() == [[0, 1]] * 3
     assert tw.normal(tw.zeros(2), 1.0, dtype=tw.float64).dtype is tw.float64
+
+
+# --- what chance leaves out or chooses ------------------------------------------------------
+
+WEIGHTS = np.array([[1.0, 0.0, 3.0, 2.0, 0.5], [0.0, 5.0, 1.0, 1.0, 0.0]], np.float32)
+CHOICES = {
+    "dropout": lambda x, g: tw.dropout(x, 0.3, generator=g),
+    "feature_dropout": lambda x, g: tw.feature_dropout(x, 0.3, generator=g),
+    "multinomial": lambda x, g: tw.multinomial(x, 40, generator=g),
+    "multinomial with replacement": lambda x, g: tw.multinomial(x, 40, True, generator=g),
+}
+
+
+def seeded(seed: int = 0) -> tw.Generator:
+    return tw.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_choices_are_the_same_in_any_layout_and_for_any_threads(name: str) -> None:
+    x = np.random.default_rng(0).random((30, 20_000)).astype(np.float32) + 0.1
+    wide = np.zeros((60, 40_000), np.float32)
+    wide[::2, ::-2] = x
+    lain = [x, np.asfortranarray(x), wide[::2, ::-2]]
+    made = []
+    for threads in (1, 2):
+        with tw.threads(threads):
+            made += [CHOICES[name](tw.as_tensor(given), seeded(7)).tolist() for given in lain]
+    assert all(m == made[0] for m in made) and made[0] != CHOICES[name](tw.as_tensor(x), seeded(8)).tolist()
+
+
+@pytest.mark.parametrize("name", ["dropout", "feature_dropout"])
+def test_dropout(name: str) -> None:
+    drop, n = getattr(tw, name), 100
+    x = tw.arange(1, n * n * 4 + 1, dtype=tw.float64).reshape(n, n, 4)
+    for p in (0.0, 0.25, 0.9):
+        y = np.asarray(drop(x, p, generator=seeded()))
+        kept = y != 0
+        np.testing.assert_allclose(y, np.where(kept, np.asarray(x) / (1 - p), 0), rtol=1e-6)
+        units = kept[:, :, 0] if name == "feature_dropout" else kept
+        assert name == "dropout" or (kept == kept[:, :, :1]).all()
+        assert abs(units.mean() - (1 - p)) <= 5 * (p * (1 - p) / units.size) ** 0.5
+    assert drop(x, 1.0).abs().max().item() == 0 and drop(x, 0.9, False) is x
+    assert drop(x.int(), training=False).dtype is tw.int32
+    g = seeded()
+    drop(x, generator=g)
+    after = seeded()
+    after.take(n * n * (1 if name == "feature_dropout" else 4))
+    assert tw.rand(2, generator=g).tolist() == tw.rand(2, generator=after).tolist()
+
+
+def chi_squared(counts: np.ndarray, chances: np.ndarray) -> float:
+    expected = counts.sum() * chances
+    return float(((counts - expected) ** 2 / expected).sum())
+
+
+def test_places_are_drawn_in_proportion() -> None:
+    n = 60_000
+    drawn = np.asarray(tw.multinomial(tw.tensor(WEIGHTS), n, True, generator=seeded()))
+    assert drawn.shape == (2, n) and drawn.dtype == np.int64
+    firsts = np.asarray(tw.multinomial(tw.tensor(WEIGHTS).repeat(n, 1), 3, generator=seeded()))
+    for row, weights in enumerate(WEIGHTS):
+        (places,), chances = weights.nonzero(), weights[weights > 0] / weights.sum()
+        for found in (drawn[row], firsts[row::2, 0]):
+            counts = np.bincount(found, minlength=5)
+            assert counts[weights == 0].sum() == 0
+            assert chi_squared(counts[places], chances) < 30  # at most 3 degrees of freedom: one of a million above
+
+
+def test_places_that_are_drawn_once_come_in_the_order_of_the_draws() -> None:
+    """The second is drawn in proportion to the weights that are left."""
+    n, weights = 60_000, WEIGHTS[0].astype(np.float64)
+    found = np.asarray(tw.multinomial(tw.tensor(WEIGHTS[:1]).repeat(n, 1), 2, generator=seeded(3)))
+    pairs = [(i, j) for i in range(5) for j in range(5) if i != j and weights[i] and weights[j]]
+    counts = np.array([((found[:, 0] == i) & (found[:, 1] == j)).sum() for i, j in pairs])
+    chances = np.array([weights[i] * weights[j] / weights.sum() / (weights.sum() - weights[i]) for i, j in pairs])
+    assert counts.sum() == n and chi_squared(counts, chances) < 60  # 11 degrees of freedom
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.one_of(st.just(0.0), st.floats(5e-324, 1.7e308)), min_size=1, max_size=9), st.data())
+def test_only_weights_above_0_are_drawn(weights: list[float], data: st.DataObject) -> None:
+    above = [n for n, w in enumerate(weights) if w]
+    given = tw.tensor(weights, dtype=tw.float64)
+    seed = data.draw(st.integers(0, 99))
+    if not above:
+        with pytest.raises(tw.CallError, match="all weights of a row are 0"):
+            tw.multinomial(given, 1, True)
+        return
+    assert sorted(tw.multinomial(given, len(above), generator=seeded(seed)).tolist()) == above
+    assert {*tw.multinomial(given, 50, True, generator=seeded(seed)).tolist()} <= {*above}
+    with pytest.raises(tw.CallError, match=f"{len(above) + 1} samples, and {len(above)} weights"):
+        tw.multinomial(given, len(above) + 1)
+
+
+@pytest.mark.parametrize("dtype", [tw.float16, tw.bfloat16, tw.float32, tw.float64])
+def test_weights_of_all_floats_and_of_no_rows(dtype: tw.dtype) -> None:
+    weights = tw.tensor(WEIGHTS).to(dtype)
+    for again in (False, True):
+        assert (
+            tw.multinomial(weights, 3, again, generator=seeded()).tolist()
+            == tw.multinomial(tw.tensor(WEIGHTS), 3, again, generator=seeded()).tolist()
+        )
+        assert tw.multinomial(weights[:0], 3, again).shape == (0, 3)
+        assert tw.multinomial(weights[0], 3, again).shape == (3,)
+
+
+def test_what_pytorch_refuses_is_refused() -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed: it is a comparison")
+    w = [1.0, 2.0, 0.0]
+    for call in (
+        lambda lib: lib.multinomial(lib.tensor(w), 4),
+        lambda lib: lib.multinomial(lib.tensor(w), 0),
+        lambda lib: lib.multinomial(-lib.tensor(w), 1),
+        lambda lib: lib.multinomial(lib.tensor(w) * 0, 1, True),
+        lambda lib: lib.multinomial(lib.tensor([1.0, float("inf")]), 1),
+        lambda lib: lib.multinomial(lib.tensor([1.0, float("nan")]), 1, True),
+        lambda lib: lib.multinomial(lib.tensor([1, 2]), 1),
+        lambda lib: lib.multinomial(lib.tensor(1.0), 1),
+        lambda lib: lib.multinomial(lib.tensor([[w]]), 1),
+        lambda lib: lib.dropout(lib.tensor(w), 1.5, True),
+        lambda lib: lib.dropout(lib.tensor(w), float("nan"), True),
+        lambda lib: lib.dropout(lib.tensor(w), -0.5, False),
+        lambda lib: lib.dropout(lib.tensor([1, 2]), 0.5, True),
+        lambda lib: lib.feature_dropout(lib.tensor(w), 0.5, True),
+    ):
+        with pytest.raises(RuntimeError):
+            call(torch)
+        with pytest.raises((tw.CallError, tw.CallTypeError)):
+            call(tw)

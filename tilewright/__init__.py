@@ -51,6 +51,7 @@ from tilewright.stdlib.load import family, load, op
 from tilewright.stdlib.tensor import Tensor, functions
 from tilewright.stdlib.tensor import creation as _creation
 from tilewright.stdlib.tensor import devices as _devices
+from tilewright.stdlib.tensor import generators as _generators
 from tilewright.stdlib.tensor import indexing as _indexing
 from tilewright.stdlib.tensor import lazy as _lazy
 from tilewright.stdlib.tensor import limits as _limits
@@ -60,6 +61,7 @@ from tilewright.stdlib.tensor import sequences as _sequences
 from tilewright.stdlib.tensor import views as _views
 from tilewright.stdlib.tensor.creation import *
 from tilewright.stdlib.tensor.devices import *
+from tilewright.stdlib.tensor.generators import *
 from tilewright.stdlib.tensor.indexing import *
 from tilewright.stdlib.tensor.lazy import *
 from tilewright.stdlib.tensor.limits import *
@@ -81,7 +83,7 @@ __all__ = [
     "result_type", "safetensors", "set_threads", "threads", "trace", "uint16", "uint32", "uint64", "uint8", "verify",
 ]  # fmt: skip
 __all__ += _creation.__all__ + _devices.__all__ + _indexing.__all__ + _printing.__all__ + _random.__all__
-__all__ += _views.__all__ + _limits.__all__ + _lazy.__all__ + _sequences.__all__
+__all__ += _views.__all__ + _limits.__all__ + _lazy.__all__ + _sequences.__all__ + _generators.__all__
 
 __version__ = "0.1.0"
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from op_table.model import ANY, NUMBERS, Array, Case, Draw, Row, Wrong, case, row, zeros
 from tilewright import Op
-from tilewright.stdlib.families.einsum import _einsum, _parsed
+from tilewright.stdlib.families.einsum import _einsum, parsed
 from tilewright.stdlib.families.getitem import _getitem
 from tilewright.stdlib.families.join import _concat, _stack
 
@@ -16,7 +16,7 @@ MATMUL = "...ij,jk->...ik"
 FAMILIES: Mapping[str, Callable[[], Op]] = {
     "concat of 3": lambda: _concat.op(3),
     "stack of 3": lambda: _stack.op(3),
-    f"einsum {MATMUL}": lambda: _einsum.op(*_parsed(MATMUL)),
+    f"einsum {MATMUL}": lambda: _einsum.op(*parsed(MATMUL, 2)),
     "getitem ::, array, :, None": lambda: _getitem.op(("slice", "array", "all", "new")),
 }
 """The op of a row by its name."""

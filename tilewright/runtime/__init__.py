@@ -37,6 +37,12 @@ def threads(n: int) -> Iterator[None]:
     """Within ``with threads(n):`` the calls of this Python thread use at most n threads.
 
     ``set_threads(n)`` limits those of the process; the smaller number holds. ValueError for n < 1.
+
+    >>> import tilewright as tw
+    >>> with tw.threads(1):
+    ...     y = tw.ones(2, 3).sum()
+    >>> y.item()
+    6.0
     """
     if n < 1:
         raise ValueError("the number of threads is at least 1")

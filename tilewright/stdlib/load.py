@@ -39,7 +39,19 @@ def op(source: str, *, target: str = "cpu", level: str | None = None) -> Op:
 
 
 def load(path: str | Path, *, target: str = "cpu", level: str | None = None) -> SimpleNamespace:
-    """The ops of a ``.tw`` file as attributes; they may call each other and shipped ones."""
+    """The ops of a ``.tw`` file as attributes; they may call each other and shipped ones.
+
+    Shapes and dtypes are what each op declares. UserError (with place and remedy) for a wrong program, OSError for a
+    file that cannot be read.
+
+    >>> import tilewright as tw, tempfile
+    >>> with tempfile.NamedTemporaryFile("w", suffix=".tw") as file:
+    ...     _ = file.write("op twice(x: f32[N]) -> y: f32[N]:\\n    y[i] = 2 * x[i]\\n")
+    ...     file.flush()
+    ...     mine = tw.load(file.name)
+    >>> mine.twice(tw.ones(2)).tolist()
+    [2.0, 2.0]
+    """
     return SimpleNamespace(**load_ops(read_text(path), str(path), target, level, definitions))
 
 

@@ -73,7 +73,8 @@ TARGETS = {
     "c": "tilewright.targets.c.manifest",
     "cpu": "tilewright.targets.cpu.manifest",
 }
-"""Per target the module that has its ``LEVELS`` and the function ``target`` that makes it for one."""
+"""Per target the module that has its ``LEVELS``, the ``DEVICE`` that its tensors are on, and the function ``target``
+that makes it for a level."""
 
 
 def get_target(name: str, level: str | None = None) -> Target:
@@ -91,6 +92,11 @@ def _manifest(name: str) -> ModuleType:
 def levels_of(name: str) -> tuple[str, ...]:
     """The levels of the target called ``name``, its default first, those that this machine cannot run too."""
     return tuple(_manifest(name).LEVELS)
+
+
+def devices() -> tuple[str, ...]:
+    """On which devices tensors can be: those of all targets."""
+    return tuple(sorted({str(_manifest(name).DEVICE) for name in TARGETS}))
 
 
 def pick_level(target: str, levels: Iterable[str], level: str | None) -> str:

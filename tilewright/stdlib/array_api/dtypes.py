@@ -23,8 +23,8 @@ from tilewright.runtime.dtypes import (
     uint64,
 )
 from tilewright.stdlib import ops
-from tilewright.stdlib.tensor.conversion import converted
-from tilewright.stdlib.tensor.devices import CPU, checked, device
+from tilewright.stdlib.tensor.conversion import coerce, converted
+from tilewright.stdlib.tensor.devices import CPU, checked, device, names
 from tilewright.stdlib.tensor.limits import finfo, iinfo
 
 __all__ = ["__array_namespace_info__", "astype", "can_cast", "finfo", "iinfo", "isdtype", "result_type"]
@@ -64,8 +64,21 @@ def can_cast(from_: Any, to: dtype, /) -> bool:
 
 
 def result_type(*arrays_and_dtypes: Any) -> dtype:
-    """The dtype that arrays, dtypes and Python numbers have together."""
-    return promoted(*arrays_and_dtypes)
+    """The dtype that arrays, dtypes and Python numbers have together; an array without axes counts like any."""
+    return promoted(*map(_of, arrays_and_dtypes))
+
+
+def together(name: str, *operands: Any) -> list[Any]:
+    """The operands of the function ``name``, arrays in the dtype that the dtypes of all arrays have together.
+
+    So an array without axes counts like any; Python numbers stay as they are.
+    """
+    given = [v if isinstance(v, (int, float)) else coerce(v, name, n) for n, v in enumerate(operands)]
+    arrays = [v.dtype for v in given if isinstance(v, Tensor)]
+    if len({*arrays}) < 2:
+        return given
+    common = promoted(*arrays)
+    return [converted(v, common) if isinstance(v, Tensor) else v for v in given]
 
 
 def isdtype(dtype: dtype, kind: Any) -> bool:
@@ -96,8 +109,8 @@ class Info:
         return {"real floating": float32, "integral": int64, "indexing": int64}
 
     def devices(self) -> list[device]:
-        """The CPU."""
-        return [CPU]
+        """Those of all targets."""
+        return [device(name) for name in names()]
 
     def dtypes(self, *, device: Any = None, kind: str | Sequence[str] | None = None) -> dict[str, dtype]:
         """The dtypes of the standard that there are, by name; those of a kind, or of several."""

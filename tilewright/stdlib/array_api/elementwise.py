@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tilewright.runtime import Tensor
+from tilewright.stdlib.array_api.dtypes import together
 from tilewright.stdlib.tensor import creation, functions
 
 _SAME = (
@@ -28,7 +29,7 @@ def _named(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     if name in _TWO:
 
         def two(x1: Any, x2: Any, /) -> Any:
-            return function(x1, x2)
+            return function(*together(name, x1, x2))
 
         made: Callable[..., Any] = two
     else:
@@ -87,7 +88,7 @@ def clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
 
 def where(condition: Any, x1: Any, x2: Any, /) -> Any:
     """``x1`` where ``condition`` holds, else ``x2``."""
-    return functions.get("where")(condition, x1, x2)
+    return functions.get("where")(condition, *together("where", x1, x2))
 
 
 def matrix_transpose(x: Tensor, /) -> Tensor:
@@ -96,10 +97,11 @@ def matrix_transpose(x: Tensor, /) -> Tensor:
 
 
 def vecdot(x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Any:
-    """The sums of products along ``axis``."""
-    return functions.get("vecdot")(x1, x2, dim=axis)
+    """The sums of products along ``axis`` of each; the other axes broadcast."""
+    last = [x.moveaxis(axis, -1) for x in together("vecdot", x1, x2)]
+    return functions.get("vecdot")(*last, dim=-1)
 
 
 def tensordot(x1: Tensor, x2: Tensor, /, *, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Any:
     """The sums of products over the last ``axes`` axes of ``x1`` and the first of ``x2``, or over axes by name."""
-    return functions.get("tensordot")(x1, x2, axes)
+    return functions.get("tensordot")(*together("tensordot", x1, x2), axes)

@@ -8,6 +8,7 @@ from typing import Any
 from tilewright.errors import CallError, CallIndexError
 from tilewright.runtime import Tensor
 from tilewright.runtime.dtypes import int64
+from tilewright.stdlib.array_api.dtypes import together
 from tilewright.stdlib.tensor import creation, functions, views
 from tilewright.stdlib.tensor.views import moveaxis
 
@@ -32,13 +33,13 @@ def broadcast_arrays(*arrays: Tensor) -> list[Tensor]:
 def concat(arrays: Sequence[Tensor], /, *, axis: int | None = 0) -> Any:
     """The arrays one after the other along ``axis``; if it is None, their elements."""
     if axis is None:
-        return _get("cat")([a.reshape(-1) for a in arrays], 0)
-    return _get("cat")(list(arrays), axis)
+        arrays, axis = [a.reshape(-1) for a in arrays], 0
+    return _get("cat")(together("concat", *arrays), axis)
 
 
 def stack(arrays: Sequence[Tensor], /, *, axis: int = 0) -> Any:
     """The arrays, of one shape, side by side along a new axis."""
-    return _get("stack")(list(arrays), axis)
+    return _get("stack")(together("stack", *arrays), axis)
 
 
 def unstack(x: Tensor, /, *, axis: int = 0) -> tuple[Tensor, ...]:

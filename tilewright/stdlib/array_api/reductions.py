@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from tilewright.errors import CallError
 from tilewright.runtime import Tensor
 from tilewright.runtime.dtypes import bool_, dtype, int64, uint64
+from tilewright.stdlib.array_api.dtypes import together
 from tilewright.stdlib.tensor import creation, functions, indexing
 from tilewright.stdlib.tensor.conversion import converted
 
@@ -160,7 +161,8 @@ def searchsorted(x1: Tensor, x2: Tensor, /, *, side: str = "left", sorter: Tenso
     if side not in ("left", "right"):
         raise CallError(f"searchsorted(): side is not {side!r}", hint="'left' or 'right'")
     ordered = x1 if sorter is None else x1[sorter]
-    return _get("bucketize")(x2, ordered, right=side == "right")
+    boundaries, values = together("searchsorted", ordered, x2)
+    return _get("bucketize")(values, boundaries, right=side == "right")
 
 
 # --- sets -----------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 
 from tilewright.compiler.family import Family
 from tilewright.dsl.build import OpBuilder
-from tilewright.errors import CallError
+from tilewright.errors import CallError, CallTypeError
 
 _TERM = re.compile(r"\.\.\.|[A-Za-z]")
 Labels = tuple[str, ...]
@@ -16,30 +16,33 @@ Labels = tuple[str, ...]
 
 
 def einsum(equation: str, *operands: Any) -> Any:
-    """The sum of products that ``equation`` says, as :func:`numpy.einsum`.
+    """The sum of products that ``equation`` says, as ``torch.einsum`` and :func:`numpy.einsum`.
 
     ``equation``: the letters of each operand's axes, with commas between them; after ``->`` those of the result, else
     the letters that stand once, in their order. A letter twice in a term is a diagonal; ``...`` stands for axes that
-    broadcast. ``operands`` are of one dtype, integer or float. Several products are taken from left to right.
-    CallError where the equation or the number of operands is wrong, or extents differ.
+    broadcast, which are summed over where the result lacks them. ``operands`` are of one dtype, integer or float.
+    Several products are taken from left to right. CallError where the equation or the number of operands is wrong, or
+    extents differ, CallTypeError for an equation that is no text.
 
     >>> import numpy as np, tilewright as tw
     >>> tw.ops.einsum("ij,j->i", np.array([[1, 2], [3, 4]]), np.array([1, 1])).tolist()
     [3, 7]
     """
-    terms, result = _parsed(equation)
-    if len(terms) != len(operands):
-        hint = "an equation has one term per operand, with commas between them"
-        raise CallError(f"einsum: {equation!r} is for {len(terms)} operands, not {len(operands)}", hint=hint)
-    return _einsum.op(terms, result)(*operands)
+    return _einsum.op(*parsed(equation, len(operands)))(*operands)
 
 
 # --- equations ------------------------------------------------------------------------------
 
 
-def _parsed(equation: str) -> tuple[tuple[Labels, ...], Labels]:
+def parsed(equation: str, operands: int) -> tuple[tuple[Labels, ...], Labels]:
+    """The axes of so many operands, and those of the result."""
+    if not isinstance(equation, str):
+        raise CallTypeError(f"einsum: the equation is {type(equation).__name__}, no text", hint="as in 'ij,jk->ik'")
     left, arrow, right = equation.replace(" ", "").partition("->")
     terms = tuple(_labels(term, equation) for term in left.split(","))
+    if len(terms) != operands:
+        hint = "an equation has one term per operand, with commas between them"
+        raise CallError(f"einsum: {equation!r} is for {len(terms)} operands, not {operands}", hint=hint)
     if not arrow:
         return terms, _implied(terms)
     result = _labels(right, equation)
@@ -48,8 +51,6 @@ def _parsed(equation: str) -> tuple[tuple[Labels, ...], Labels]:
         if label not in known or result.count(label) > 1:
             problem = "stands twice in the result" if label in known else "is in no operand"
             raise CallError(f"einsum: {label} {problem} of {equation!r}", hint="a result has each of its letters once")
-    if "..." in known and "..." not in result:
-        raise CallError(f"einsum: the result of {equation!r} lacks ...", hint="write ... after the arrow, too")
     return terms, result
 
 

@@ -78,9 +78,13 @@ def extent(name: str, value: Any) -> int:
     return found
 
 
-def dims(name: str, size: tuple[Any, ...]) -> tuple[int, ...]:
-    """The extents that are given one by one or as a sequence."""
-    given = size[0] if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
+def dims(name: str, extents: tuple[Any, ...], size: Any = None) -> tuple[int, ...]:
+    """The extents that are given one by one or as a sequence, or the latter by its name."""
+    if size is not None:
+        if extents:
+            raise CallTypeError(f"{name}(): {extents} and size={size!r} are given", hint="leave one of them out")
+        extents = (size,)
+    given = extents[0] if len(extents) == 1 and isinstance(extents[0], (tuple, list)) else extents
     return tuple(extent(name, e) for e in given)
 
 

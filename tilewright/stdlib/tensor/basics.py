@@ -16,6 +16,7 @@ from tilewright.stdlib import ops
 from tilewright.stdlib.tensor import creation, devices, indexing, printing, random
 from tilewright.stdlib.tensor.arguments import real, source, wanted
 from tilewright.stdlib.tensor.conversion import converted
+from tilewright.stdlib.tensor.generators import Generator
 
 
 class Basics(CoreTensor):
@@ -305,7 +306,7 @@ class Basics(CoreTensor):
 
     # --- random numbers ---------------------------------------------------------------------
 
-    def uniform_(self, a: float = 0.0, b: float = 1.0, *, generator: random.Generator | None = None) -> Any:
+    def uniform_(self, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None) -> Any:
         """Writes random numbers from a to b, b left out, into this tensor of floats, which is returned.
 
         CallTypeError for other dtypes, CallError where a is above b.
@@ -320,7 +321,7 @@ class Basics(CoreTensor):
             raise CallError(f"uniform_(): there are no numbers from {low} to {high}", hint="the lower one comes first")
         return random.drawn("uniform", self, generator, low=low, high=high)
 
-    def normal_(self, mean: float = 0.0, std: float = 1.0, *, generator: random.Generator | None = None) -> Any:
+    def normal_(self, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Any:
         """Writes random numbers of a normal distribution into this tensor of floats, which is returned.
 
         CallTypeError for other dtypes, CallError for a negative deviation.
@@ -333,7 +334,7 @@ class Basics(CoreTensor):
         random.within("normal_", "std", real("normal_", "std", std))
         return random.drawn("normal", self, generator, mean=real("normal_", "mean", mean), std=float(std))
 
-    def bernoulli_(self, p: Any = 0.5, *, generator: random.Generator | None = None) -> Any:
+    def bernoulli_(self, p: Any = 0.5, *, generator: Generator | None = None) -> Any:
         """Writes 1 with the probability ``p``, a number or a tensor of floats that broadcasts, else 0; returns itself.
 
         Any dtype. CallError for probabilities outside of 0 to 1 and a shape that does not broadcast.
@@ -346,9 +347,7 @@ class Basics(CoreTensor):
             return self.copy_(random.bernoulli(p.expand(self.shape), generator=generator))
         return self.copy_(random.bernoulli(self, p, generator=generator))
 
-    def random_(
-        self, low: int | None = None, high: int | None = None, *, generator: random.Generator | None = None
-    ) -> Any:
+    def random_(self, low: int | None = None, high: int | None = None, *, generator: Generator | None = None) -> Any:
         """Writes random whole numbers from ``low`` to ``high - 1``, or from 0 to ``low - 1``; returns itself.
 
         Without both, from 0 to the greatest of the dtype; of floats, below 2 to the bits of their precision. Errors as
@@ -363,7 +362,7 @@ class Basics(CoreTensor):
         low, high = (0, low) if high is None else (low, high)
         return random.integers("random_", self, low, high, generator)
 
-    def exponential_(self, lambd: float = 1.0, *, generator: random.Generator | None = None) -> Any:
+    def exponential_(self, lambd: float = 1.0, *, generator: Generator | None = None) -> Any:
         """Writes random numbers of the exponential distribution of rate ``lambd`` into this tensor of floats, which is
         returned.
 

@@ -242,21 +242,25 @@ def _walk(data: Any, found: list[Any], axes: int) -> tuple[int, ...]:
 # --- of one value ---------------------------------------------------------------------------
 
 
-def empty(*size: Any, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def empty(
+    *extents: Any, size: Any = None, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """A new tensor whose elements are whatever was in memory, of the default dtype unless one is given.
 
-    ``size``: the extents, as ints or one tuple. CallError for negative ones, CallTypeError for what is no int,
-    MemoryError for more than there is.
+    The extents are ints, or one tuple, which may be given as ``size``. CallError for negative ones, CallTypeError for
+    what is no int, MemoryError for more than there is.
 
     >>> import tilewright as tw
     >>> tw.empty(2, 3).shape
     (2, 3)
     """
     placed(device, requires_grad)
-    return _core.empty(dims("empty", size), wanted(dtype, _default[0]))
+    return _core.empty(dims("empty", extents, size), wanted(dtype, _default[0]))
 
 
-def zeros(*size: Any, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def zeros(
+    *extents: Any, size: Any = None, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """A new tensor of zeros, of the default dtype unless one is given. Sizes and errors as in :func:`empty`.
 
     >>> import tilewright as tw
@@ -264,10 +268,12 @@ def zeros(*size: Any, dtype: dtype | None = None, device: Any = None, requires_g
     [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
     """
     placed(device, requires_grad)
-    return filled("zeros", dims("zeros", size), 0, wanted(dtype, _default[0]))
+    return filled("zeros", dims("zeros", extents, size), 0, wanted(dtype, _default[0]))
 
 
-def ones(*size: Any, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def ones(
+    *extents: Any, size: Any = None, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """A new tensor of ones, of the default dtype unless one is given. Sizes and errors as in :func:`empty`.
 
     >>> import tilewright as tw
@@ -275,7 +281,7 @@ def ones(*size: Any, dtype: dtype | None = None, device: Any = None, requires_gr
     [1.0, 1.0]
     """
     placed(device, requires_grad)
-    return filled("ones", dims("ones", size), 1, wanted(dtype, _default[0]))
+    return filled("ones", dims("ones", extents, size), 1, wanted(dtype, _default[0]))
 
 
 def full(

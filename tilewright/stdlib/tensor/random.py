@@ -1,206 +1,33 @@
-"""Random tensors: a generator counts how many numbers of one endless sequence were drawn.
-
-The sequence is Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011),
-keyed by the seed: number i is the same whatever the threads, the target and the layout of the tensor.
-"""
+"""Random tensors, drawn from generators (:mod:`tilewright.stdlib.tensor.generators`)."""
 
 from __future__ import annotations
 
 import math
-import os
+import sys
 from functools import reduce
 from typing import Any
 
-import numpy as np
-
 from tilewright.errors import CallError, CallTypeError
-from tilewright.runtime import Tensor, _core, promote_types, to_tensor
-from tilewright.runtime.dtypes import dtype, float32, int32, int64, uint8
+from tilewright.runtime import Tensor, _core, promote_types
+from tilewright.runtime.dtypes import dtype, float32, float64, int32, int64
 from tilewright.stdlib import ops
-from tilewright.stdlib.tensor.arguments import dims, extent, integer, placed, real, source, span, wanted, whole
+from tilewright.stdlib.tensor import table
+from tilewright.stdlib.tensor.arguments import dims, extent, flag, placed, real, source, span, wanted, whole
 from tilewright.stdlib.tensor.conversion import converted, copy_into
 from tilewright.stdlib.tensor.creation import filled, get_default_dtype
+from tilewright.stdlib.tensor.generators import Generator, chosen
 from tilewright.stdlib.tensor.views import broadcast_shapes
 
 __all__ = [
-    "Generator", "bernoulli", "default_generator", "get_rng_state", "initial_seed", "manual_seed", "normal", "rand",
-    "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "seed", "set_rng_state",
+    "bernoulli", "dropout", "feature_dropout", "multinomial", "normal", "rand", "rand_like", "randint", "randint_like",
+    "randn", "randn_like", "randperm",
 ]  # fmt: skip
-
-_FULL = 1 << 64
-
-
-class Generator:
-    """A source of random numbers: a seed, and how many blocks of four were drawn. Not safe for several threads at once.
-
-    It starts with the seed 67280421310721. The numbers are those of Philox4x32-10, keyed by the seed.
-
-    >>> import tilewright as tw
-    >>> g = tw.Generator().manual_seed(3)
-    >>> a = tw.rand(4, generator=g)
-    >>> a.tolist() == tw.rand(4, generator=tw.Generator().manual_seed(3)).tolist()
-    True
-    """
-
-    def __init__(self, device: Any = "cpu") -> None:
-        placed(device, False)
-        self._seed, self._drawn = 67280421310721, 0
-
-    def manual_seed(self, seed: int) -> Generator:
-        """Starts the sequence of ``seed``, a whole number of 64 bits, negative ones from the end; returns itself.
-
-        CallTypeError for what is no int, CallError for more bits.
-
-        >>> import tilewright as tw
-        >>> tw.Generator().manual_seed(-1).initial_seed() == 2**64 - 1
-        True
-        """
-        number = integer("manual_seed(): the seed", seed)
-        if not -_FULL // 2 <= number < _FULL:
-            raise CallError(f"manual_seed(): the seed {number} has more than 64 bits", hint="as in manual_seed(0)")
-        self._seed, self._drawn = number % _FULL, 0
-        return self
-
-    def seed(self) -> int:
-        """Starts the sequence of a seed that the system draws, which is returned.
-
-        >>> import tilewright as tw
-        >>> g = tw.Generator()
-        >>> g.seed() == g.initial_seed()
-        True
-        """
-        self.manual_seed(int.from_bytes(os.urandom(8), "little"))
-        return self._seed
-
-    def initial_seed(self) -> int:
-        """The seed.
-
-        >>> import tilewright as tw
-        >>> tw.Generator().manual_seed(3).initial_seed()
-        3
-        """
-        return self._seed
-
-    def get_state(self) -> Tensor:
-        """Seed and number of blocks drawn as a uint8 tensor of 16 elements, for :meth:`set_state`.
-
-        >>> import tilewright as tw
-        >>> tw.Generator().manual_seed(3).get_state()[:2].tolist()
-        [3, 0]
-        """
-        state = self._seed.to_bytes(8, "little") + self._drawn.to_bytes(8, "little")
-        return to_tensor(np.frombuffer(bytearray(state), np.uint8))
-
-    def set_state(self, state: Any) -> Generator:
-        """Goes on where the generator was that gave ``state``, a uint8 tensor of 16 elements; returns itself.
-
-        Any 16 bytes are a state: a seed, then how many blocks were drawn, little end first. CallTypeError for another
-        dtype, CallError for another shape.
-
-        >>> import tilewright as tw
-        >>> g, other = tw.Generator().manual_seed(3), tw.Generator()
-        >>> a = tw.rand(4, generator=g)
-        >>> tw.rand(4, generator=other.set_state(g.get_state())).tolist() == tw.rand(4, generator=g).tolist()
-        True
-        """
-        given = source("set_state", state, "state")
-        if given.dtype is not uint8:
-            raise CallTypeError(f"a state is of tilewright.uint8, not {given.dtype}", hint="get_state() gives one")
-        if tuple(given.shape) != (16,):
-            raise CallError(f"a state has the shape [16], not {[*given.shape]}", hint="get_state() gives one")
-        raw = bytes(np.asarray(given))
-        self._seed, self._drawn = int.from_bytes(raw[:8], "little"), int.from_bytes(raw[8:], "little")
-        return self
-
-    def take(self, count: int) -> dict[str, int]:
-        """The seed and the offset, in blocks of four, of the next ``count`` numbers, which count as drawn: keywords of
-        ops.
-
-        >>> import tilewright as tw
-        >>> g = tw.Generator().manual_seed(3)
-        >>> g.take(5), g.take(1)
-        ({'seed': 3, 'offset': 0}, {'seed': 3, 'offset': 2})
-        """
-        offset = self._drawn
-        self._drawn = (self._drawn + -(-count // 4)) % _FULL
-        return {"seed": self._seed, "offset": offset}
-
-
-default_generator = Generator()
-"""What draws where no generator is given."""
-
-
-def manual_seed(seed: int) -> Generator:
-    """Starts the default generator, which is returned, anew with ``seed``: see :meth:`Generator.manual_seed` for
-    errors.
-
-    >>> import tilewright as tw
-    >>> g = tw.manual_seed(0)
-    >>> a = tw.randn(3)
-    >>> g = tw.manual_seed(0)
-    >>> a.tolist() == tw.randn(3).tolist()
-    True
-    """
-    return default_generator.manual_seed(seed)
-
-
-def seed() -> int:
-    """Starts the default generator anew with a seed that the system draws, which is returned.
-
-    >>> import tilewright as tw
-    >>> tw.seed() == tw.initial_seed()
-    True
-    """
-    return default_generator.seed()
-
-
-def initial_seed() -> int:
-    """The seed of the default generator.
-
-    >>> import tilewright as tw
-    >>> tw.manual_seed(3).initial_seed() == tw.initial_seed()
-    True
-    """
-    return default_generator.initial_seed()
-
-
-def get_rng_state() -> Tensor:
-    """The state of the default generator, a uint8 tensor of 16 elements.
-
-    >>> import tilewright as tw
-    >>> tw.get_rng_state().shape
-    (16,)
-    """
-    return default_generator.get_state()
-
-
-def set_rng_state(new_state: Any) -> None:
-    """Sets the state of the default generator: see :meth:`Generator.set_state`.
-
-    >>> import tilewright as tw
-    >>> state = tw.get_rng_state()
-    >>> a = tw.rand(2)
-    >>> tw.set_rng_state(state)
-    >>> a.tolist() == tw.rand(2).tolist()
-    True
-    """
-    default_generator.set_state(new_state)
-
-
-# --- tensors --------------------------------------------------------------------------------
 
 
 def drawn(op: str, target: Tensor, generator: Generator | None, **scalars: float) -> Tensor:
     """Writes numbers that ``op`` draws to all elements of ``target``, which is given back."""
-    taken = _own(generator).take(target.numel())
+    taken = chosen(generator).take(target.numel())
     return ops.get(op)(target, **scalars, **taken, out=target)  # type: ignore[no-any-return]
-
-
-def _own(generator: Generator | None) -> Generator:
-    own = default_generator if generator is None else generator
-    if not isinstance(own, Generator):
-        raise CallTypeError(f"generator={own!r} is no tw.Generator", hint="tw.Generator() makes one")
-    return own
 
 
 def floats(name: str, given: dtype | None) -> dtype:
@@ -225,7 +52,8 @@ def within(name: str, argument: str, value: Any, most: float = math.inf) -> None
 
 
 def rand(
-    *size: Any,
+    *extents: Any,
+    size: Any = None,
     generator: Generator | None = None,
     dtype: dtype | None = None,
     device: Any = None,
@@ -233,15 +61,16 @@ def rand(
 ) -> Tensor:
     """Numbers of [0, 1), each of the 2^24 multiples of 2^-24 as likely as the others: 2^11 in float16, 2^8 in bfloat16.
 
-    ``size``: the extents, as ints or one tuple. Of the default dtype, or of the floats that are given. CallTypeError
-    for other dtypes, sizes and generators, CallError for negative extents. The numbers are not PyTorch's.
+    The extents are ints, or one tuple, which may be given as ``size``. Of the default dtype, or of the floats that are
+    given. CallTypeError for other dtypes, sizes and generators, CallError for negative extents. The numbers are not
+    PyTorch's.
 
     >>> import tilewright as tw
     >>> tw.rand(2, 3).shape
     (2, 3)
     """
     placed(device, requires_grad)
-    shape, to = dims("rand", size), floats("rand", dtype)
+    shape, to = dims("rand", extents, size), floats("rand", dtype)
     digits = {"f16": 11, "bf16": 8}.get(to.code)
     if digits is None:
         return drawn("uniform", _core.empty(shape, to), generator)
@@ -250,7 +79,8 @@ def rand(
 
 
 def randn(
-    *size: Any,
+    *extents: Any,
+    size: Any = None,
     generator: Generator | None = None,
     dtype: dtype | None = None,
     device: Any = None,
@@ -265,7 +95,7 @@ def randn(
     tilewright.float64
     """
     placed(device, requires_grad)
-    return drawn("normal", _core.empty(dims("randn", size), floats("randn", dtype)), generator)
+    return drawn("normal", _core.empty(dims("randn", extents, size), floats("randn", dtype)), generator)
 
 
 def randint(
@@ -378,7 +208,7 @@ def randperm(n: int, *, generator: Generator | None = None, dtype: dtype | None 
     placed(device, False)
     count, to = extent("randperm", n), wanted(dtype, int64)
     _fit("randperm", 0, count, to)
-    taken = _own(generator).take(2 * count)
+    taken = chosen(generator).take(2 * count)
     return converted(ops.get("randperm")(_core.empty((count,), int32), **taken), to)  # type: ignore[no-any-return]
 
 
@@ -396,7 +226,7 @@ def bernoulli(input: Any, p: float | None = None, *, generator: Generator | None
     if p is None:
         floats("bernoulli", chances.dtype)
         within("bernoulli", "a probability", chances, 1)
-        return ops.get("bernoulli")(chances, **_own(generator).take(chances.numel()))  # type: ignore[no-any-return]
+        return ops.get("bernoulli")(chances, **chosen(generator).take(chances.numel()))  # type: ignore[no-any-return]
     within("bernoulli", "p", real("bernoulli", "p", p), 1)
     kind = chances.dtype if chances.dtype.is_floating_point else float32
     made = drawn("bernoulli", filled("bernoulli", tuple(chances.shape), p, kind), generator)
@@ -429,3 +259,125 @@ def normal(
     within("normal", "std", operands[1])
     drawn_ones: Any = randn(broadcast_shapes(*(tuple(t.shape) for t in tensors)), generator=generator, dtype=to)
     return converted(operands[0] + drawn_ones * operands[1], to)  # type: ignore[no-any-return]
+
+
+# --- what chance leaves out or chooses ------------------------------------------------------
+
+
+def dropout(input: Any, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Tensor:
+    """Each element 0 with the probability ``p``, else over ``1 - p``; ``input`` itself unless ``training``.
+
+    Floats of any shape, which stay. CallError for a probability outside of 0 to 1, CallTypeError for other dtypes.
+    Source: Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, "Dropout: a simple way to prevent neural networks
+    from overfitting", 2014.
+
+    >>> import tilewright as tw
+    >>> {*tw.dropout(tw.ones(99)).tolist()} == {0.0, 2.0}, tw.dropout(tw.ones(2), training=False).tolist()
+    (True, [1.0, 1.0])
+    """
+    return _dropped("dropout", input, p, training, generator)
+
+
+def feature_dropout(input: Any, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Tensor:
+    """As :func:`dropout`, of whole channels: ``input`` is [N, C, ...], each ``input[n, c]`` stays or is 0.
+
+    CallError for fewer than two axes, else dtypes and errors of :func:`dropout`. Source: Tompson, Goroshin, Jain,
+    LeCun, Bregler, "Efficient object localization using convolutional networks", 2015.
+
+    >>> import tilewright as tw
+    >>> y = tw.feature_dropout(tw.ones(2, 9, 4))
+    >>> bool((y == y[:, :, :1]).all())
+    True
+    """
+    return _dropped("feature_dropout", input, p, training, generator, axes=2)
+
+
+def _dropped(
+    name: str, input: Any, p: float, training: bool, generator: Generator | None, axes: int | None = None
+) -> Tensor:
+    """``input`` without what an op of this name leaves out; one number is drawn per element of the first ``axes``."""
+    x = source(name, input)
+    within(name, "p", real(name, "p", p), 1)
+    if not flag("training", training):
+        return x
+    _weighing(name, x)
+    if axes is not None and len(x.shape) < axes:
+        raise CallError(f"{name}(): {[*x.shape]} has {len(x.shape)} axes", hint=f"it takes {axes} or more")
+    taken = chosen(generator).take(math.prod(x.shape[:axes]))
+    return ops.get(name)(x, p=float(p), **taken)  # type: ignore[no-any-return]
+
+
+def _weighing(name: str, x: Tensor) -> None:
+    if not x.dtype.is_floating_point:
+        raise CallTypeError(f"{name}() takes floats, not {x.dtype}", hint="x.to(tw.float32) converts a tensor")
+
+
+def multinomial(
+    input: Any, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
+) -> Tensor:
+    """``num_samples`` places of ``input``, drawn in proportion to the weights there; each once, or with ``replacement``
+    any number of times.
+
+    ``input``: floats of the shape [N], or [M, N] for M draws, that need not add up to 1; the result, of int64, has
+    ``num_samples`` in place of N. Without replacement the places are in the order in which they were drawn.
+    CallTypeError for other dtypes; CallError for other shapes, weights that are negative or not finite, a row of
+    zeros, and without replacement for more samples than there are weights above 0. Source, without replacement:
+    Efraimidis, Spirakis, "Weighted random sampling with a reservoir", 2006.
+
+    >>> import tilewright as tw
+    >>> sorted(tw.multinomial(tw.tensor([0.5, 0.0, 2.0]), 2).tolist())
+    [0, 2]
+    >>> tw.multinomial(tw.tensor([[0.0, 1.0], [3.0, 0.0]]), 3, replacement=True).tolist()
+    [[1, 1, 1], [0, 0, 0]]
+    """
+    weights = source("multinomial", input)
+    count = whole("multinomial(): num_samples", num_samples)
+    again = flag("replacement", replacement)
+    _check_weights(weights, count, again)
+    draw = _with_replacement if again else _without_replacement
+    return draw(converted(weights, float64), count, chosen(generator))
+
+
+def _check_weights(weights: Any, count: int, again: bool) -> None:
+    _weighing("multinomial", weights)
+    if weights.ndim not in (1, 2):
+        raise CallError(f"multinomial(): the weights have {weights.ndim} axes", hint="one, or two: a row per draw")
+    if count < 1:
+        raise CallError(f"multinomial(): num_samples is {count}", hint="it is 1 or more")
+    within("multinomial", "a weight", weights, sys.float_info.max)
+    if weights.ndim == 2 and not weights.shape[0]:
+        return
+    above = int((weights > 0).sum(-1).amin().item())
+    if not above:
+        raise CallError("multinomial(): all weights of a row are 0", hint="one of them is above 0")
+    if not again and above < count:
+        hint = "replacement=True draws a place more than once"
+        raise CallError(f"multinomial(): {count} samples, and {above} weights above 0", hint=hint)
+
+
+def _without_replacement(weights: Any, count: int, generator: Generator) -> Tensor:
+    """The first to ring of clocks whose times are exponential and whose rates are the weights.
+
+    They are put in order by logarithms, which neither overflow nor vanish.
+    """
+    times: Any = table.get("neg")(table.get("log")(_between(tuple(weights.shape), generator)))
+    rates = table.get("sub")(table.get("log")(weights), table.get("log")(times))
+    order: Any = table.get("argsort")(rates, -1, True)
+    return order[..., :count].clone()  # type: ignore[no-any-return]
+
+
+def _with_replacement(weights: Any, count: int, generator: Generator) -> Tensor:
+    """How many of the sums up to each place are at most a part of the whole, told by their order."""
+    places = weights.shape[-1]
+    sums = table.get("cumsum")(weights / weights.amax(-1, keepdim=True), -1)
+    parts: Any = _between((*weights.shape[:-1], count), generator)
+    order: Any = table.get("argsort")(ops.concat((sums, parts * sums[..., -1:]), -1), -1)
+    below = table.get("cumsum")(order < places, -1)
+    return order.scatter(-1, order, below)[..., places:].clone()  # type: ignore[no-any-return]
+
+
+def _between(shape: tuple[int, ...], generator: Generator) -> Tensor:
+    """Numbers between 0 and 1, neither of them: the middles of 2^48 equal parts."""
+    high, low = (drawn("uniform", _core.empty(shape, float64), generator) for _ in range(2))
+    part: Any = low
+    return high + part * 0.5**24 + 0.5**49  # type: ignore[no-any-return]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias
 
 from tilewright.errors import CallError, CallTypeError, UnsupportedError
@@ -28,14 +28,15 @@ from tilewright.stdlib.tensor.conversion import Operand, alike, converted, ints
 from tilewright.stdlib.tensor.joining import tile
 
 __all__ = [
-    "addmm", "allclose", "clamp", "div", "equal", "isclose", "layer_norm", "positive", "rms_norm",
+    "addmm", "allclose", "clamp", "div", "einsum", "equal", "isclose", "layer_norm", "positive", "rms_norm",
     "scaled_dot_product_attention", "tensordot",
 ]  # fmt: skip
 
 Number: TypeAlias = bool | int | float
 
 NO_METHODS = (
-    "cat", "hstack", "layer_norm", "one_hot", "rms_norm", "scaled_dot_product_attention", "stack", "vstack", "where",
+    "cat", "einsum", "hstack", "layer_norm", "one_hot", "rms_norm", "scaled_dot_product_attention", "stack", "vstack",
+    "where",
 )  # fmt: skip
 IN_PLACE = ("clamp", "div")
 
@@ -216,6 +217,54 @@ def tensordot(a: Operand, b: Operand, dims: Any = 2) -> Tensor:
 def _dotted(x: Tensor, y: Tensor, axes: int) -> Tensor:
     result: Tensor = ops.get("tensordot")(x, y, K=axes)
     return result
+
+
+def einsum(equation: str, *operands: Any) -> Tensor:
+    """The sum of products that ``equation`` says: ``"ij,jk->ik"`` is a product of matrices.
+
+    ``equation``: the letters of each operand's axes, with commas between them; after ``->`` those of the result, else
+    the letters that stand once, in alphabetical order. A letter twice in a term is a diagonal; ``...`` stands for axes
+    that broadcast. Shapes: axes of one letter have one extent, or 1, which is stretched. ``operands``, which may be one
+    list, are integers or floats, promoted to one dtype; several products are taken from left to right. CallError where
+    the equation or the number of operands is wrong or extents differ, CallTypeError for bools.
+
+    >>> import tilewright as tw
+    >>> x = tw.arange(6).reshape(2, 3)
+    >>> tw.einsum("ij,kj->ik", x, x).tolist(), tw.einsum("ij->j", x).tolist()
+    ([[5, 14], [14, 50]], [3, 5, 7])
+    """
+    from tilewright.stdlib.families.einsum import parsed
+
+    given = operands[0] if len(operands) == 1 and isinstance(operands[0], (tuple, list)) else operands
+    terms, _ = parsed(equation, len(given))
+    result: Tensor = ops.einsum(equation, *_stretched(terms, alike("einsum", given)))
+    return result
+
+
+def _stretched(terms: Sequence[Sequence[str]], tensors: Sequence[Tensor]) -> list[Tensor]:
+    """The tensors, axes of extent 1 stretched to what others have under their letter; not those of a diagonal."""
+    letters = [_letters(term, len(x.shape)) for term, x in zip(terms, tensors, strict=True)]
+    extents = {
+        letter: n
+        for own, x in zip(letters, tensors, strict=True)
+        for letter, n in zip(own, x.shape, strict=False)
+        if n != 1
+    }
+    shapes = [
+        [
+            extents.get(letter, 1) if n == 1 and own.count(letter) == 1 else n
+            for letter, n in zip(own, x.shape, strict=False)
+        ]
+        for own, x in zip(letters, tensors, strict=True)
+    ]
+    return [x.expand(shape) for x, shape in zip(tensors, shapes, strict=True)]
+
+
+def _letters(term: Sequence[str], axes: int) -> list[str | int]:
+    """The letter of each axis; of those that ``...`` stands for, and that have none, their numbers from the end."""
+    before = term.index("...") if "..." in term else len(term)
+    behind = len(term) - before - ("..." in term)
+    return [*term[:before], *range(before - axes + behind, 0), *term[len(term) - behind :]]
 
 
 # --- attention and normalisation ------------------------------------------------------------

@@ -101,7 +101,7 @@ ALIASES: Mapping[str, str] = {
 METHODS_ALONE = ("trace",)
 """Functions whose names mean something else in ``tw``: they are methods."""
 
-DROPPED = "it draws random numbers: tw.rand and its like"
+DRAWN = "a function that draws from a generator is made of it"
 MADE = "a function of new tensors is made of it: tw.arange and its like"
 COUNTED = "how much it gives depends on the elements: a function counts first"
 VIEW = "a view has its name"
@@ -109,8 +109,8 @@ PART = "it is part of the function"
 
 WITHOUT: Mapping[str, str] = {
     "attention": "scaled_dot_product_attention", "grouped_attention": "scaled_dot_product_attention",
-    "bernoulli": DROPPED, "dropout": DROPPED, "feature_dropout": DROPPED, "normal": DROPPED, "randint": DROPPED,
-    "randperm": DROPPED, "uniform": DROPPED,
+    "bernoulli": DRAWN, "dropout": DRAWN, "feature_dropout": DRAWN, "normal": DRAWN, "randint": DRAWN,
+    "randperm": DRAWN, "uniform": DRAWN,
     "take": "a function of arrays of any shape is made of it",
     "nonzero": COUNTED, "masked_select": COUNTED, "unique": COUNTED, "unique_consecutive": COUNTED,
     "unique_count": COUNTED, "count_runs": COUNTED,

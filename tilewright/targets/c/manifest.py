@@ -8,6 +8,7 @@ from tilewright.targets.c.emit import emit, kernel_names
 from tilewright.targets.c.operations import NATIVE
 from tilewright.targets.target import Target, pick_level
 
+DEVICE = "cpu"
 LEVELS = ("c99",)
 
 

@@ -12,6 +12,7 @@ from tilewright.targets.cpu.emit_module import emit
 from tilewright.targets.cpu.emit_scalar import native
 from tilewright.targets.target import Target, pick_level
 
+DEVICE = "cpu"
 LEVELS = ("native", "x86-64-v3", "x86-64")
 _NOTABLE = ("avx2", "fma", "f16c", "avx512f", "avx512bf16", "avx512vnni", "amx-bf16", "neon", "sve")
 _VECTOR_BYTES = (("avx512f", 64), ("avx2", 32))
