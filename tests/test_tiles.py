@@ -13,7 +13,9 @@ import tilewright as tw
 from tilewright.errors import ScheduleError
 from tilewright.ir.capabilities import Capabilities
 from tilewright.ir.loops import Kernel, Loop, walk
+from tilewright.ir.plan import Phase, Plan, Step
 from tilewright.passes.lower import lower
+from tilewright.passes.schedule.naive import schedule
 from tilewright.passes.schedule.tiles import Tiles
 
 NATIVE = frozenset((o, d) for o in ("fma", "mul", "add", "sub", "max", "abs") for d in ("f32", "f64", "i32"))
@@ -138,6 +140,60 @@ def test_products_of_all_sizes(rows: int, columns: int, inner: int, dtype: str, 
     b = (rng.standard_normal((inner, columns)) * 4).astype(kinds[dtype])
     a, b = (np.asfortranarray(x) if turn else x for x, turn in ((a, turn_a), (b, turn_b)))
     same_bits(tw.ops.matmul, a, b)
+
+
+LINEAR = "op linear(x: f32[M, K], w: f32[N, K]) -> y: f32[M, N]:\n    y[i, j] = sum[k](x[i, k] * w[j, k])\n"
+RECURRENT = """
+op recurrent(x: f32[T, N, J], w: f32[J, J]) -> h: f32[T, N, J]:
+    for t: T:
+        g[t, n, j] = sum[k]((h[t - 1, n, k] else 0) * w[j, k])
+        h[t, n, j] = tanh(g[t, n, j] + x[t, n, j])
+"""
+
+
+def plan(text: str, capabilities: Capabilities = WIDE) -> Plan:
+    op = tw.op(text)
+    c = op.compilation(op.default_request({}, 1, {}))
+    return schedule(lower(c.tensor, c.layout), capabilities)
+
+
+def phases(steps: tuple[Step, ...]) -> list[str]:
+    """The kernels of a plan in order, those of repeats in brackets."""
+    return [s.kernel if isinstance(s, Phase) else f"[{' '.join(phases(s.steps))}]" for s in steps]
+
+
+def test_what_lies_across_the_lanes_is_turned_where_rows_use_it_again() -> None:
+    made = plan(LINEAR)
+    assert phases(made.steps) == ["linear_y_turn", "linear_y_turned", "linear_y"]
+    copy, tiles, few = made.kernels[1:] + made.kernels[:1]
+    assert [str(t.shape[0]) for t in made.scratch] == ["K*min(1, (M // 8))"]
+    assert "w" in {b.name for b in few.buffers} and "w" not in {b.name for b in tiles.buffers}
+    assert {b.name for b in copy.buffers} == {"w", "w_turned"}
+    assert phases(plan(MATMUL).steps) == ["matmul_c"]
+    assert phases(plan(LINEAR, Capabilities(0, NATIVE)).steps) == ["linear_y"]
+
+
+def test_weights_of_a_recurrence_are_turned_once() -> None:
+    assert phases(plan(RECURRENT).steps) == [
+        "recurrent_g_turn",
+        "[recurrent_g_turned recurrent_g recurrent_h]",
+    ]
+
+
+def test_turned_programs_are_checked_by_the_interpreters() -> None:
+    rng = np.random.default_rng(3)
+    x, w = (rng.standard_normal(s).astype(np.float32) for s in ((9, 5), (17, 5)))
+    with tw.verify("each-pass"):
+        y = tw.op(LINEAR.replace("x[i, k] * w[j, k]", "x[i, k] * w[j, k] * 2"))(x, w)
+    np.testing.assert_allclose(y, 2 * x @ w.T, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 8, 9, 20])
+@pytest.mark.parametrize("text", [LINEAR, RECURRENT], ids=["linear", "recurrent"])
+def test_turned_operands_give_the_same_bits(text: str, rows: int) -> None:
+    rng = np.random.default_rng(rows)
+    shapes = ((rows, 6), (50, 6)) if text is LINEAR else ((4, rows, 6), (6, 6))
+    same_bits(tw.op(text), *(rng.standard_normal(s).astype(np.float32) for s in shapes))
 
 
 @pytest.mark.parametrize("channels", [1, 3, 8, 9])

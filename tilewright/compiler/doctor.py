@@ -37,7 +37,7 @@ def lines() -> Iterator[str]:
     yield from _cache()
     yield f"measured on one thread, the best of {ROUNDS} rounds:"
     with threads(1):
-        yield f"  {_flops() / 1e9:.1f} Gflop/s in f32 (FMA, {CHAINS} chains)"
+        yield f"  {flops() / 1e9:.1f} Gflop/s in f32 (FMA, {CHAINS} chains)"
         yield f"  {_bandwidth() / 1e9:.1f} GB/s copied (read and written)"
 
 
@@ -83,7 +83,8 @@ def _best(call: Callable[[Tensor], object], x: Tensor) -> float:
     return best
 
 
-def _flops() -> float:
+def flops() -> float:
+    """What one thread reaches, in operations per second."""
     return 2.0 * CHAINS * STEPS * LANES / _best(_op(PEAK), _ones(STEPS, LANES))
 
 

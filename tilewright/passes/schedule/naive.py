@@ -17,6 +17,7 @@ from tilewright.passes.pipeline import Hook
 from tilewright.passes.schedule.lanes import Clip, Once, SinkLanes, Tidy, find
 from tilewright.passes.schedule.making import Making, Row, partials, widest
 from tilewright.passes.schedule.tiles import Tiles
+from tilewright.passes.schedule.turn import turn
 
 CHUNK_POINTS = 16384
 """So many points are worth a claim of work."""
@@ -30,7 +31,8 @@ PARTIAL_VECTORS = 4
 
 def schedule(plan: Plan, capabilities: Capabilities, hook: Hook | None = None) -> Plan:
     """``plan`` with every kernel vectorised and in tasks; ``hook`` is called after each step of each kernel."""
-    kernels = {k.name: scheduled(k, capabilities, hook) for k in plan.kernels}
+    plan, few = turn(plan, capabilities)
+    kernels = {k.name: scheduled(k, capabilities, hook, k.name not in few) for k in plan.kernels}
     work = {k.name: _points(k) for k in plan.kernels}
     return replace(plan, kernels=tuple(kernels.values()), steps=_steps(plan.steps, kernels, work))
 
@@ -41,7 +43,7 @@ def _steps(steps: tuple[Step, ...], kernels: dict[str, Kernel], work: dict[str, 
         if isinstance(step, Repeat):
             made.append(replace(step, steps=_steps(step.steps, kernels, work)))
         else:
-            tasks = kernels[step.kernel].tasks
+            tasks = step.tasks * kernels[step.kernel].tasks
             chunk = maximum(1, tasks * CHUNK_POINTS // maximum(1, work[step.kernel]))
             made.append(Phase(step.kernel, tasks, chunk))
     return tuple(made)
@@ -53,10 +55,13 @@ def _points(kernel: Kernel) -> Index:
     return maximum(*(product(i.extent for i in b.iters) for b, _ in blocks(kernel) if len(b.iters) == depth))
 
 
-def scheduled(kernel: Kernel, capabilities: Capabilities, hook: Hook | None = None) -> Kernel:
-    """``kernel`` after the naive schedule's steps: without lanes, or as it is, where these cannot be proved legal."""
-    attempts = Tiles(kernel, capabilities, hook), Naive(kernel, capabilities, hook)
-    for attempt in (*attempts, Naive(kernel, replace(capabilities, vector_bytes=0), hook)):
+def scheduled(kernel: Kernel, capabilities: Capabilities, hook: Hook | None = None, tiles: bool = True) -> Kernel:
+    """``kernel`` after the steps of the first rule that they can be proved legal for: in ``tiles``, by lanes, without
+    lanes, as it is.
+    """
+    serial = replace(capabilities, vector_bytes=0)
+    attempts = Naive(kernel, capabilities, hook), Naive(kernel, serial, hook)
+    for attempt in (Tiles(kernel, capabilities, hook), *attempts) if tiles else attempts:
         try:
             return attempt.run().kernel
         except ScheduleError:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from tilewright.errors import ScheduleError
 from tilewright.ir.index import Index, symbols
-from tilewright.ir.loops import Block, Kernel, Loop, walk
+from tilewright.ir.loops import Block, Buffer, Kernel, Loop, walk
 from tilewright.ir.scalar import Apply, Read
 from tilewright.ir.scalar import walk as walk_expr
 from tilewright.passes.loops.expand import Expand
@@ -41,19 +41,39 @@ class Shape:
     lanes: int
 
 
+@dataclass(frozen=True)
+class Form:
+    """The free loops of such a kernel, those outside of rows and columns first; how many lanes and rows there are; and
+    where the operands are read that the columns move and the rows leave: buffers, each with its places."""
+
+    outer: tuple[str, ...]
+    rows: str
+    columns: str
+    lanes: int
+    height: Index
+    kept: dict[Buffer, tuple[Index, ...]]
+
+
 class Tiles(Making):
     """The schedule of such a kernel; ScheduleError where it is not of this form."""
 
+    def form(self) -> Form:
+        """How the kernel is of this form; its free loops are outermost then."""
+        folds = [*_folds(self.kernel)]
+        axes = self.free_axes() if folds and all(map(self.is_native, folds)) and not partials(self.kernel) else []
+        row = self.row(axes)
+        rows = _reused_along(self.kernel, axes) if row else None
+        if row is None or rows is None:
+            raise ScheduleError(f"{self.kernel.name} reads nothing again along two loops")
+        outer = tuple(v for v in axes[:-1] if v != rows)
+        height = find(self.kernel, rows)[0].extent
+        return Form(outer, rows, row.var, self.width(row), height, _kept(self.kernel, rows, row.var))
+
     def run(self) -> Tiles:
         """Applies all steps."""
-        axes = self.free_axes()
-        row = None if partials(self.kernel) else self.row(axes)
-        rows = _reused_along(self.kernel, axes) if row else None
-        if row is None or rows is None or not all(map(self.is_native, _folds(self.kernel))):
-            raise ScheduleError(f"{self.kernel.name} reads nothing again along two loops")
-        shape = self._shape(self.width(row), max(map(_size, _folds(self.kernel))))
-        outer = [v for v in axes[:-1] if v != rows]
-        inner_row, inner_column = self._tasks(outer, rows, row.var, shape)
+        form = self.form()
+        shape = self._shape(form.lanes, max(map(_size, _folds(self.kernel))))
+        inner_row, inner_column = self._tasks(form, shape)
         self._columns(inner_column, inner_row, shape)
         self.apply(SinkLanes(), "vectors are innermost")
         self.apply(Tidy(), "loops of one iteration are none")
@@ -68,8 +88,9 @@ class Tiles(Making):
             raise ScheduleError(f"a step of {self.kernel.name} is of too many operations to be written out")
         return Shape(rows, vectors, lanes)
 
-    def _tasks(self, outer: list[str], rows: str, columns: str, shape: Shape) -> tuple[str, str]:
+    def _tasks(self, form: Form, shape: Shape) -> tuple[str, str]:
         """Cuts the result into tasks; the loops over the rows and the columns of one, the latter outside."""
+        outer, rows, columns = form.outer, form.rows, form.columns
         if (*outer, rows, columns) != tuple(self.free_axes()):
             self.apply(Reorder((*outer, rows, columns)), "tiles are of the innermost loops")
         row_task, row, column_task, column = self.new(f"{rows}_task", f"{rows}_in", f"{columns}_task", f"{columns}_in")
@@ -129,6 +150,19 @@ def _reused_along(kernel: Kernel, axes: list[str]) -> str | None:
 def _folds(kernel: Kernel) -> Iterator[Block]:
     """The blocks that take a step of a fold."""
     return (s for s, _ in walk(kernel.body) if isinstance(s, Block) and any(i.kind == "reduce" for i in s.iters))
+
+
+def _kept(kernel: Kernel, rows: str, columns: str) -> dict[Buffer, tuple[Index, ...]]:
+    """The operands that ``columns`` move and ``rows`` do not: each read at the one place given."""
+    found: dict[str, set[tuple[Index | None, ...]]] = {}
+    for s, _ in walk(kernel.body):
+        for buffer, indices, _ in s.accesses if isinstance(s, Block) else ():
+            found.setdefault(buffer, set()).add(indices)
+    wanted = {
+        a[0] for b in _folds(kernel) for a in b.accesses if columns in (m := _moving(kernel, a)) and rows not in m
+    }
+    made = {kernel.buffer(name): places.pop() for name, places in found.items() if name in wanted and len(places) == 1}
+    return {b: tuple(i for i in at if i is not None) for b, at in made.items()}
 
 
 def _size(block: Block) -> int:
