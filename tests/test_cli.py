@@ -160,6 +160,16 @@ def test_show_prints_what_text_says(call, stage: str) -> None:  # type: ignore[n
     assert call("show", SOFTMAX, "--stage", stage) == (0, tw.ops.softmax.text(stage), "")
 
 
+def test_schedule(call) -> None:  # type: ignore[no-untyped-def]
+    status, out, errors = call("schedule", MATMUL, "--rank", "0", "--level", "native")
+    lines = out.splitlines()
+    assert (status, errors, lines[0]) == (0, "", "kernel matmul_c:")
+    assert all("  # " in line for line in lines[1:]) and lines[-1].split()[0] == "tidy"
+    assert [x for x in call("schedule", SOFTMAX)[1].splitlines() if x.startswith("kernel")] == [
+        f"kernel softmax_{r}:" for r in "mesy"
+    ]
+
+
 def test_show_for_a_level(call) -> None:  # type: ignore[no-untyped-def]
     native, old = (call("show", SOFTMAX, "--stage", "asm", "--level", level)[1] for level in ("native", "x86-64"))
     assert "ymm" not in old and "xmm" in old

@@ -10,12 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tilewright as tw
+from tilewright.compiler.optimise import LOOP_PASSES
+from tilewright.dsl.parse_pipeline import parse_pipeline
 from tilewright.errors import ScheduleError
 from tilewright.ir.capabilities import Capabilities
 from tilewright.ir.loops import Kernel, Loop, walk
 from tilewright.ir.plan import Phase, Plan, Step
+from tilewright.ir.text_loops import print_kernel
 from tilewright.passes.lower import lower
-from tilewright.passes.schedule.naive import schedule
+from tilewright.passes.pipeline import Pipeline
+from tilewright.passes.schedule.naive import explained, schedule
 from tilewright.passes.schedule.tiles import Tiles
 
 NATIVE = frozenset((o, d) for o in ("fma", "mul", "add", "sub", "max", "abs") for d in ("f32", "f64", "i32"))
@@ -216,3 +220,13 @@ def test_other_folds() -> None:
         b = rng.standard_normal((6, columns)).astype(np.float32)
         same_bits(distance, a, b)
         np.testing.assert_array_equal(distance(a, b), np.abs(a[:, :, None] - b[None]).max(1))
+
+
+@pytest.mark.parametrize("text", [MATMUL, LINEAR, RECURRENT], ids=["matmul", "linear", "recurrent"])
+def test_a_schedule_that_is_read_again_gives_the_same_kernel(text: str) -> None:
+    op = tw.op(text)
+    c = op.compilation(op.default_request({}, 1, {}))
+    for made in explained(lower(c.tensor, c.layout), WIDE):
+        again = Pipeline(parse_pipeline(",".join(str(step) for step, _ in made.steps), LOOP_PASSES))
+        assert again.passes == tuple(step for step, _ in made.steps)
+        assert print_kernel(again.run(made.start)) == print_kernel(made.kernel)

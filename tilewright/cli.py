@@ -1,4 +1,4 @@
-"""The command line: ``tilewright check | fmt | doc | run | show | opt | doctor | replay``."""
+"""The command line: ``tilewright check | fmt | doc | run | show | schedule | opt | doctor | replay``."""
 
 from __future__ import annotations
 
@@ -53,9 +53,13 @@ def _parser() -> argparse.ArgumentParser:
     show = sub.add_parser("show", help="print an op at a stage of its road")
     _op_arguments(show)
     show.add_argument("--stage", choices=commands.STAGES, default="tensor")
-    _repeated(show, "--dtype", "dtypes", "T=f32", "a dtype variable")
-    show.add_argument("--rank", type=int, default=1, help="how many axes each pack stands for (1)")
+    _request_arguments(show)
     show.set_defaults(run=commands.show)
+
+    schedule = sub.add_parser("schedule", help="print the steps of an op's default schedule, each with its reason")
+    _op_arguments(schedule)
+    _request_arguments(schedule)
+    schedule.set_defaults(run=commands.schedule)
 
     opt = sub.add_parser("opt", help="run passes over a text of either IR")
     opt.add_argument("file", metavar="FILE", help="canonical .tw, or a kernel or plan of loop IR; - for standard input")
@@ -78,6 +82,11 @@ def _op_arguments(parser: argparse.ArgumentParser) -> None:
     _repeated(parser, "--set", "settings", "NAME=VALUE", "an attribute (a tuple as 1,2) or run-time scalar")
     parser.add_argument("--target", default="cpu")
     parser.add_argument("--level", default=None, help="for cpu: native, x86-64-v3 or x86-64")
+
+
+def _request_arguments(parser: argparse.ArgumentParser) -> None:
+    _repeated(parser, "--dtype", "dtypes", "T=f32", "a dtype variable")
+    parser.add_argument("--rank", type=int, default=1, help="how many axes each pack stands for (1)")
 
 
 def _repeated(parser: argparse.ArgumentParser, flag: str, dest: str, metavar: str, text: str) -> None:

@@ -19,6 +19,7 @@ from tilewright.compiler.doctor import lines
 from tilewright.compiler.op import STAGES, Op
 from tilewright.compiler.optimise import optimise
 from tilewright.compiler.replay import replay as replay_bundle
+from tilewright.compiler.request import Request
 from tilewright.dsl.attributes import Kind
 from tilewright.dsl.doc import pages
 from tilewright.dsl.format import format as format_source
@@ -29,7 +30,7 @@ from tilewright.dsl.upgrade import upgrade
 from tilewright.errors import UserError
 from tilewright.ir.types import dtype
 
-__all__ = ["STAGES", "check", "doc", "doctor", "fmt", "opt", "replay", "run", "show"]
+__all__ = ["STAGES", "check", "doc", "doctor", "fmt", "opt", "replay", "run", "schedule", "show"]
 
 
 def check(arguments: Namespace) -> int:
@@ -95,6 +96,20 @@ def run(arguments: Namespace) -> int:
 def show(arguments: Namespace) -> int:
     """Prints one stage of an op for contiguous operands."""
     op = _op(arguments)
+    print(op.stage_text(arguments.stage, _request(op, arguments)), end="")
+    return 0
+
+
+def schedule(arguments: Namespace) -> int:
+    """Prints the steps of an op's default schedule for contiguous operands, each with its reason."""
+    op = _op(arguments)
+    for line in op.compilation(_request(op, arguments)).explained():
+        print(line)
+    return 0
+
+
+def _request(op: Op, arguments: Namespace) -> Request:
+    """What the options ask for."""
     dtypes = {name: dtype(text) for name, text in _pairs(arguments.dtypes)}
     variables = op.signature.variables
     for name in dtypes:
@@ -102,10 +117,7 @@ def show(arguments: Namespace) -> int:
             raise UserError(
                 f"{op.name} has no dtype variable {name!r}", hint=f"it has {', '.join(variables) or 'none'}"
             )
-    settings = _settings(op, arguments.settings)
-    request = op.default_request(dtypes, arguments.rank, settings)
-    print(op.stage_text(arguments.stage, request), end="")
-    return 0
+    return op.default_request(dtypes, arguments.rank, _settings(op, arguments.settings))
 
 
 def opt(arguments: Namespace) -> int:

@@ -17,7 +17,7 @@ from tilewright.ir.tensor import Function, Tensor
 from tilewright.passes.legalise import legalise
 from tilewright.passes.lower import fit_sizes, lower
 from tilewright.passes.pipeline import Hook, Pass, Pipeline
-from tilewright.passes.schedule.naive import schedule
+from tilewright.passes.schedule.naive import explained, schedule
 from tilewright.passes.tensor.form_fma import FormFma
 from tilewright.passes.tensor.set_order import SetOrder
 from tilewright.records import dataclass
@@ -116,6 +116,12 @@ class Compilation:
         lowering = Stage("lower", lambda f: lower(f, self.layout))
         scheduling = Stage("schedule", lambda p: schedule(p, capabilities, self.hook))
         return self._timed("loops", lambda: self._plan(tensor, lowering, scheduling, Stage("fit sizes", fit_sizes)))
+
+    def explained(self) -> Iterator[str]:
+        """The steps of the default schedule, kernel by kernel, each with its reason."""
+        for made in explained(lower(self.tensor, self.layout), self.target.capabilities):
+            yield f"kernel {made.kernel.name}:"
+            yield from (f"    {step!s:58}  # {reason}" for step, reason in made.steps)
 
     @cached_property
     def legal(self) -> Plan:

@@ -20,10 +20,12 @@ from tilewright.records import dataclass
 
 
 class Making:
-    """The schedule of one kernel in the making; ``steps`` are the passes applied so far, each with its reason."""
+    """The schedule of one kernel in the making: what it was at the ``start``, and the ``steps``, passes applied so far,
+    each with its reason.
+    """
 
     def __init__(self, kernel: Kernel, capabilities: Capabilities, hook: Hook | None = None) -> None:
-        self.kernel = kernel
+        self.start = self.kernel = kernel
         self.capabilities = capabilities
         self.hook = hook
         self.steps: list[tuple[Pass, str]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from tilewright.errors import ScheduleError
@@ -32,7 +33,7 @@ PARTIAL_VECTORS = 4
 def schedule(plan: Plan, capabilities: Capabilities, hook: Hook | None = None) -> Plan:
     """``plan`` with every kernel vectorised and in tasks; ``hook`` is called after each step of each kernel."""
     plan, few = turn(plan, capabilities)
-    kernels = {k.name: scheduled(k, capabilities, hook, k.name not in few) for k in plan.kernels}
+    kernels = {k.name: scheduled(k, capabilities, hook, k.name not in few).kernel for k in plan.kernels}
     work = {k.name: _points(k) for k in plan.kernels}
     return replace(plan, kernels=tuple(kernels.values()), steps=_steps(plan.steps, kernels, work))
 
@@ -55,7 +56,13 @@ def _points(kernel: Kernel) -> Index:
     return maximum(*(product(i.extent for i in b.iters) for b, _ in blocks(kernel) if len(b.iters) == depth))
 
 
-def scheduled(kernel: Kernel, capabilities: Capabilities, hook: Hook | None = None, tiles: bool = True) -> Kernel:
+def explained(plan: Plan, capabilities: Capabilities) -> Iterator[Making]:
+    """How each kernel of ``plan`` is scheduled; turned operands first."""
+    plan, few = turn(plan, capabilities)
+    return (scheduled(k, capabilities, tiles=k.name not in few) for k in plan.kernels)
+
+
+def scheduled(kernel: Kernel, capabilities: Capabilities, hook: Hook | None = None, tiles: bool = True) -> Making:
     """``kernel`` after the steps of the first rule that they can be proved legal for: in ``tiles``, by lanes, without
     lanes, as it is.
     """
@@ -63,10 +70,10 @@ def scheduled(kernel: Kernel, capabilities: Capabilities, hook: Hook | None = No
     attempts = Naive(kernel, capabilities, hook), Naive(kernel, serial, hook)
     for attempt in (Tiles(kernel, capabilities, hook), *attempts) if tiles else attempts:
         try:
-            return attempt.run().kernel
+            return attempt.run()
         except ScheduleError:
             continue
-    return kernel
+    return Making(kernel, capabilities, hook)
 
 
 class Naive(Making):
