@@ -108,7 +108,8 @@ class Tiles(Making):
 
     def _columns(self, column: str, row: str, shape: Shape) -> None:
         """Cuts the columns of a task into tiles of whole vectors, and what is left into vectors with a mask."""
-        tile, inside, rest, vector, lane = self.new(*(f"{column}_{n}" for n in ("tile", "i", "rest", "v", "l")))
+        tile, inside, rest = self.new(f"{column}_tile", f"{column}_i", f"{column}_rest")
+        vector, lane = self.new(f"{column}_v", f"{column}_l")
         width = shape.vectors * shape.lanes
         self.apply(Split(column, width, "cut", (tile, inside, rest)), "tiles of whole vectors need no mask")
         self.apply(Split(inside, shape.lanes, "perfect", (vector, lane)), "a tile is some vectors wide")
