@@ -23,7 +23,7 @@ from tilewright.ir.tensor import CHAIN, Axis, Compute, Function, Reduction, Tens
 from tilewright.ir.types import BF16, F16, F32, F64, FIELD, I8, I32, I64, U8, U32, DType
 from tilewright.passes.legalise import legalise
 from tilewright.passes.lower import lower
-from tilewright.passes.schedule.naive import schedule
+from tilewright.passes.schedule.default import schedule
 from tilewright.passes.tensor.form_fma import FormFma
 from tilewright.passes.tensor.set_order import SetOrder
 from tilewright.targets.target import Loaded

@@ -24,7 +24,7 @@ from tilewright.ir.tensor import Compute, Function
 from tilewright.ir.types import I8, I32
 from tilewright.passes.lower import fit_sizes, lower
 from tilewright.passes.lower.fit import LARGEST
-from tilewright.passes.schedule.naive import schedule
+from tilewright.passes.schedule.default import schedule
 from tilewright.targets.cpu.manifest import target
 from tilewright.testing.programs import functions
 

@@ -27,7 +27,7 @@ from tilewright.ir.text_loops import print_plan
 from tilewright.ir.types import BF16, F16, F32, I32, I64, DType
 from tilewright.ir.verify_loops import verify_plan
 from tilewright.passes.lower import lower
-from tilewright.passes.schedule.naive import schedule
+from tilewright.passes.schedule.default import schedule
 from tilewright.passes.tensor.eliminate_dead import EliminateDead
 from tilewright.passes.tensor.form_fma import FormFma
 from tilewright.passes.tensor.set_order import SetOrder

@@ -28,8 +28,9 @@ from tilewright.passes.loops.vectorize import Vectorize
 from tilewright.passes.lower import lower
 from tilewright.passes.pipeline import Pass
 from tilewright.passes.schedule import naive
+from tilewright.passes.schedule.default import schedule, scheduled
 from tilewright.passes.schedule.lanes import Clip, Once, SinkLanes, Tidy
-from tilewright.passes.schedule.naive import Naive, schedule
+from tilewright.passes.schedule.naive import Naive
 from tilewright.passes.tensor.set_order import SetOrder
 from tilewright.testing.compare import assert_plan_means, random_inputs
 
@@ -106,7 +107,7 @@ def test_partials_of_what_is_expanded_share_a_few_registers() -> None:
         "split{loop=j_lane2 factor=32 tail=cut names=[j_lane2_part, j_lane2_l]}",
         "vectorize{loop=j_lane2_l}",
     ]
-    assert max(lanes(naive.scheduled(kernel, SSE).kernel) - {64}) == 16
+    assert max(lanes(scheduled(kernel, SSE).kernel) - {64}) == 16
 
 
 def test_without_vectors_there_are_only_tasks() -> None:
@@ -136,15 +137,15 @@ def test_independent_axes_go_outside_of_ordered_ones() -> None:
 
 def test_lanes_fit_the_widest_type() -> None:
     for dtype, width in ((F32, 8), (F64, 4)):
-        assert lanes(naive.scheduled(only_kernel(hand_built.matmul(dtype)), AVX).kernel) == {width}
-    assert lanes(naive.scheduled(only_kernel(hand_built.matmul()), SSE).kernel) == {4}
+        assert lanes(scheduled(only_kernel(hand_built.matmul(dtype)), AVX).kernel) == {width}
+    assert lanes(scheduled(only_kernel(hand_built.matmul()), SSE).kernel) == {4}
 
 
 def test_lanes_fit_what_is_computed_on_the_way() -> None:
     """Random bits are computed in u64; where an instruction gave them, they would be as wide as they are."""
     keep = unscheduled(hand_built.dropout()).kernels[0]
     own = Capabilities(32, frozenset({("bits", "u64")}))
-    assert lanes(naive.scheduled(keep, AVX).kernel) == {4} and lanes(naive.scheduled(keep, own).kernel) == {8}
+    assert lanes(scheduled(keep, AVX).kernel) == {4} and lanes(scheduled(keep, own).kernel) == {8}
 
 
 def test_tasks_and_chunks_of_phases() -> None:
@@ -162,9 +163,9 @@ def test_what_cannot_be_proved_is_left_out(monkeypatch: pytest.MonkeyPatch) -> N
 
     kernel = only_kernel(hand_built.matmul())
     monkeypatch.setattr(Vectorize, "run", refuse)
-    assert [o.kind for o in loops(naive.scheduled(kernel, AVX).kernel)] == ["parallel", "serial"]
+    assert [o.kind for o in loops(scheduled(kernel, AVX).kernel)] == ["parallel", "serial"]
     monkeypatch.setattr(Parallel, "run", refuse)
-    assert naive.scheduled(kernel, AVX).kernel == kernel
+    assert scheduled(kernel, AVX).kernel == kernel
 
 
 def test_vectors_are_innermost() -> None:

@@ -26,7 +26,7 @@ from tilewright.ir.verify_tensor import verify
 from tilewright.passes.legalise import legalise
 from tilewright.passes.loops.simplify import Simplify as SimplifyLoops
 from tilewright.passes.lower import lower
-from tilewright.passes.schedule.naive import schedule
+from tilewright.passes.schedule.default import schedule
 from tilewright.passes.tensor.eliminate_dead import EliminateDead
 from tilewright.passes.tensor.form_fma import FormFma
 from tilewright.passes.tensor.inline import Inline

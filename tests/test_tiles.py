@@ -19,7 +19,7 @@ from tilewright.ir.plan import Phase, Plan, Step
 from tilewright.ir.text_loops import print_kernel
 from tilewright.passes.lower import lower
 from tilewright.passes.pipeline import Pipeline
-from tilewright.passes.schedule.naive import explained, schedule
+from tilewright.passes.schedule.default import explained, schedule
 from tilewright.passes.schedule.tiles import Tiles
 
 NATIVE = frozenset((o, d) for o in ("fma", "mul", "add", "sub", "max", "abs") for d in ("f32", "f64", "i32"))

@@ -22,7 +22,7 @@ from tilewright.ir.verify_loops import verify_kernel, verify_plan
 from tilewright.passes.legalise import legalise
 from tilewright.passes.loops import Simplify
 from tilewright.passes.lower import lower
-from tilewright.passes.schedule.naive import schedule
+from tilewright.passes.schedule.default import schedule
 from tilewright.passes.tensor.form_fma import FormFma
 from tilewright.passes.tensor.set_order import SetOrder
 from tilewright.targets.target import get_target

@@ -17,7 +17,7 @@ from tilewright.ir.tensor import Function, Tensor
 from tilewright.passes.legalise import legalise
 from tilewright.passes.lower import fit_sizes, lower
 from tilewright.passes.pipeline import Hook, Pass, Pipeline
-from tilewright.passes.schedule.naive import explained, schedule
+from tilewright.passes.schedule.default import explained, schedule
 from tilewright.passes.tensor.form_fma import FormFma
 from tilewright.passes.tensor.set_order import SetOrder
 from tilewright.records import dataclass

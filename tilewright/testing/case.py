@@ -26,7 +26,7 @@ from tilewright.ir.text_tensor import print_function
 from tilewright.passes.legalise import legalise
 from tilewright.passes.lower import lower
 from tilewright.passes.pipeline import Pass, Pipeline
-from tilewright.passes.schedule.naive import schedule
+from tilewright.passes.schedule.default import schedule
 from tilewright.passes.tensor.in_field import InField
 from tilewright.records import dataclass
 from tilewright.targets.target import Loaded, Target, get_target

