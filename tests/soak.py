@@ -49,6 +49,11 @@ def step(rng: np.random.Generator) -> None:
         x[[0, -1]], repr(x), x.max(0)
     rows: Any = tw.rand(int(rng.integers(1, 64)), int(rng.integers(1, 64)))
     rows @ rows.T
+    with tw.lazy():  # programs are for the sizes at hand: of few sizes
+        recorded: Any = tw.rand(8 * int(rng.integers(1, 5)), 16)
+        kept = (recorded * 2 + x.shape[0]).softmax(-1)
+        recorded.add_(1)
+        bool((kept.sum() > 0).item())
     wrongs: list[Callable[[], Any]] = [lambda: x.sum(9), lambda: x + tw.zeros(41), lambda: rows[[99]]]
     for wrong in wrongs:
         try:
