@@ -54,7 +54,7 @@ def step(rng: np.random.Generator) -> None:
         kept = (recorded * 2 + x.shape[0]).softmax(-1)
         recorded.add_(1)
         bool((kept.sum() > 0).item())
-    wrongs: list[Callable[[], Any]] = [lambda: x.sum(9), lambda: x + tw.zeros(41), lambda: rows[[99]]]
+    wrongs: list[Callable[[], Any]] = [lambda: x.sum(9), lambda: tw.zeros(40) + tw.zeros(41), lambda: rows[[99]]]
     for wrong in wrongs:
         try:
             wrong()
