@@ -6,7 +6,7 @@ from tilewright.runtime import Tensor as CoreTensor
 from tilewright.runtime import set_tensor_hooks, set_tensor_type
 from tilewright.runtime._core import set_operators, supply
 from tilewright.stdlib import ops
-from tilewright.stdlib.tensor import conversion, functions, views
+from tilewright.stdlib.tensor import conversion, functions, random, views
 from tilewright.stdlib.tensor.basics import HOOKS, Basics
 from tilewright.stdlib.tensor.methods import Methods
 
@@ -30,6 +30,8 @@ class Tensor(Basics, Methods):
     hsplit = views.hsplit
     vsplit = views.vsplit
     dsplit = views.dsplit
+    bernoulli = random.bernoulli
+    multinomial = random.multinomial
 
 
 def _copy(source: CoreTensor | tuple[CoreTensor, ...], target: CoreTensor | tuple[CoreTensor | None, ...]) -> None:
