@@ -244,7 +244,7 @@ def test_what_pytorch_refuses_is_refused() -> None:
 def test_draws_as_methods() -> None:
     weights = tw.tensor([[0.0, 1.0, 1.0], [1.0, 0.0, 0.0]])
     generator = tw.Generator()
-    for name, given in (("bernoulli", ()), ("multinomial", (2, True))):
-        method = getattr(weights, name)(*given, generator=generator.manual_seed(4))
-        function = getattr(tw, name)(weights, *given, generator=generator.manual_seed(4))
+    for name, others in (("bernoulli", ()), ("multinomial", (2, True))):
+        method = getattr(weights, name)(*others, generator=generator.manual_seed(4))
+        function = getattr(tw, name)(weights, *others, generator=generator.manual_seed(4))
         assert method.tolist() == function.tolist()
