@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 import tilewright as tw
 from tilewright.compiler import recorder
 from tilewright.errors import CallError, CallIndexError, CallTypeError, KernelIndexError, UserError
+from tilewright.runtime import _core
 
 Pool = list[Any]
 Step = Callable[[Pool], None]
@@ -415,6 +416,15 @@ def test_eval_and_blocks_inside_of_each_other() -> None:
     tw.eval()
     with pytest.raises(CallTypeError, match=r"eval\(\) takes tensors, not float"):
         tw.eval(1.0)  # type: ignore[arg-type]
+
+
+def test_a_function_in_a_block_may_call_itself() -> None:
+    @tw.lazy()
+    def doubled(x: Any, times: int) -> Any:
+        return doubled(x * 2, times - 1) if times else x
+
+    assert doubled(tw.ones(2), 3).tolist() == [8, 8]
+    assert _core.set_mode(None) is None
 
 
 def test_loops_compile_nothing_new() -> None:

@@ -230,3 +230,37 @@ def test_a_schedule_that_is_read_again_gives_the_same_kernel(text: str) -> None:
         again = Pipeline(parse_pipeline(",".join(str(step) for step, _ in made.steps), LOOP_PASSES))
         assert again.passes == tuple(step for step, _ in made.steps)
         assert print_kernel(again.run(made.start)) == print_kernel(made.kernel)
+
+
+FOLDS = {
+    "gathered": "sum[k](a[i, p[k]] * b[k, j])",
+    "guarded": "sum[k]((a[i, k - 1] else 0) * (b[k, j + 1] else 0.5))",
+    "triangular": "sum[k](where(k <= i, a[i, k], 0) * b[k, j])",
+    "strict": "fold[k](s: f32 = 1 -> s * 0.5 + a[i, k] * b[k, j])",
+    "maximum": "max[k](a[i, k] * b[k, j])",
+    "mixed": "sum[k](a[i, k] * b[k, j] + b[k, j])",
+}
+
+
+@pytest.mark.parametrize("fold", FOLDS)
+def test_whatever_is_folded(fold: str) -> None:
+    op = tw.op(f"op f(a: f32[M, K], b: f32[K, N], p: i64[K]) -> y: f32[M, N]:\n    y[i, j] = {FOLDS[fold]}\n")
+    rng = np.random.default_rng(8)
+    for rows, columns in ((19, 67), (8, 48), (3, 5)):
+        a, b = (rng.standard_normal(s).astype(np.float32) for s in ((rows, 7), (7, columns)))
+        same_bits(op, a, b, rng.integers(0, 7, 7))
+
+
+def test_the_lowest_wrong_index_is_told_in_tiles_too() -> None:
+    op = tw.op(f"op g(a: f32[M, K], p: i64[K], b: f32[K, N]) -> y: f32[M, N]:\n    y[i, j] = {FOLDS['gathered']}\n")
+    p = np.array([0, 1, 2, 9, 4, -1, 6])
+    for target in ("c", "cpu"):
+        with pytest.raises(tw.KernelIndexError, match="element 3 of 'p'.*is the index 9"):
+            op.on(target)(np.ones((19, 7), np.float32), p, np.ones((7, 67), np.float32))
+
+
+def test_small_integers_are_summed_up_in_wide_ones() -> None:
+    op = tw.op("op u(a: u8[M, K], b: i8[K, N]) -> y: i32[M, N]:\n    y[i, j] = sum[k](i32(a[i, k]) * i32(b[k, j]))\n")
+    rng = np.random.default_rng(2)
+    a, b = rng.integers(0, 255, (33, 40)).astype(np.uint8), rng.integers(-128, 127, (40, 70)).astype(np.int8)
+    assert (op(a, b) == a.astype(int) @ b.astype(int)).all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ContextDecorator, nullcontext, suppress
 from types import TracebackType
+from typing import Any
 
 from tilewright.compiler.recorder import Recorder
 from tilewright.errors import CallTypeError, UserError
@@ -34,20 +35,24 @@ class lazy(ContextDecorator):
     16.0 0
     """
 
+    def __init__(self) -> None:
+        self._entered: list[tuple[Any, Recorder]] = []
+
     def __enter__(self) -> Recorder:
-        self._before = _core.set_mode(None)
-        self._recorder = self._before if isinstance(self._before, Recorder) else Recorder()
-        _core.set_mode(self._recorder)
-        return self._recorder
+        before = _core.set_mode(None)
+        recorder = before if isinstance(before, Recorder) else Recorder()
+        self._entered.append((before, recorder))
+        _core.set_mode(recorder)
+        return recorder
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _core.set_mode(self._before)
-        if self._before is self._recorder:
-            return
-        with suppress(UserError) if error else nullcontext():
-            self._recorder.settle()
+        before, recorder = self._entered.pop()
+        _core.set_mode(before)
+        if before is not recorder:
+            with suppress(UserError) if error else nullcontext():
+                recorder.settle()
 
 
 def eval(*tensors: Tensor) -> None:
