@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 import tilewright as tw
 from tilewright.compiler.optimise import LOOP_PASSES
+from tilewright.dsl.parse_loops import parse_plan
 from tilewright.dsl.parse_pipeline import parse_pipeline
 from tilewright.errors import ScheduleError
 from tilewright.ir.capabilities import Capabilities
 from tilewright.ir.loops import Kernel, Loop, walk
 from tilewright.ir.plan import Phase, Plan, Step
-from tilewright.ir.text_loops import print_kernel
+from tilewright.ir.text_loops import print_kernel, print_plan
 from tilewright.passes.lower import lower
 from tilewright.passes.pipeline import Pipeline
 from tilewright.passes.schedule.default import explained, schedule
@@ -170,11 +171,18 @@ def test_what_lies_across_the_lanes_is_turned_where_rows_use_it_again() -> None:
     made = plan(LINEAR)
     assert phases(made.steps) == ["linear_y_turn", "linear_y_turned", "linear_y"]
     copy, tiles, few = made.kernels[1:] + made.kernels[:1]
-    assert [str(t.shape[0]) for t in made.scratch] == ["K*min(1, (M // 8))"]
+    assert [str(t.shape[0]) for t in made.scratch] == ["K*min(1, max(0, M - 7))"]
     assert "w" in {b.name for b in few.buffers} and "w" not in {b.name for b in tiles.buffers}
     assert {b.name for b in copy.buffers} == {"w", "w_turned"}
     assert phases(plan(MATMUL).steps) == ["matmul_c"]
     assert phases(plan(LINEAR, Capabilities(0, NATIVE)).steps) == ["linear_y"]
+
+
+def test_phases_with_conditions_are_written_and_read() -> None:
+    made = plan(LINEAR)
+    text = print_plan(made)
+    assert text.count(" where M >= 8\n") == 2 and text.count(" where 7 >= M\n") == 1
+    assert print_plan(parse_plan(text)) == text
 
 
 def test_weights_of_a_recurrence_are_turned_once() -> None:

@@ -31,7 +31,7 @@ from tilewright.ir.index import const
 from tilewright.ir.interpret import EXACT, TYPED, Domain, Env, IndexFault, evaluate, run_function, run_plan
 from tilewright.ir.interpret.arrays import HostArray, decode
 from tilewright.ir.loops import Kernel
-from tilewright.ir.plan import Phase, Plan, Repeat, Step
+from tilewright.ir.plan import Plan, Repeat, Step
 from tilewright.ir.tensor import Function, Tensor
 from tilewright.ir.verify_loops import verify_kernel, verify_plan
 from tilewright.ir.verify_tensor import verify
@@ -286,8 +286,7 @@ def _compare_field(job: Job, calls: Sequence[Call]) -> None:
 
 def _one_by_one(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     return tuple(
-        replace(s, steps=_one_by_one(s.steps)) if isinstance(s, Repeat) else Phase(s.kernel, s.tasks, const(1))
-        for s in steps
+        replace(s, steps=_one_by_one(s.steps)) if isinstance(s, Repeat) else replace(s, chunk=const(1)) for s in steps
     )
 
 

@@ -337,5 +337,6 @@ def _plan(reader: Reader, tree: Tree[Any]) -> Plan:
 def _step(build: IndexBuilder, tree: Tree[Any]) -> Step:
     name, first, *rest = tree.children
     if tree.data == "phase":
-        return Phase(build.name(name), build.index(first), build.index(rest[0]))
+        where = build.condition(rest[1]) if rest[1] is not None else None
+        return Phase(build.name(name), build.index(first), build.index(rest[0]), where)
     return Repeat(build.name(name), build.index(first), tuple(_step(build, s) for s in rest))

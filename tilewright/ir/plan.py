@@ -5,7 +5,7 @@ Grammar::
     Plan    = name, operands: Operand*, scalars: (name, dtype)*, kernels: Kernel*, steps: Step*,
               scratch: Tensor*, checks: Check*, symbols: (name, Index)*
     Operand = tensor: Tensor, role: input | output
-    Step    = Phase(kernel, tasks, chunk) | Repeat(counter, trips, steps)
+    Step    = Phase(kernel, tasks, chunk, [condition]) | Repeat(counter, trips, steps)
     Check   = condition, message
 
 **The size table** is one int64 array per call. Its head is filled by the caller, per input operand in
@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Union
 
-from tilewright.ir.index import Condition, Index, ceildiv, const, product, symbol
+from tilewright.ir.index import Condition, Index, ceildiv, const, maximum, minimum, product, symbol
 from tilewright.ir.loops import Kernel
 from tilewright.ir.tensor import ScalarInput, Tensor
 from tilewright.records import dataclass
@@ -37,11 +37,14 @@ class Check:
 
 @dataclass(frozen=True)
 class Phase:
-    """Run ``kernel`` on tasks 0 .. tasks-1, claimed in chunks; a barrier follows."""
+    """Run ``kernel`` on tasks 0 .. tasks-1, claimed in chunks; a barrier follows. Where the condition does not hold it
+    has no tasks.
+    """
 
     kernel: str
     tasks: Index
     chunk: Index
+    where: Condition | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,11 @@ class Plan:
     kernels: tuple[Kernel, ...]
     steps: tuple[Step, ...]
     strided: tuple[str, ...] = ()
+
+
+def indicator(condition: Condition) -> Index:
+    """1 where a condition ``index >= 0`` holds, else 0."""
+    return minimum(1, maximum(0, condition.index + 1))
 
 
 def count_steps(steps: Iterable[Step]) -> int:
@@ -132,7 +140,8 @@ def _step_slots(steps: tuple[Step, ...], count: list[int]) -> list[tuple[str, In
         n = count[0]
         count[0] += 1
         if isinstance(step, Phase):
-            slots += [(f"tasks({n})", step.tasks), (f"chunk({n})", step.chunk)]
+            runs = const(1) if step.where is None else indicator(step.where)
+            slots += [(f"tasks({n})", step.tasks * runs), (f"chunk({n})", step.chunk)]
         else:
             slots += [(f"trips({n})", step.trips), *_step_slots(step.steps, count)]
     return slots

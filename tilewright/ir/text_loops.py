@@ -52,7 +52,9 @@ def _declarations(plan: Plan) -> Iterator[str]:
 def _steps(steps: Iterable[Step]) -> Iterator[str]:
     for step in steps:
         if isinstance(step, Phase):
-            yield f"run {name_text(step.kernel)} tasks {index_text(step.tasks)} chunk {index_text(step.chunk)}"
+            where = "" if step.where is None else f" where {condition_text(step.where)}"
+            tasks, chunk = index_text(step.tasks), index_text(step.chunk)
+            yield f"run {name_text(step.kernel)} tasks {tasks} chunk {chunk}{where}"
         elif isinstance(step, Repeat):
             yield f"repeat {name_text(step.counter)} in 0..{index_text(step.trips)}:"
             yield from _indented(list(_steps(step.steps)) or ["pass"])

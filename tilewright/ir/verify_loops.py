@@ -262,6 +262,8 @@ class _PlanCheck:
             raise VerifyError("unknown-kernel", f"a phase runs {phase.kernel}, which the plan has not")
         same = phase.tasks is k.tasks or Facts({}).holds(ix.eq(phase.tasks, k.tasks))
         _require(same, "phase-tasks", f"a phase runs {phase.tasks} tasks of {k.name}, which has {k.tasks}")
+        plain = phase.where is None or phase.where.kind == "ge"
+        _require(plain, "phase-condition", f"a phase of {k.name} is for an equation")
         empty = phase.chunk.constant is not None and phase.chunk.const < 1
         _require(not empty, "phase-chunk", f"a phase runs {k.name} in chunks of {phase.chunk}")
         verify_kernel(k, {*self.slots, *counters})

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tilewright.errors import ScheduleError
 from tilewright.ir.index import const
 from tilewright.ir.loops import Block, Kernel, Loop, walk
-from tilewright.ir.plan import Phase, Plan, Repeat, Step
+from tilewright.ir.plan import Plan, Repeat, Step
 from tilewright.ir.schedule import TAILS
 from tilewright.passes.loops import (
     DecomposeReduction,
@@ -142,6 +142,6 @@ def _steps(steps: tuple[Step, ...], kernels: dict[str, Kernel]) -> tuple[Step, .
     return tuple(
         replace(s, steps=_steps(s.steps, kernels))
         if isinstance(s, Repeat)
-        else Phase(s.kernel, kernels[s.kernel].tasks, const(1))
+        else replace(s, tasks=kernels[s.kernel].tasks, chunk=const(1))
         for s in steps
     )

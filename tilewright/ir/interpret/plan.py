@@ -104,7 +104,8 @@ class _Call:
             raise InternalError(f"{self.plan.name} has no kernel {step.kernel!r}")
         kernel, tasks = self.kernels[step.kernel], list(range(self.table[f"tasks({n})"]))
         sizes = Env({**self.table, **counters})
-        if len(tasks) != max(0, evaluate(kernel.tasks, sizes)) or self.table[f"chunk({n})"] < 1:
+        runs = step.where is None or holds(step.where, sizes)
+        if len(tasks) != (max(0, evaluate(kernel.tasks, sizes)) if runs else 0) or self.table[f"chunk({n})"] < 1:
             raise InternalError(f"phase {n} runs {len(tasks)} tasks of {kernel.name} in chunks of {step.chunk}")
         if self.order is not None:
             self.order.shuffle(tasks)

@@ -9,7 +9,7 @@ from tilewright.errors import ScheduleError
 from tilewright.ir.capabilities import Capabilities
 from tilewright.ir.index import Index, maximum, product
 from tilewright.ir.loops import Kernel, blocks
-from tilewright.ir.plan import Phase, Plan, Repeat, Step
+from tilewright.ir.plan import Plan, Repeat, Step
 from tilewright.passes.pipeline import Hook
 from tilewright.passes.schedule.making import Making, folds
 from tilewright.passes.schedule.naive import Naive
@@ -32,9 +32,9 @@ def _steps(steps: tuple[Step, ...], kernels: dict[str, Kernel], work: dict[str, 
         if isinstance(step, Repeat):
             made.append(replace(step, steps=_steps(step.steps, kernels, work)))
         else:
-            tasks = step.tasks * kernels[step.kernel].tasks
+            tasks = kernels[step.kernel].tasks
             chunk = maximum(1, tasks * CHUNK_POINTS // maximum(1, work[step.kernel]))
-            made.append(Phase(step.kernel, tasks, chunk))
+            made.append(replace(step, tasks=tasks, chunk=chunk))
     return tuple(made)
 
 

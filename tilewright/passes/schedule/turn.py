@@ -6,13 +6,14 @@ w again, a copy of it whose last axis is j, made by a kernel before, costs less 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from tilewright.errors import ScheduleError
 from tilewright.ir.capabilities import Capabilities
-from tilewright.ir.index import Index, coefficient, const, minimum, symbol, symbols
+from tilewright.ir.index import Condition, Index, coefficient, const, ge, lt, symbol, symbols
 from tilewright.ir.loops import Block, Buffer, Iter, Kernel, Loop, Stmt, Write, row_major, walk
-from tilewright.ir.plan import Phase, Plan, Repeat, Step
+from tilewright.ir.plan import Phase, Plan, Repeat, Step, indicator
 from tilewright.ir.scalar import Expr, Read, rewrite
 from tilewright.ir.statements import Rule
 from tilewright.ir.tensor import Tensor
@@ -26,16 +27,16 @@ WORTH = 8
 
 @dataclass(frozen=True)
 class Turned:
-    """A copy of a buffer: the order of its axes, and how often it is used (an index)."""
+    """A copy of a buffer: the order of its axes, and how many times each element is used."""
 
     buffer: str
     order: tuple[int, ...]
     uses: Index
 
     @property
-    def pays(self) -> Index:
-        """1 where the copy pays, else 0."""
-        return minimum(1, self.uses // WORTH)
+    def pays(self) -> Condition:
+        """Where the copy pays."""
+        return ge(self.uses, WORTH)
 
 
 def turn(plan: Plan, capabilities: Capabilities) -> tuple[Plan, frozenset[str]]:
@@ -100,9 +101,9 @@ class _Turning:
         reading = _reading(kernel, fresh(f"{kernel.name}_turned", self.taken), old, new, wanted.order)
         self.kernels |= {copying.name: copying, reading.name: reading}
         self.few.add(kernel.name)
-        self.scratch.append(Tensor(new.name, new.dtype, (shape[0] * wanted.pays, *shape[1:])))
-        copies.append(Phase(copying.name, wanted.pays, const(1)))
-        return _instead(step, kernel.name, ((reading.name, wanted.pays), (kernel.name, 1 - wanted.pays)))
+        self.scratch.append(Tensor(new.name, new.dtype, (shape[0] * indicator(wanted.pays), *shape[1:])))
+        copies.append(Phase(copying.name, const(1), const(1), wanted.pays))
+        return _instead(step, kernel.name, {reading.name: wanted.pays, kernel.name: lt(wanted.uses, WORTH)})
 
 
 def _kernels(step: Step) -> list[str]:
@@ -118,13 +119,13 @@ def _blocks(kernel: Kernel) -> list[Block]:
     return [s for s, _ in walk(kernel.body) if isinstance(s, Block)]
 
 
-def _instead(step: Step, kernel: str, by: tuple[tuple[str, Index], ...]) -> list[Step]:
-    """``step`` with phases of several kernels in the place of those of one; each so many times as many tasks."""
+def _instead(step: Step, kernel: str, by: Mapping[str, Condition]) -> list[Step]:
+    """``step`` with phases of several kernels in the place of those of one, each where its condition holds."""
     if isinstance(step, Repeat):
         return [replace(step, steps=tuple(s for inner in step.steps for s in _instead(inner, kernel, by)))]
     if step.kernel != kernel:
         return [step]
-    return [replace(step, kernel=name, tasks=step.tasks * times) for name, times in by]
+    return [replace(step, kernel=name, where=where) for name, where in by.items()]
 
 
 def _copying(name: str, old: Buffer, new: Buffer, order: tuple[int, ...]) -> Kernel:
