@@ -193,9 +193,10 @@ def test_programs_are_told_apart_by_sizes_views_and_what_is_wanted() -> None:
 
     def both(keep: str, t: Any) -> Any:
         with tw.lazy():
-            first = t + 1
-            second = first * 2
-            return first if keep == "first" else second
+            made = [t + 1]
+            made.append(made[0] * 2)
+            del made[1 if keep == "first" else 0]
+        return made[0]
 
     for keep, times in (("first", 1), ("second", 2), ("first", 1)):
         assert both(keep, x).tolist() == ((x + 1) * times).tolist()

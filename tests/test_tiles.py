@@ -154,6 +154,13 @@ op recurrent(x: f32[T, N, J], w: f32[J, J]) -> h: f32[T, N, J]:
         g[t, n, j] = sum[k]((h[t - 1, n, k] else 0) * w[j, k])
         h[t, n, j] = tanh(g[t, n, j] + x[t, n, j])
 """
+CHANGING = """
+op changing(x: f32[T, N, J], s0: f32[J, J]) -> y: f32[T, N, J]:
+    s: f32[T, J, J]
+    for t: T:
+        y[t, n, j] = sum[k](x[t, n, k] * (s[t - 1, j, k] else 1))
+        s[t, i, k] = (s[t - 1, i, k] else s0[i, k]) * 0.5 + 1
+"""
 
 
 def plan(text: str, capabilities: Capabilities = WIDE) -> Plan:
@@ -201,7 +208,7 @@ def test_turned_programs_are_checked_by_the_interpreters() -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 7, 8, 9, 20])
-@pytest.mark.parametrize("text", [LINEAR, RECURRENT], ids=["linear", "recurrent"])
+@pytest.mark.parametrize("text", [LINEAR, RECURRENT, CHANGING], ids=["linear", "recurrent", "changing"])
 def test_turned_operands_give_the_same_bits(text: str, rows: int) -> None:
     rng = np.random.default_rng(rows)
     shapes = ((rows, 6), (50, 6)) if text is LINEAR else ((4, rows, 6), (6, 6))
