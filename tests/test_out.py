@@ -169,3 +169,11 @@ def test_places_that_do_not_fit(place: Any, said: str) -> None:
     with pytest.raises(tw.CallTypeError, match="several of its elements are one"):
         wide = np.lib.stride_tricks.as_strided(np.zeros(4, np.float32), (3, 4), (0, 4), writeable=True)
         tw.ops.neg(f32(3, 4), out=wide)
+
+
+@pytest.mark.parametrize("size", [2, 5, 40])
+def test_what_is_written_to_other_places_of_its_own_memory_is_read_first(size: int) -> None:
+    x = f32(size, size)
+    turned = (-x.T).tolist()
+    tw.ops.neg(x.T, out=x)
+    assert x.tolist() == turned
