@@ -92,9 +92,8 @@ class FunctionOp(CoreOp):
         given = [found for found in map(OperandClass.read, key[0]) if found is not None]
         names = (t.name for t in self.function.inputs)
         job = self._checked_job(dict(zip(names, given, strict=True)))
-        strided = {} if len(key) < 3 else zip(self.function.outputs, map(OperandClass.read, key[2]), strict=True)
-        layout = {**job.layout, **{name: c.unit_axis for name, c in dict(strided).items() if c is not None}}
-        job = self._job(layout)
+        strided = zip(self.function.outputs, map(OperandClass.read, key[2] if len(key) > 2 else ()), strict=False)
+        job = self._job({**job.layout, **{name: c.unit_axis for name, c in strided if c is not None}})
         entry, plain = self.entry(key), mode() == "off"
         found = cache.find(entry) if plain else None
         if found is not None:

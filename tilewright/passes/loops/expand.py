@@ -6,10 +6,9 @@ from dataclasses import replace
 from typing import ClassVar
 
 from tilewright.ir.index import Index, symbol
-from tilewright.ir.loops import Block, Buffer, Iter, Kernel, Loop, Stmt, Write, row_major, walk
-from tilewright.ir.scalar import CheckedIndex, Expr, Read, rewrite
+from tilewright.ir.loops import Block, Buffer, Iter, Kernel, Stmt, row_major, walk
 from tilewright.passes.loops.legality import check_private
-from tilewright.passes.loops.nest import Primitive, fresh, replace_stmt, taken_names
+from tilewright.passes.loops.nest import Primitive, fresh, map_blocks, moved, replace_stmt, taken_names
 from tilewright.records import dataclass
 
 
@@ -41,8 +40,8 @@ class Expand(Primitive):
         if shared := sorted(inside & _touched(others)):
             self.refuse(f"{shared[0]} is used outside of {loop.var} too")
         check_private(self, kernel, loop, inside)
-        lane = Iter(fresh(f"{loop.var}_cell", taken_names(kernel)), "parallel", loop.extent)
-        body = _with_cell(loop.body, lane, loop.var, inside)
+        cell = Iter(fresh(f"{loop.var}_cell", taken_names(kernel)), "parallel", loop.extent)
+        body = map_blocks(loop.body, lambda b: _with_cell(b, cell, loop.var, inside))
         kernel = replace_stmt(kernel, loop, [replace(loop, body=body)])
         buffers = tuple(_wider(b, loop.extent) if b.name in inside else b for b in kernel.buffers)
         return replace(kernel, buffers=buffers)
@@ -59,40 +58,10 @@ def _wider(b: Buffer, extent: Index) -> Buffer:
     return replace(b, shape=shape, strides=row_major(shape, b.dtype))
 
 
-def _with_cell(body: tuple[Stmt, ...], cell: Iter, var: str, buffers: set[str]) -> tuple[Stmt, ...]:
-    """``body`` with the accesses of ``buffers`` at the cell that ``var`` is."""
-    made: list[Stmt] = []
-    for s in body:
-        if isinstance(s, Loop):
-            made.append(replace(s, body=_with_cell(s.body, cell, var, buffers)))
-        elif buffers & _touched((s,)):
-            made.append(_block_with_cell(s, cell, var, buffers))
-        else:
-            made.append(s)
-    return tuple(made)
-
-
-def _block_with_cell(b: Block, cell: Iter, var: str, buffers: set[str]) -> Block:
+def _with_cell(block: Block, cell: Iter, var: str, buffers: set[str]) -> Block:
+    """``block`` with the accesses of ``buffers`` at the cell that ``var`` is."""
+    if not buffers & _touched((block,)):
+        return block
     at = symbol(cell.name)
-
-    def rule(e: Expr) -> Expr:
-        if isinstance(e, Read) and e.tensor in buffers:
-            return Read(e.tensor, (*e.indices, at), e.dtype, e.guard, e.otherwise)
-        return e
-
-    def place(i: Index | CheckedIndex) -> Index | CheckedIndex:
-        found = i if isinstance(i, Index) else rewrite(i, rule)
-        return found if isinstance(found, (Index, CheckedIndex)) else i
-
-    def write(w: Write) -> Write:
-        indices = tuple(map(place, w.indices))
-        return Write(w.buffer, (*indices, at) if w.buffer in buffers else indices)
-
-    return replace(
-        b,
-        iters=(*b.iters, cell),
-        bindings=(*b.bindings, symbol(var)),
-        writes=tuple(map(write, b.writes)),
-        values=tuple(rewrite(v, rule) for v in b.values),
-        init=tuple(rewrite(v, rule) for v in b.init),
-    )
+    made = moved(block, lambda buffer, indices: (buffer, (*indices, at) if buffer in buffers else indices))
+    return replace(made, iters=(*block.iters, cell), bindings=(*block.bindings, symbol(var)))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from operator import is_
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tilewright.errors import ScheduleError
 from tilewright.ir import index as ix
@@ -105,26 +105,28 @@ def renamed(body: tuple[Stmt, ...], suffix: str, taken: set[str]) -> tuple[Stmt,
     return tuple(result)
 
 
-def with_buffers(body: tuple[Stmt, ...], names: Mapping[str, str]) -> tuple[Stmt, ...]:
-    """``body`` with other buffers in the place of those named."""
+Move = Callable[[str, tuple[Any, ...]], tuple[str, tuple[Any, ...]]]
+"""Where an element is found instead: of a buffer and indices, the new ones."""
+
+
+def moved(block: Block, move: Move) -> Block:
+    """``block`` with every element that it reads or writes where ``move`` says."""
 
     def rule(e: Expr) -> Expr:
-        if isinstance(e, Read) and e.tensor in names:
-            return Read(names[e.tensor], e.indices, e.dtype, e.guard, e.otherwise)
-        return e
+        return Read(*move(e.tensor, e.indices), e.dtype, e.guard, e.otherwise) if isinstance(e, Read) else e
 
     def place(i: Index | CheckedIndex) -> Index | CheckedIndex:
         found = i if isinstance(i, Index) else rewrite(i, rule)
         return found if isinstance(found, (Index, CheckedIndex)) else i
 
-    def block(b: Block) -> Block:
-        writes = tuple(Write(names.get(w.buffer, w.buffer), tuple(map(place, w.indices))) for w in b.writes)
-        values, init = (tuple(rewrite(v, rule) for v in several) for several in (b.values, b.init))
-        return replace(b, writes=writes, values=values, init=init)
+    writes = tuple(Write(*move(w.buffer, tuple(map(place, w.indices)))) for w in block.writes)
+    values, init = (tuple(rewrite(v, rule) for v in several) for several in (block.values, block.init))
+    return replace(block, writes=writes, values=values, init=init)
 
-    if not names:
-        return body
-    return tuple(block(s) if isinstance(s, Block) else replace(s, body=with_buffers(s.body, names)) for s in body)
+
+def map_blocks(body: tuple[Stmt, ...], rule: Callable[[Block], Block]) -> tuple[Stmt, ...]:
+    """``body`` with what ``rule`` makes of each block."""
+    return tuple(rule(s) if isinstance(s, Block) else replace(s, body=map_blocks(s.body, rule)) for s in body)
 
 
 def fresh(name: str, taken: set[str]) -> str:

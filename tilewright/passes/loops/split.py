@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
@@ -12,11 +13,12 @@ from tilewright.passes.loops.nest import (
     Primitive,
     facts,
     fresh,
+    map_blocks,
+    moved,
     renamed,
     replace_stmt,
     substitute,
     taken_names,
-    with_buffers,
 )
 from tilewright.records import dataclass
 
@@ -66,7 +68,7 @@ class Split(Primitive):
             own = {r: fresh(f"{r}_tail", taken) for r in sorted(private_registers(kernel, loop))}
             copies = [replace(kernel.buffer(r), name=name) for r, name in own.items()]
             kernel = replace(kernel, buffers=(*kernel.buffers, *copies))
-            new.append(replace(remainder, body=with_buffers(copy, own)))
+            new.append(replace(remainder, body=_with_buffers(copy, own)))
             parts.append(Part((done + symbol(rest),), (remainder,), ()))
         whole = self._whole_tiles(loop, kernel, around) if self.tail == "perfect" else ()
         check_cover(self, (loop,), parts, facts(kernel, around, (*self.given, *whole)))
@@ -92,3 +94,8 @@ class Split(Primitive):
                 f"use tail=guard or tail=cut, or give the condition {needed}",
             )
         return (eq(loop.extent // self.factor * self.factor, loop.extent),)
+
+
+def _with_buffers(body: tuple[Stmt, ...], names: Mapping[str, str]) -> tuple[Stmt, ...]:
+    """``body`` with other buffers in the place of those named."""
+    return map_blocks(body, lambda b: moved(b, lambda buffer, at: (names.get(buffer, buffer), at))) if names else body

@@ -71,8 +71,7 @@ class Tiles(Making):
         """Applies all steps."""
         form = self.form()
         shape = self._shape(form.lanes, max(map(_size, folds(self.kernel))))
-        inner_row, inner_column = self._tasks(form, shape)
-        self._columns(inner_column, inner_row, shape)
+        self._columns(self._tasks(form, shape), shape)
         self.apply(SinkLanes(), "vectors are innermost")
         self.apply(Tidy(), "loops of one iteration are none")
         return self
@@ -86,8 +85,8 @@ class Tiles(Making):
             raise ScheduleError(f"a step of {self.kernel.name} is of too many operations to be written out")
         return Shape(rows, vectors, lanes)
 
-    def _tasks(self, form: Form, shape: Shape) -> tuple[str, str]:
-        """Cuts the result into tasks; the loops over the rows and the columns of one, the latter outside."""
+    def _tasks(self, form: Form, shape: Shape) -> str:
+        """Cuts the result into tasks; the loop over the columns of one, in which are its rows."""
         outer, rows, columns = form.outer, form.rows, form.columns
         if (*outer, rows, columns) != tuple(self.free_axes()):
             self.apply(Reorder((*outer, rows, columns)), "tiles are of the innermost loops")
@@ -102,10 +101,12 @@ class Tiles(Making):
         self.tasks(tasks)
         for var in (row, column):
             self.apply(Clip(var), "the last task is smaller")
-        return row, column
+        return column
 
-    def _columns(self, column: str, row: str, shape: Shape) -> None:
-        """Cuts the columns of a task into tiles of whole vectors, and what is left into vectors with a mask."""
+    def _columns(self, column: str, shape: Shape) -> None:
+        """Cuts the columns of a task into tiles of whole vectors, and what is left into vectors with a mask; then the
+        rows inside of each.
+        """
         tile, inside, rest = self.new(f"{column}_tile", f"{column}_i", f"{column}_rest")
         vector, lane = self.new(f"{column}_v", f"{column}_l")
         width = shape.vectors * shape.lanes
@@ -117,12 +118,8 @@ class Tiles(Making):
             self.apply(Split(rest, shape.lanes, "mask", (last, masked)), "what is left is vectors, the last masked")
         for lanes, vectors in ((lane, vector), (masked, "")):
             if lanes:
-                self._rows(self._inside(lanes, row), lanes, vectors, shape)
-
-    def _inside(self, outer: str, like: str) -> str:
-        """The loop in ``outer``: the one called ``like`` or its copy in a remainder."""
-        loop, _ = find(self.kernel, outer)
-        return next(s.var for s, _ in walk(loop.body) if isinstance(s, Loop) and s.var.startswith(like))
+                loop, _ = find(self.kernel, lanes)
+                self._rows(next(s.var for s in loop.body if isinstance(s, Loop)), lanes, vectors, shape)
 
     def _rows(self, row: str, lane: str, vector: str, shape: Shape) -> None:
         """Cuts the rows into tiles; the sums of a tile take turns at each step of the fold."""

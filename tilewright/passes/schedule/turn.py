@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from tilewright.errors import ScheduleError
 from tilewright.ir.capabilities import Capabilities
 from tilewright.ir.index import Condition, Index, coefficient, const, ge, lt, symbol, symbols
 from tilewright.ir.loops import Block, Buffer, Iter, Kernel, Loop, Stmt, Write, row_major, walk
 from tilewright.ir.plan import Phase, Plan, Repeat, Step, indicator
-from tilewright.ir.scalar import Expr, Read, rewrite
-from tilewright.ir.statements import Rule
+from tilewright.ir.scalar import Read
 from tilewright.ir.tensor import Tensor
-from tilewright.passes.loops.nest import fresh
+from tilewright.passes.loops.nest import fresh, map_blocks, moved
 from tilewright.passes.schedule.tiles import Tiles
 from tilewright.records import dataclass
 
@@ -144,21 +144,9 @@ def _copying(name: str, old: Buffer, new: Buffer, order: tuple[int, ...]) -> Ker
 def _reading(kernel: Kernel, name: str, old: Buffer, new: Buffer, order: tuple[int, ...]) -> Kernel:
     """``kernel`` with the elements of ``new`` in the place of those of ``old``."""
 
-    def rule(e: Expr) -> Expr:
-        if isinstance(e, Read) and e.tensor == old.name:
-            return Read(new.name, tuple(e.indices[a] for a in order), e.dtype, e.guard, e.otherwise)
-        return e
+    def move(buffer: str, indices: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+        return (new.name, tuple(indices[a] for a in order)) if buffer == old.name else (buffer, indices)
 
     buffers = (*(b for b in kernel.buffers if b.name != old.name), new)
-    return replace(kernel, name=name, buffers=buffers, body=_rewritten(kernel.body, rule))
-
-
-def _rewritten(body: tuple[Stmt, ...], rule: Rule) -> tuple[Stmt, ...]:
-    made: list[Stmt] = []
-    for s in body:
-        if isinstance(s, Loop):
-            made.append(replace(s, body=_rewritten(s.body, rule)))
-        else:
-            values, init = (tuple(rewrite(v, rule) for v in several) for several in (s.values, s.init))
-            made.append(replace(s, values=values, init=init))
-    return tuple(made)
+    body = map_blocks(kernel.body, lambda b: moved(b, move))
+    return replace(kernel, name=name, buffers=buffers, body=body)

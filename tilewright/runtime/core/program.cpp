@@ -78,7 +78,7 @@ bool take_scratch(int64_t wanted, char*& data) {
     return PyErr_Format(PyExc_MemoryError, "no memory for intermediates: %s", refusal(wanted).c_str()), false;
 }
 
-// The GIL let go for a while. Signals are looked for now and then: an interrupt ends a long call between two phases.
+// The GIL let go for a while. Signals are looked for now and then: an interrupt ends a long call between two chunks.
 class Released : public Watch {
   public:
     Released() : state_(PyEval_SaveThread()) {}

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "layout.h"
-#include "small_array.h"
 
 namespace tw {
 
@@ -57,16 +56,6 @@ bool is_whole(Tensor* tensor) {
     int64_t item = info(tensor->dtype).bytes;
     return !tensor->readonly && !storage->exposed && tensor->data == storage->data && tensor->bytes == storage->bytes &&
            is_dense(tensor->dims(), tensor->strides(), tensor->rank(), item);
-}
-
-Tensor* over(Storage* storage, char* data, DType dtype, const int64_t* dims, const int64_t* strides, int rank) {
-    Tensor* tensor = new_tensor(dtype, rank);
-    if (!tensor) return nullptr;
-    copy_few(dims, rank, tensor->dims());
-    copy_few(strides, rank, tensor->strides());
-    ++storage->references;
-    give_storage(tensor, storage, data);
-    return tensor;
 }
 
 PyObject* set_mode(PyObject* to) {

@@ -1,6 +1,6 @@
 // Calls that are recorded instead of run, and the memory that they read and write.
 //
-// A recorder is a Python object with two methods: `record` notes a call (Call::note in op.cpp), `settle` computes all that
+// A recorder is a Python object with two methods: `record` notes a call (OpCall::note in op_note.cpp), `settle` computes all that
 // was noted. Storages that noted calls read or write to have it as their `recorder`; what is to be written is `pending`.
 // So whoever reads a pending storage, or writes to one that has a recorder, has the recorder settle first.
 #pragma once
@@ -43,9 +43,6 @@ void forget(Storage* storage);
 
 // Whether a write to all of the tensor's elements replaces all that anybody can see of its memory.
 bool is_whole(Tensor* tensor);
-
-// A tensor of its own over memory of the storage; null with a Python error.
-Tensor* over(Storage* storage, char* data, DType dtype, const int64_t* dims, const int64_t* strides, int rank);
 
 // Sets what becomes of this thread's calls: None: they run; False: they run, and nobody is asked to settle; else the
 // recorder that notes them. Returns what it was.

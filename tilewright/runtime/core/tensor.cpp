@@ -5,6 +5,7 @@
 #include "function.h"
 #include "methods.h"
 #include "recording.h"
+#include "small_array.h"
 #include "tensor_doc.h"
 
 #include <algorithm>
@@ -211,6 +212,16 @@ void give_storage(Tensor* tensor, Storage* storage, char* data) {
     tensor->bytes = bytes;
     tensor->unit = static_cast<int8_t>(unit_axis(tensor->dims(), tensor->strides(), tensor->rank(), item));
     tensor->still = still_axes(tensor->dims(), tensor->strides(), tensor->rank());
+}
+
+Tensor* over(Storage* storage, char* data, DType dtype, const int64_t* dims, const int64_t* strides, int rank) {
+    Tensor* tensor = new_tensor(dtype, rank);
+    if (!tensor) return nullptr;
+    copy_few(dims, rank, tensor->dims());
+    copy_few(strides, rank, tensor->strides());
+    ++storage->references;
+    give_storage(tensor, storage, data);
+    return tensor;
 }
 
 // Elements may lie before the first one.

@@ -48,6 +48,9 @@ bool give_block(Tensor* tensor, int64_t bytes);
 // Gives a new tensor whose dims and strides are set a storage (its reference is taken) and the first element's address.
 void give_storage(Tensor* tensor, Storage* storage, char* data);
 
+// A new tensor over memory of the storage; null with a Python error.
+Tensor* over(Storage* storage, char* data, DType dtype, const int64_t* dims, const int64_t* strides, int rank);
+
 // Gives a new tensor whose dims and strides are set the memory of `owner`, which let_go gives back; false, with no error
 // and `owner` still the caller's, when there is not enough memory.
 bool borrow_storage(Tensor* tensor, char* data, void* owner, void (*let_go)(void*));

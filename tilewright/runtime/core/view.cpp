@@ -45,13 +45,9 @@ int64_t count_of(Tensor* tensor) { return tensor->bytes / info(tensor->dtype).by
 PyObject* view_of(Tensor* tensor, const Layout& layout, DType dtype) {
     if (layout.rank > kMaxRank) return too_many_axes(layout.rank);
     if (!fits(layout, info(dtype).bytes)) return too_large(layout);
-    Tensor* view = new_tensor(dtype, layout.rank);
-    if (!view) return nullptr;
-    copy_few(layout.dims, layout.rank, view->dims());
-    copy_few(layout.strides, layout.rank, view->strides());
-    ++tensor->storage->references;
     auto first = reinterpret_cast<uintptr_t>(tensor->data) + layout.offset;  // anywhere, where there are no elements
-    give_storage(view, tensor->storage, reinterpret_cast<char*>(first));
+    Tensor* view = over(tensor->storage, reinterpret_cast<char*>(first), dtype, layout.dims, layout.strides, layout.rank);
+    if (!view) return nullptr;
     view->readonly = tensor->readonly;
     return reinterpret_cast<PyObject*>(view);
 }

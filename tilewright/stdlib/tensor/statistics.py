@@ -169,6 +169,12 @@ def std(
     return _spread("std", input, dim, unbiased, keepdim, correction)
 
 
+def _mean(input: Operand, dim: Any, keepdim: bool) -> Tensor:
+    """The mean where a spread is asked for too: a bool in the place of ``dim`` is ``unbiased``."""
+    made: Tensor = table.get("mean")(input, None if isinstance(dim, bool) else dim, keepdim)
+    return made
+
+
 def var_mean(
     input: Operand,
     dim: Any = None,
@@ -183,8 +189,7 @@ def var_mean(
     >>> [x.item() for x in tw.var_mean(tw.tensor([1.0, 2.0, 3.0]))]
     [1.0, 2.0]
     """
-    spread = _spread("var", input, dim, unbiased, keepdim, correction)
-    return spread, table.get("mean")(input, None if isinstance(dim, bool) else dim, keepdim)
+    return _spread("var", input, dim, unbiased, keepdim, correction), _mean(input, dim, keepdim)
 
 
 def std_mean(
@@ -201,8 +206,7 @@ def std_mean(
     >>> [x.item() for x in tw.std_mean(tw.tensor([1.0, 3.0, 5.0]))]
     [2.0, 3.0]
     """
-    spread = _spread("std", input, dim, unbiased, keepdim, correction)
-    return spread, table.get("mean")(input, None if isinstance(dim, bool) else dim, keepdim)
+    return _spread("std", input, dim, unbiased, keepdim, correction), _mean(input, dim, keepdim)
 
 
 def diff(input: Operand, n: int = 1, dim: int = -1) -> Tensor:
