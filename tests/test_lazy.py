@@ -227,6 +227,33 @@ def test_views_of_results(view: str) -> None:
     assert bits(y) == expected
 
 
+@pytest.mark.parametrize(
+    "reread",
+    [
+        lambda y: y.view(tw.int32) + 1,
+        lambda y: y.view(tw.uint8).to(tw.int32),
+        lambda y: y.view(tw.int32).add_(1).view(tw.float32) * 2,
+        lambda y: (y.view(tw.int32).fill_(1 << 30), y * 2)[1],
+    ],
+    ids=["as integers", "as bytes", "written as integers", "written over as integers"],
+)
+def test_bits_that_are_read_as_another_dtype(reread: Callable[[Any], Any]) -> None:
+    x = tw.rand(5)
+    expected = bits(reread(x + 1))
+    with tw.lazy():
+        made = reread(x + 1)
+    assert bits(made) == expected
+
+
+def test_calls_for_several_targets() -> None:
+    x = tw.rand(5)
+    with tw.lazy() as pending:
+        y = tw.ops.exp(x)
+        z = tw.ops.exp.on("c")(y)
+        assert len(pending) == 1
+    assert z.tolist() == tw.ops.exp(y).tolist()
+
+
 def test_what_nobody_can_ask_for_is_not_computed() -> None:
     x, wrong = tw.rand(4), tw.tensor([9])
     with tw.lazy() as pending:

@@ -70,6 +70,18 @@ class Batch:
         self._current: dict[int, int] = {}
         self._form: list[Hashable] = []
 
+    def takes(self, op: Op | FunctionOp, operands: Iterable[Tensor]) -> bool:
+        """Whether a call may be of the same program: there is room, it is for the same target, and its operands are of
+        the dtypes that results were computed in."""
+        if not self.records:
+            return True
+        same_target = str(op.target) == str(self.records[0].op.target)
+        return len(self.records) < MOST and same_target and all(map(self._keeps_dtype, operands))
+
+    def _keeps_dtype(self, operand: Tensor) -> bool:
+        number = self._current.get(_core.storage(operand))
+        return number is None or self.values[number].dtype is operand.dtype
+
     def add(
         self,
         op: Op | FunctionOp,
@@ -171,7 +183,7 @@ class Recorder:
     ) -> None:
         """What the core calls in place of running an op."""
         with self._lock:
-            if len(self) >= MOST:
+            if not self._batch.takes(op, operands):
                 self.settle()
             self._batch.add(op, arguments, key, operands, results, merged)
             _core.watch(operands, self, False)
